@@ -1,0 +1,2 @@
+//! The gatepost command.
+fn main() {}

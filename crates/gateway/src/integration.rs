@@ -1,0 +1,3 @@
+//! Integrations: calling the backend of a route.
+
+pub mod invoke_function;

@@ -1,0 +1,142 @@
+//! What Gatepost says about what happens: events of connections, requests and functions, on one
+//! bounded queue that never makes serving wait.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use gatepost_model::{
+    ApiId, FunctionName, RequestId, StageName,
+    connection::{CloseCause, GoneReason, InvalidConnectionId},
+    connection_id::ConnectionId,
+    route::RouteKey,
+};
+use tokio::sync::mpsc;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A client got its `101`.
+    ConnectionOpened {
+        /// The API.
+        api_id: ApiId,
+        /// The stage.
+        stage: StageName,
+        /// The new connection.
+        connection_id: ConnectionId,
+        /// The client's address.
+        source_ip: String,
+    },
+    /// A handshake was refused.
+    ConnectionRefused {
+        /// The API, when the request named one.
+        api_id: Option<ApiId>,
+        /// What the client was answered.
+        status: u16,
+        /// Why.
+        detail: String,
+    },
+    /// A connection ended.
+    ConnectionClosed {
+        /// The API.
+        api_id: ApiId,
+        /// The connection.
+        connection_id: ConnectionId,
+        /// How it ended.
+        cause: CloseCause,
+    },
+    /// A route's request was carried out.
+    Request {
+        /// The connection.
+        connection_id: ConnectionId,
+        /// The request.
+        request_id: RequestId,
+        /// The route that ran; `None` when none matched.
+        route_key: Option<RouteKey>,
+        /// The integration's status, as logs show it.
+        status: u16,
+        /// How long it took, milliseconds.
+        latency_ms: u64,
+        /// What went wrong.
+        error: Option<String>,
+    },
+    /// A call of the `@connections` API.
+    ManagementCall {
+        /// The HTTP method.
+        method: String,
+        /// The id as the caller wrote it, cut to 64 characters.
+        connection_id: String,
+        /// What was answered.
+        status: u16,
+        /// Why, for 410 and 400.
+        refused: Option<Refused>,
+        /// Who called, as far as it is known.
+        caller: String,
+    },
+    /// A line of a function's log.
+    FunctionLog {
+        /// The function.
+        function: FunctionName,
+        /// The log stream.
+        stream: Arc<str>,
+        /// Milliseconds since the epoch.
+        timestamp_ms: u64,
+        /// The line, without its line break.
+        message: String,
+    },
+    /// Something the user should know.
+    Warning(String),
+}
+
+/// Why an `@connections` call was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// 410.
+    Gone(GoneReason),
+    /// 400.
+    Invalid(InvalidConnectionId),
+}
+
+/// The sending end of the event queue. Cheap to clone; events that do not fit are counted.
+#[derive(Debug, Clone)]
+pub struct Observer {
+    queue: mpsc::Sender<Event>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Observer {
+    /// A queue for at most `capacity` waiting events, and its receiving end.
+    pub fn new(capacity: usize) -> (Self, mpsc::Receiver<Event>) {
+        let (queue, events) = mpsc::channel(capacity);
+        (
+            Self {
+                queue,
+                dropped: Arc::default(),
+            },
+            events,
+        )
+    }
+
+    /// An observer that nobody listens to.
+    pub fn none() -> Self {
+        Self::new(1).0
+    }
+
+    /// Whether somebody listens, so that events need not be built in vain.
+    pub fn is_listening(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
+    /// Tells of an event, or counts it as dropped when the queue is full.
+    pub fn emit(&self, event: Event) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(event) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many events did not fit so far.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,126 @@
+//! A failed stage: whose fault it is, what the client is told, what the log says.
+
+/// Whose fault a failure is; feeds `ClientError`, `IntegrationError` and `ExecutionError`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The client's: `ClientError`.
+    Client,
+    /// The backend answered with an error: `IntegrationError`.
+    Integration,
+    /// The backend could not be called, or broke: `ExecutionError`.
+    Gateway,
+}
+
+/// What goes wrong on the way of a request, in AWS's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// No route matched and there is no `$default`.
+    Forbidden,
+    /// An identity source is missing, or the authorizer said so.
+    Unauthorized,
+    /// The authorizer's policy denies explicitly.
+    ExplicitDeny,
+    /// The authorizer's policy allows nothing that matches.
+    ImplicitDeny,
+    /// An unsigned request to an `AWS_IAM` route.
+    MissingAuthenticationToken,
+    /// The authorizer failed.
+    AuthorizerFailure,
+    /// The authorizer's answer is not one.
+    AuthorizerConfiguration,
+    /// The integration failed.
+    IntegrationFailure,
+    /// The integration took too long.
+    IntegrationTimeout,
+    /// The request body may not be passed on.
+    UnsupportedMediaType,
+    /// A required request parameter is missing.
+    BadRequestParameters,
+    /// Too many requests.
+    Throttled,
+    /// The API's configuration cannot work.
+    ApiConfiguration,
+}
+
+impl FaultKind {
+    /// `message` as AWS writes it in the error frame or body (data-plane spec §1.5, §6).
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Forbidden => "Forbidden",
+            Self::Unauthorized => "Unauthorized",
+            Self::ExplicitDeny => {
+                "User is not authorized to access this resource with an explicit deny in an \
+                 identity-based policy"
+            }
+            Self::ImplicitDeny => {
+                "User is not authorized to access this resource because no identity-based policy \
+                 allows the execute-api:Invoke action"
+            }
+            Self::MissingAuthenticationToken => "Missing Authentication Token",
+            Self::AuthorizerConfiguration => "",
+            Self::AuthorizerFailure | Self::IntegrationFailure | Self::ApiConfiguration => {
+                "Internal server error"
+            }
+            Self::IntegrationTimeout => "Endpoint request timed out",
+            Self::UnsupportedMediaType => "Unsupported Media Type",
+            Self::BadRequestParameters => "Missing required request parameters",
+            Self::Throttled => "Too Many Requests",
+        }
+    }
+
+    /// The HTTP status of a handshake that fails so (data-plane spec §1.5, §14).
+    pub fn handshake_status(self) -> u16 {
+        match self {
+            Self::BadRequestParameters => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden
+            | Self::ExplicitDeny
+            | Self::ImplicitDeny
+            | Self::MissingAuthenticationToken => 403,
+            Self::UnsupportedMediaType => 415,
+            Self::Throttled => 429,
+            Self::AuthorizerFailure | Self::AuthorizerConfiguration | Self::ApiConfiguration => 500,
+            Self::IntegrationFailure => 502,
+            Self::IntegrationTimeout => 504,
+        }
+    }
+
+    /// Whose fault it is.
+    pub fn blame(self) -> Blame {
+        match self {
+            Self::Forbidden
+            | Self::Unauthorized
+            | Self::ExplicitDeny
+            | Self::ImplicitDeny
+            | Self::MissingAuthenticationToken
+            | Self::UnsupportedMediaType
+            | Self::BadRequestParameters
+            | Self::Throttled => Blame::Client,
+            Self::AuthorizerFailure
+            | Self::AuthorizerConfiguration
+            | Self::IntegrationFailure
+            | Self::IntegrationTimeout
+            | Self::ApiConfiguration => Blame::Gateway,
+        }
+    }
+}
+
+/// A failure on the way of a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Fault {
+    /// What went wrong; decides what the client is told.
+    pub kind: FaultKind,
+    /// What happened, for the log; never sent to the client.
+    pub detail: String,
+}
+
+impl Fault {
+    /// A fault with its detail for the log.
+    pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A Lambda function: its code, runtime and configuration.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use crate::FunctionName;
+
+/// `FunctionConfiguration`, as far as running it here needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// `FunctionName`.
+    pub name: FunctionName,
+    /// `FunctionArn`, unqualified.
+    pub arn: String,
+    /// The template's logical id, for messages.
+    pub logical_id: String,
+    /// `Runtime`.
+    pub runtime: Runtime,
+    /// `Handler`; for `provided` runtimes whatever `_HANDLER` shall be.
+    pub handler: String,
+    /// `Code`.
+    pub code: FunctionCode,
+    /// `Layers`, in order: folders or zips, laid under `/opt` on AWS.
+    pub layers: Vec<PathBuf>,
+    /// `Environment.Variables`.
+    pub environment: BTreeMap<String, String>,
+    /// `Timeout`, 1 to 900 seconds; 3 when unset.
+    pub timeout: Duration,
+    /// `MemorySize`, MB; 128 when unset.
+    pub memory_mb: u32,
+    /// `ReservedConcurrentExecutions`.
+    pub reserved_concurrency: Option<u32>,
+    /// How asynchronous invocations are retried.
+    pub event_invoke_config: EventInvokeConfig,
+    /// Alias name to the version it points to (`$LATEST` or a number).
+    pub aliases: BTreeMap<String, String>,
+    /// Published versions.
+    pub versions: Vec<String>,
+    /// `Description`.
+    pub description: Option<String>,
+}
+
+/// `Runtime`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Runtime {
+    /// `python3.N`, with its `3.N`.
+    Python(String),
+    /// `nodejsN.x`, with its major version.
+    Node(u32),
+    /// `provided`, `provided.al2`, `provided.al2023`, as written.
+    Provided(String),
+}
+
+impl Runtime {
+    /// Parses a runtime identifier; `None` for one that is not run here.
+    pub fn parse(identifier: &str) -> Option<Self> {
+        if let Some(version) = identifier.strip_prefix("python") {
+            let minor = version.strip_prefix("3.")?;
+            return minor
+                .parse::<u32>()
+                .ok()
+                .map(|_| Self::Python(version.to_owned()));
+        }
+        if let Some(version) = identifier.strip_prefix("nodejs") {
+            return version.strip_suffix(".x")?.parse().ok().map(Self::Node);
+        }
+        (identifier == "provided" || identifier.starts_with("provided."))
+            .then(|| Self::Provided(identifier.to_owned()))
+    }
+
+    /// The identifier, e.g. `python3.13`.
+    pub fn identifier(&self) -> String {
+        match self {
+            Self::Python(version) => format!("python{version}"),
+            Self::Node(major) => format!("nodejs{major}.x"),
+            Self::Provided(identifier) => identifier.clone(),
+        }
+    }
+}
+
+/// Where a function's code is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FunctionCode {
+    /// A folder, used in place, so that edits are seen.
+    Directory(PathBuf),
+    /// A zip archive, unpacked into the state folder.
+    Zip(PathBuf),
+    /// `ZipFile` / `InlineCode`: the text of `index.py` or `index.js`.
+    Inline(String),
+}
+
+/// `EventInvokeConfig`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventInvokeConfig {
+    /// `MaximumRetryAttempts`, 0 to 2.
+    pub max_retry_attempts: u8,
+    /// `MaximumEventAgeInSeconds`, 60 s to 6 h.
+    pub max_event_age: Duration,
+    /// `DestinationConfig.OnSuccess.Destination`: an ARN.
+    pub on_success: Option<String>,
+    /// `DestinationConfig.OnFailure.Destination`: an ARN.
+    pub on_failure: Option<String>,
+}
+
+impl Default for EventInvokeConfig {
+    fn default() -> Self {
+        Self {
+            max_retry_attempts: 2,
+            max_event_age: Duration::from_secs(21_600),
+            on_success: None,
+            on_failure: None,
+        }
+    }
+}

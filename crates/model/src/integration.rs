@@ -1,0 +1,128 @@
+//! An integration: the backend that a route calls, and how request and response are transformed.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{IntegrationId, IntegrationResponseId};
+
+/// `Integration`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Integration {
+    /// `integrationId`.
+    pub integration_id: IntegrationId,
+    /// `integrationType`.
+    pub integration_type: IntegrationType,
+    /// `integrationUri`, stage variables not yet resolved; `None` for `MOCK`.
+    pub integration_uri: Option<String>,
+    /// `integrationMethod`.
+    pub integration_method: Option<String>,
+    /// `connectionType` with its VPC link.
+    pub connection_type: ConnectionType,
+    /// `credentialsArn`.
+    pub credentials_arn: Option<String>,
+    /// `requestParameters`: target to source.
+    pub request_parameters: BTreeMap<String, String>,
+    /// `requestTemplates`: template key to template.
+    pub request_templates: BTreeMap<String, String>,
+    /// `templateSelectionExpression`.
+    pub template_selection_expression: Option<String>,
+    /// `passthroughBehavior`.
+    pub passthrough_behavior: PassthroughBehavior,
+    /// `contentHandlingStrategy`.
+    pub content_handling_strategy: Option<ContentHandlingStrategy>,
+    /// `timeoutInMillis`, 50 ms to 29 s.
+    pub timeout: Duration,
+    /// `tlsConfig.serverNameToVerify`.
+    pub server_name_to_verify: Option<String>,
+    /// `description`.
+    pub description: Option<String>,
+    /// Its integration responses, in the order they were made.
+    pub integration_responses: Vec<IntegrationResponse>,
+}
+
+/// `integrationType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IntegrationType {
+    /// `AWS_PROXY`: a Lambda function gets the proxy event.
+    AwsProxy,
+    /// `AWS`: a Lambda function or an AWS service, through templates.
+    Aws,
+    /// `HTTP_PROXY`.
+    HttpProxy,
+    /// `HTTP`, through templates.
+    Http,
+    /// `MOCK`.
+    Mock,
+}
+
+impl IntegrationType {
+    /// The type as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AwsProxy => "AWS_PROXY",
+            Self::Aws => "AWS",
+            Self::HttpProxy => "HTTP_PROXY",
+            Self::Http => "HTTP",
+            Self::Mock => "MOCK",
+        }
+    }
+
+    /// Parses the wire form.
+    pub fn parse(text: &str) -> Option<Self> {
+        [
+            Self::AwsProxy,
+            Self::Aws,
+            Self::HttpProxy,
+            Self::Http,
+            Self::Mock,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == text)
+    }
+}
+
+/// `connectionType`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectionType {
+    /// `INTERNET`.
+    Internet,
+    /// `VPC_LINK` with the link's id (or a stage variable that holds it).
+    VpcLink(String),
+}
+
+/// `passthroughBehavior`: whether a message without a matching template is passed on as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PassthroughBehavior {
+    /// `WHEN_NO_MATCH`.
+    #[default]
+    WhenNoMatch,
+    /// `WHEN_NO_TEMPLATES`.
+    WhenNoTemplates,
+    /// `NEVER`.
+    Never,
+}
+
+/// `contentHandlingStrategy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentHandlingStrategy {
+    /// `CONVERT_TO_BINARY`.
+    ConvertToBinary,
+    /// `CONVERT_TO_TEXT`.
+    ConvertToText,
+}
+
+/// `IntegrationResponse`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntegrationResponse {
+    /// `integrationResponseId`.
+    pub integration_response_id: IntegrationResponseId,
+    /// `integrationResponseKey`: `$default` or `/regex/`.
+    pub integration_response_key: String,
+    /// `responseTemplates`.
+    pub response_templates: BTreeMap<String, String>,
+    /// `responseParameters`.
+    pub response_parameters: BTreeMap<String, String>,
+    /// `templateSelectionExpression`.
+    pub template_selection_expression: Option<String>,
+    /// `contentHandlingStrategy`.
+    pub content_handling_strategy: Option<ContentHandlingStrategy>,
+}

@@ -1,0 +1,70 @@
+//! Every limit in one place, with AWS's value, its source, and whether a user may raise it.
+
+use std::time::Duration;
+
+/// The limits that the data plane enforces. All may be changed in `[limits]`; the defaults are
+/// AWS's quotas ("Quotas for configuring and running a WebSocket API") unless said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Nothing sent or received for this long closes the connection. AWS: 10 minutes, fixed.
+    pub idle_timeout: Duration,
+    /// The greatest age of a connection. AWS: 2 hours, fixed.
+    pub max_connection_duration: Duration,
+    /// The greatest message, bytes, also for `PostToConnection`. AWS: 128 KB, fixed.
+    pub max_message_bytes: usize,
+    /// The greatest frame from a client, bytes. AWS: 32 KB, fixed.
+    pub max_frame_bytes: usize,
+    /// The greatest time an integration may take. AWS: 29 seconds.
+    pub integration_timeout: Duration,
+    /// From accepting the socket to the last header of the handshake. Gatepost's own.
+    pub handshake_timeout: Duration,
+    /// Bytes that may wait for one client before posts to it answer 429. Gatepost's own.
+    pub outbox_bytes: usize,
+    /// How long a full socket may stay full before the client counts as a slow consumer.
+    /// Gatepost's own.
+    pub write_timeout: Duration,
+    /// How long Gatepost waits for the client's close frame after sending its own.
+    pub close_timeout: Duration,
+    /// Messages of one connection that may be in integrations at once. Gatepost's own.
+    pub in_flight_per_connection: u16,
+    /// Frames that one message may consist of. Gatepost's own, against fragment floods.
+    pub max_frames_per_message: u32,
+    /// Time for connections to close on shutdown. Gatepost's own.
+    pub drain: Duration,
+    /// The greatest handshake URL, characters. AWS: 4096.
+    pub max_url_bytes: usize,
+    /// The greatest authorizer result, bytes. AWS: 8 KB.
+    pub max_authorizer_result_bytes: usize,
+    /// Ended connections that are remembered, so that a 410 has its reason. Gatepost's own.
+    pub max_tombstones: usize,
+    /// How long ended connections are remembered. Gatepost's own.
+    pub tombstone_age: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            idle_timeout: Duration::from_secs(600),
+            max_connection_duration: Duration::from_secs(7200),
+            max_message_bytes: 131_072,
+            max_frame_bytes: 32_768,
+            integration_timeout: Duration::from_secs(29),
+            handshake_timeout: Duration::from_secs(10),
+            outbox_bytes: 262_144,
+            write_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(5),
+            in_flight_per_connection: 16,
+            max_frames_per_message: 1024,
+            drain: Duration::from_secs(30),
+            max_url_bytes: 4096,
+            max_authorizer_result_bytes: 8192,
+            max_tombstones: 1_000_000,
+            tombstone_age: Duration::from_secs(86_400),
+        }
+    }
+}
+
+/// `timeoutInMillis` of an integration: 50 ms to 29 s.
+pub const INTEGRATION_TIMEOUT_MILLIS: std::ops::RangeInclusive<u64> = 50..=29_000;
+/// The greatest stage name, characters.
+pub const STAGE_NAME_LENGTH: usize = 128;

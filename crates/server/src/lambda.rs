@@ -1,0 +1,1 @@
+//! Lambda: the Runtime API, the Invoke API and the local processes.

@@ -1,0 +1,1 @@
+//! Templates: CloudFormation and SAM, read into APIs, functions and tables.

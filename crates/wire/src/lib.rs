@@ -1,0 +1,1 @@
+//! Bytes and text to domain and back. Pure functions: no I/O, no clock, no runtime.
