@@ -24,27 +24,27 @@ pub enum ExpressionError {
     /// A variable that does not exist.
     #[error(
         "`{0}` is no variable; write a literal `$` as `\\$`, or one of `request.body.…`, \
-             `request.header.…`, `request.querystring.…`, `request.basepath`, `context.…`, \
-             `stageVariables.…`, `integration.response.…`"
+         `request.header.…`, `request.querystring.…`, `request.basepath`, `context.…`, \
+         `stageVariables.…`, `integration.response.…`"
     )]
     UnknownVariable(String),
     /// A mapping target that does not exist.
     #[error(
         "`{0}` is no mapping target; write `integration.request.header.NAME`, \
-             `integration.request.querystring.NAME` or `integration.request.path.NAME`"
+         `integration.request.querystring.NAME` or `integration.request.path.NAME`"
     )]
     UnknownTarget(String),
     /// A mapping target that would change how the request is framed or routed.
     #[error(
         "header `{0}` belongs to the connection to the backend and cannot be mapped; choose \
-             another name"
+         another name"
     )]
     ForbiddenHeader(String),
     /// A mapping source that does not exist.
     #[error(
         "`{0}` is no mapping source; write `route.request.body.…`, `route.request.header.…`, \
-             `route.request.querystring.…`, `context.…`, `stageVariables.…` or a text in single \
-             quotes"
+         `route.request.querystring.…`, `context.…`, `stageVariables.…` or a text in single \
+         quotes"
     )]
     UnknownSource(String),
 }

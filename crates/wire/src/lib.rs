@@ -8,3 +8,4 @@ pub mod iam_policy;
 pub mod lambda_event;
 pub mod lambda_response;
 pub mod management_api;
+pub mod template;
