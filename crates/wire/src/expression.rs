@@ -117,9 +117,26 @@ fn push_java_string(text: &mut String, value: &Value) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
+
+    /// JSON of all kinds, a few levels deep.
+    pub(crate) fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,4}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec(("[ab]", inner), 0..4).prop_map(Value::from_iter),
+            ]
+        })
+    }
 
     #[test]
     fn values_print_as_java_collections_do() {
@@ -135,6 +152,13 @@ mod tests {
             ),
         ] {
             assert_eq!(to_java_string(&value), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_json_has_a_java_text(value in any_json()) {
+            prop_assert_eq!(to_java_string(&value).is_empty(), value.is_null() || value == "");
         }
     }
 }

@@ -35,7 +35,7 @@ pub enum InvalidPolicy {
     #[error("`Effect` of a statement must be `Allow` or `Deny`")]
     Effect,
     /// An element that identity-based policies do not have.
-    #[error("a statement here must not have `{0}`: it applies to whoever called the authorizer")]
+    #[error("a statement must not have `{0}` here: the policy is that of the client who connects")]
     Principal(&'static str),
     /// Neither or both of an element and its negation.
     #[error("a statement must have exactly one of `{0}` and `Not{0}`")]

@@ -236,7 +236,10 @@ pub fn function_error(payload: &[u8]) -> Option<FunctionErrorDocument> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::expression::tests::any_json;
 
     fn parse(payload: &str) -> Result<ProxyResponse, MalformedProxyResponse> {
         parse_proxy_response(payload.as_bytes())
@@ -350,5 +353,20 @@ mod tests {
         );
         assert_eq!(function_error(br#"{"statusCode":200}"#), None);
         assert_eq!(function_error(b"Task timed out"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_read_or_refused(
+            member in prop::sample::select(vec![
+                "statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded",
+            ]),
+            value in any_json(),
+            garbage in any::<Vec<u8>>(),
+        ) {
+            let _ = parse(&Value::from_iter([(member, value)]).to_string());
+            let _ = parse_proxy_response(&garbage);
+            function_error(&garbage);
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! `requestContext` of an event: all members of all three kinds, in AWS's order.
 
+use std::fmt::Display;
+
 use gatepost_model::{
     MessageId, RequestId,
     connection_id::ConnectionId,
-    request_context::{AuthorizerContext, EventType, RequestContext, clf_time},
+    request_context::{AuthorizerContext, ClfTime, EventType, RequestContext},
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
@@ -19,7 +21,8 @@ pub(super) struct RequestContextView<'a> {
     disconnect_status_code: Option<u16>,
     event_type: &'static str,
     extended_request_id: &'a str,
-    request_time: String,
+    #[serde(serialize_with = "as_text")]
+    request_time: ClfTime,
     message_direction: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     disconnect_reason: Option<&'a str>,
@@ -70,7 +73,7 @@ impl<'a> RequestContextView<'a> {
             disconnect_status_code,
             event_type: context.event_type.as_str(),
             extended_request_id: request_id,
-            request_time: clf_time(context.request_time_ms),
+            request_time: ClfTime(context.request_time_ms),
             message_direction: "IN",
             disconnect_reason,
             stage: connection.stage.as_str(),
@@ -88,8 +91,8 @@ impl<'a> RequestContextView<'a> {
     }
 }
 
-fn as_text<S: Serializer>(id: &ConnectionId, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(id)
+fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 /// `authorizer`: the context's members, then `principalId`, then, on `CONNECT` only,

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::expression::tests::any_json;
 
 fn context() -> RequestContext {
     RequestContext {
@@ -173,7 +174,9 @@ fn what_is_no_target_or_source_is_refused() {
 
 proptest! {
     #[test]
-    fn no_value_that_resolves_holds_a_line_end(value in any::<String>()) {
+    fn no_value_that_resolves_holds_a_line_end(
+        value in prop_oneof![any_json(), any::<String>().prop_map(Value::from)],
+    ) {
         for place in ["header", "querystring", "path"] {
             let target = format!("integration.request.{place}.x");
             for resolved in resolve(&target, "route.request.body.v", &json!({ "v": value })) {

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::expression::tests::any_json;
 
 fn select(expression: &str, body: &str) -> Option<String> {
     select_route_key(&SelectionExpression::parse(expression).unwrap(), body)
@@ -148,22 +149,6 @@ fn expressions_that_mean_nothing_are_refused() {
             "{expression}: {error:?}"
         );
     }
-}
-
-/// JSON of all kinds, a few levels deep.
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        ".{0,4}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 24, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec(("[ab]", inner), 0..4).prop_map(Value::from_iter),
-        ]
-    })
 }
 
 proptest! {
