@@ -15,7 +15,7 @@ use gatepost_model::{
     limits::Limits,
     request_context::ConnectionContext,
 };
-use gatepost_wire::websocket;
+use gatepost_wire::websocket::{self, Decoder, Deflate, Role};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -34,6 +34,8 @@ pub struct Connection {
     pub stage: Arc<StageSlot>,
     /// By what the client is recognised when it comes back.
     pub client_key: Option<ClientKey>,
+    /// permessage-deflate, when it was negotiated.
+    deflate: Option<Deflate>,
     transport: Transport,
     outbox: Mutex<Outbox>,
     last_active_ms: AtomicU64,
@@ -48,6 +50,7 @@ impl Connection {
         context: Arc<ConnectionContext>,
         stage: Arc<StageSlot>,
         client_key: Option<ClientKey>,
+        deflate: Option<Deflate>,
         transport: Transport,
         now_ms: u64,
     ) -> Self {
@@ -55,6 +58,7 @@ impl Connection {
             context,
             stage,
             client_key,
+            deflate,
             transport,
             outbox: Mutex::default(),
             last_active_ms: AtomicU64::new(now_ms),
@@ -86,13 +90,27 @@ impl Connection {
         self.last_active_ms.store(now_ms, Ordering::Relaxed);
     }
 
+    /// A decoder for what this client sends.
+    fn decoder(&self) -> Decoder {
+        let decoder = Decoder::new(Role::Server);
+        if self.deflate.is_some() { decoder.with_deflate() } else { decoder }
+    }
+
+    /// Appends a text message to `frames`, compressed if that was negotiated and pays.
+    fn encode_text(&self, text: &[u8], frames: &mut Vec<u8>) {
+        match self.deflate {
+            Some(deflate) => deflate.encode_text(text, frames),
+            None => websocket::encode_text(text, frames),
+        }
+    }
+
     /// Sends one text message. The client sees messages in the order of these calls.
     ///
     /// # Errors
     /// [`SendError`]; then nothing is sent.
     pub fn send_text(&self, text: &[u8], limits: &Limits, now_ms: u64) -> Result<(), SendError> {
         let mut frame = Vec::with_capacity(text.len() + 10);
-        websocket::frame::encode_text(text, &mut frame);
+        self.encode_text(text, &mut frame);
         self.send_frames(&frame, limits, now_ms)
     }
 
@@ -124,7 +142,7 @@ impl Connection {
     pub fn close(&self, cause: CloseCause, now_ms: u64) -> bool {
         let mut frame = Vec::new();
         if let Some((code, reason)) = cause.close_frame() {
-            websocket::frame::encode_close(code, reason, &mut frame);
+            websocket::encode_close(code, reason, &mut frame);
         }
         let first = self.outbox.lock().close(&self.transport, cause, &frame, now_ms);
         if first {

@@ -10,14 +10,17 @@ use gatepost_gateway::{
     observe::Event,
     pipeline::{self, Accepted, ConnectRequest, Refusal},
 };
-use gatepost_wire::{lambda_event::HandshakeRequest, websocket::handshake as ws_handshake};
+use gatepost_wire::{
+    lambda_event::HandshakeRequest,
+    websocket::{Deflate, handshake as ws_handshake},
+};
 use http_body_util::Full;
 use hyper::{
     HeaderMap, Request, Response, StatusCode,
     body::Incoming,
     header::{
         AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
-        SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
+        SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
     },
     upgrade::OnUpgrade,
 };
@@ -48,7 +51,7 @@ pub async fn handshake(
     mut request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let on_upgrade = hyper::upgrade::on(&mut request);
-    let (accept, connect) = match prepare(server, peer, &request) {
+    let (answer_to, connect) = match prepare(server, peer, &request) {
         Ok(prepared) => prepared,
         Err(response) => {
             server.gateway.observer().emit(Event::ConnectionRefused {
@@ -60,7 +63,7 @@ pub async fn handshake(
         }
     };
     let (answer, answered) = oneshot::channel();
-    tokio::spawn(carry_out(Arc::clone(server), connect, accept, on_upgrade, answer));
+    tokio::spawn(carry_out(Arc::clone(server), connect, answer_to, on_upgrade, answer));
     match answered.await {
         Ok(response) => response,
         // The task was dropped with the runtime, or panicked.
@@ -68,7 +71,13 @@ pub async fn handshake(
     }
 }
 
-type Prepared = Result<(String, ConnectRequest), Box<Response<Full<Bytes>>>>;
+type Prepared = Result<(Upgrade, ConnectRequest), Box<Response<Full<Bytes>>>>;
+
+/// What the `101` says, besides the subprotocol.
+struct Upgrade {
+    accept: String,
+    deflate: Option<Deflate>,
+}
 
 /// Checks the request itself and finds its stage.
 fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepared {
@@ -102,7 +111,8 @@ fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepare
             trace_id: new_id::trace_id(now_ms()),
         },
     };
-    Ok((ws_handshake::accept_key(key), connect))
+    let deflate = server.permessage_deflate.then(|| Deflate::negotiate(headers)).flatten();
+    Ok((Upgrade { accept: ws_handshake::accept_key(key), deflate }, connect))
 }
 
 /// Headers as text, names in lower case. Bytes that are no UTF-8 become U+FFFD.
@@ -119,7 +129,7 @@ fn header_pairs(headers: &HeaderMap) -> Vec<(String, String)> {
 async fn carry_out(
     server: Arc<Server>,
     connect: ConnectRequest,
-    accept: String,
+    upgrade: Upgrade,
     on_upgrade: OnUpgrade,
     answer: oneshot::Sender<Response<Full<Bytes>>>,
 ) {
@@ -131,7 +141,8 @@ async fn carry_out(
             return;
         }
     };
-    let switching = switching_protocols(&accept, accepted.subprotocol.as_deref());
+    let switching = switching_protocols(&upgrade, accepted.subprotocol.as_deref());
+    let deflate = upgrade.deflate;
     let upgraded = match answer.send(switching) {
         Ok(()) => on_upgrade.await.ok(),
         Err(_) => None,
@@ -140,7 +151,8 @@ async fn carry_out(
         Some(Ok(parts)) => {
             let Accepted { context, stage, client_key, .. } = accepted;
             let transport = parts.io.into_inner().into_transport();
-            let connection = Connection::new(context, stage, client_key, transport, now_ms());
+            let connection =
+                Connection::new(context, stage, client_key, deflate, transport, now_ms());
             task::start(&server.gateway, connection, parts.read_buf.to_vec());
         }
         _ => pipeline::abandoned(&server.gateway, accepted),
@@ -148,12 +160,15 @@ async fn carry_out(
 }
 
 /// `101`, with nothing but what AWS sends (data-plane spec 1.3).
-fn switching_protocols(accept: &str, subprotocol: Option<&str>) -> Response<Full<Bytes>> {
+fn switching_protocols(upgrade: &Upgrade, subprotocol: Option<&str>) -> Response<Full<Bytes>> {
     let mut response = respond::status(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    respond::insert(headers, SEC_WEBSOCKET_ACCEPT, accept);
+    respond::insert(headers, SEC_WEBSOCKET_ACCEPT, &upgrade.accept);
+    if let Some(deflate) = upgrade.deflate {
+        respond::insert(headers, SEC_WEBSOCKET_EXTENSIONS, &deflate.response_header());
+    }
     if let Some(subprotocol) = subprotocol {
         respond::insert(headers, SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }

@@ -58,6 +58,15 @@ impl Peer {
 }
 
 impl Server {
+    /// `ApiEndpoint`: where clients reach an API, without its stage.
+    pub fn api_endpoint(&self, api_id: &ApiId) -> String {
+        if self.gateway.apis().apis.len() == 1 {
+            format!("ws://{}", self.authority)
+        } else {
+            format!("ws://{}/_aws/execute-api/{api_id}", self.authority)
+        }
+    }
+
     /// Answers one request: upgrades and `@connections` come first, so that a stage may have any
     /// name; then Gatepost's own paths, then the AWS APIs.
     pub async fn handle(

@@ -4,10 +4,7 @@
 use std::{cell::RefCell, io, sync::Arc};
 
 use gatepost_model::connection::CloseCause;
-use gatepost_wire::websocket::{
-    self, Decoder, Role,
-    message::{Event as Incoming, FrameLimits},
-};
+use gatepost_wire::websocket::{self, CloseFrame, Decoder, Event as Incoming, FrameLimits};
 use tokio::io::Interest;
 
 use super::Connection;
@@ -92,7 +89,7 @@ struct Reader {
 
 async fn serve(live: Live, early: Vec<u8>) {
     let mut reader = Reader {
-        decoder: Decoder::new(Role::Server),
+        decoder: live.connection.decoder(),
         held: early,
         client_closed: false,
         discarding: false,
@@ -201,12 +198,7 @@ impl Reader {
     fn handle(&mut self, live: &Live, bytes: &mut [u8], replies: &mut Vec<u8>) {
         let (gateway, connection) = (&live.gateway, &live.connection);
         let limits = gateway.limits();
-        let frame_limits = FrameLimits {
-            max_frame_bytes: limits.max_frame_bytes,
-            max_message_bytes: limits.max_message_bytes,
-            max_frames_per_message: limits.max_frames_per_message,
-            accept_binary: false,
-        };
+        let frame_limits = FrameLimits::from(limits);
         let now = now_ms();
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -224,7 +216,7 @@ impl Reader {
                     match pipeline::on_message(gateway, connection, &text, now) {
                         Walked::InIntegration => in_integration = true,
                         Walked::Done(Some(reply)) => {
-                            websocket::frame::encode_text(reply.as_bytes(), replies);
+                            connection.encode_text(reply.as_bytes(), replies);
                         }
                         Walked::Done(None) => {}
                     }
@@ -233,20 +225,19 @@ impl Reader {
                 Ok(Some(Incoming::Binary(_) | Incoming::Pong(_))) => connection.touch(now),
                 Ok(Some(Incoming::Ping(payload))) => {
                     connection.touch(now);
-                    websocket::frame::encode_pong(&payload, replies);
+                    websocket::encode_pong(&payload, replies);
                 }
                 Ok(Some(Incoming::Close(frame))) => {
                     let mut echo = Vec::new();
-                    let code = frame.as_ref().map(|frame| frame.code);
-                    let reason =
-                        frame.as_ref().map(|frame| frame.reason.to_string()).unwrap_or_default();
-                    match code {
-                        Some(code) => websocket::frame::encode_close(code, &reason, &mut echo),
-                        None => websocket::frame::encode_empty_close(&mut echo),
+                    match &frame {
+                        Some(frame) => {
+                            websocket::encode_close(frame.code, &frame.reason, &mut echo);
+                        }
+                        None => websocket::encode_empty_close(&mut echo),
                     }
                     self.client_closed = true;
                     send_replies(gateway, connection, replies, now);
-                    connection.close_by_client(CloseCause::ClientClosed { code, reason }, &echo, now);
+                    connection.close_by_client(CloseFrame::close_cause(frame), &echo, now);
                     stop = true;
                 }
                 Err(violation) => {

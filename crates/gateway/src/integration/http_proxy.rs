@@ -88,7 +88,7 @@ impl HttpProxyRequest {
         let mut target = Target { uri: uri.to_owned(), query: Vec::new() };
         for mapping in request_parameters {
             let values = mapping.resolve(&input);
-            match mapping.target() {
+            match &mapping.target {
                 MappingTarget::Header(name) => {
                     for (nth, value) in values.iter().enumerate() {
                         insert(&mut headers, name, value, nth > 0);
