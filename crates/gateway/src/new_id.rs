@@ -45,7 +45,7 @@ pub fn uuid() -> String {
 /// An `X-Amzn-Trace-Id`: `Root=1-{8 hex}-{24 hex}`, the first being the time in seconds.
 pub fn trace_id(now_ms: u64) -> String {
     let random = u128::from_be_bytes(random_bytes::<16>()) >> 32;
-    format!("Root=1-{:08x}-{random:024x}", now_ms / 1000 & 0xffff_ffff)
+    format!("Root=1-{:08x}-{random:024x}", (now_ms / 1000) & 0xffff_ffff)
 }
 
 #[cfg(test)]

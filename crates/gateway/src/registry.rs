@@ -71,7 +71,8 @@ impl Registry {
         shard.remove(id);
         // The memory of a burst goes back.
         if shard.capacity() > 64 && shard.len() * 4 < shard.capacity() {
-            shard.shrink_to(shard.len() * 2);
+            let keep = shard.len() * 2;
+            shard.shrink_to(keep);
         }
     }
 

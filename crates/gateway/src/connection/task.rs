@@ -243,7 +243,7 @@ impl Reader {
                 Err(violation) => {
                     self.discarding = true;
                     send_replies(gateway, connection, replies, now);
-                    connection.close(violation.close_cause(), now);
+                    connection.close(CloseCause::from(violation), now);
                     stop = true;
                 }
             }

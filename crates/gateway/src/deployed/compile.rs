@@ -31,8 +31,8 @@ pub struct CompileError {
 }
 
 impl CompileError {
-    fn new(place: impl Into<String>, what: impl ToString) -> Self {
-        Self { place: place.into(), what: what.to_string() }
+    fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { place: place.into(), what: what.into() }
     }
 }
 
@@ -48,7 +48,7 @@ impl DeployedStage {
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
         let selection = SelectionExpression::parse(&definition.route_selection_expression)
-            .map_err(|error| errors.push(CompileError::new("routeSelectionExpression", error)))
+            .map_err(|error| errors.push(CompileError::new("routeSelectionExpression", error.to_string())))
             .ok();
         let mut connect = None;
         let mut disconnect = None;

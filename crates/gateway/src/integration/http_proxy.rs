@@ -94,7 +94,7 @@ impl HttpProxyRequest {
                         insert(&mut headers, name, value, nth > 0);
                     }
                 }
-                MappingTarget::QueryString(name) => {
+                MappingTarget::Querystring(name) => {
                     target.query.extend(values.into_iter().map(|value| (name.clone(), value)));
                 }
                 MappingTarget::Path(name) => {

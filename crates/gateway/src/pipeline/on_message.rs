@@ -42,7 +42,7 @@ pub(crate) fn on_message(
         Ok(routed) => routed,
         Err(fault) => {
             let outcome = Outcome { gateway, connection, request_id, route_key: None, started };
-            return Walked::Done(outcome.of_fault(&fault));
+            return Walked::Done(Some(outcome.of_fault(&fault)));
         }
     };
     let outcome = Outcome {
@@ -53,11 +53,11 @@ pub(crate) fn on_message(
         started,
     };
     match integration_request::build(&routed, None) {
-        Err(fault) => Walked::Done(outcome.of_fault(&fault)),
+        Err(fault) => Walked::Done(Some(outcome.of_fault(&fault))),
         Ok(None) => Walked::Done(outcome.of_reply(&routed, IntegrationReply::nothing())),
         Ok(Some(IntegrationRequest::Mock(mock))) => Walked::Done(match mock.reply() {
             Ok(reply) => outcome.of_reply(&routed, reply),
-            Err(fault) => outcome.of_fault(&fault),
+            Err(fault) => Some(outcome.of_fault(&fault)),
         }),
         Ok(Some(request)) => {
             invoke_detached(gateway, connection, routed, request, started);
@@ -86,7 +86,7 @@ fn invoke_detached(
         };
         let text = match replied {
             Ok(reply) => outcome.of_reply(&routed, reply),
-            Err(fault) => outcome.of_fault(&fault),
+            Err(fault) => Some(outcome.of_fault(&fault)),
         };
         if let Some(text) = text {
             // A client that left, or reads too slowly, does not get the reply.
@@ -125,14 +125,14 @@ impl Outcome<'_> {
                 self.tell(status, None);
                 text
             }
-            Err(fault) => self.of_fault(&fault),
+            Err(fault) => Some(self.of_fault(&fault)),
         }
     }
 
-    fn of_fault(self, fault: &Fault) -> Option<String> {
+    fn of_fault(self, fault: &Fault) -> String {
         let frame = rescue::frame(fault, &self.connection_id(), &self.request_id);
         self.tell(fault.kind.handshake_status(), Some(fault.detail.clone()));
-        Some(frame)
+        frame
     }
 
     fn connection_id(&self) -> ConnectionId {
