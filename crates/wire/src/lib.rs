@@ -9,3 +9,4 @@ pub mod lambda_event;
 pub mod lambda_response;
 pub mod management_api;
 pub mod template;
+pub mod websocket;
