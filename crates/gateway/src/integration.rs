@@ -3,6 +3,7 @@
 pub mod egress;
 pub mod http_client;
 pub mod http_proxy;
+pub mod invoke_endpoint;
 pub mod invoke_function;
 pub mod lambda_proxy;
 pub mod mock;
