@@ -13,4 +13,3 @@ pub mod server;
 pub mod sts;
 pub mod target;
 pub mod template;
-pub mod tls;
