@@ -1,7 +1,7 @@
 //! Echoes whatever a client sends, with limits lifted and permessage-deflate on: the server that
 //! the Autobahn cases drive to test the codec. `autobahn_echo [PORT]`, 0 for any free port.
-//! Every answer of a connection with permessage-deflate is compressed, so that the cases judge the
-//! compressor at all sizes.
+//! Every answer of a connection with permessage-deflate is compressed: the fuzzing client cannot
+//! judge plain answers to its compression cases, which are legal.
 
 use std::{
     io::{self, Read, Write},
