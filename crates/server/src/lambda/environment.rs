@@ -103,10 +103,18 @@ fn describe_function(environment: &mut Environment, process: &Process) {
     ] {
         set(environment, variable, value);
     }
-    set(environment, "LAMBDA_RUNTIME_DIR", process.shared.code.runtime_folder());
+    set(
+        environment,
+        "LAMBDA_RUNTIME_DIR",
+        process.shared.code.runtime_folder(),
+    );
     if !matches!(function.runtime, Runtime::Provided(_)) {
         let identifier = function.runtime.identifier();
-        set(environment, "AWS_EXECUTION_ENV", format!("AWS_Lambda_{identifier}"));
+        set(
+            environment,
+            "AWS_EXECUTION_ENV",
+            format!("AWS_Lambda_{identifier}"),
+        );
     }
 }
 
@@ -145,7 +153,9 @@ fn describe_layers(
 
 /// Sets a list of folders; those with a colon in their name cannot stand in one.
 fn join(environment: &mut Environment, name: &str, folders: Vec<PathBuf>) {
-    let folders = folders.iter().filter(|folder| !folder.as_os_str().as_encoded_bytes().contains(&b':'));
+    let folders = folders
+        .iter()
+        .filter(|folder| !folder.as_os_str().as_encoded_bytes().contains(&b':'));
     if let Ok(joined) = std::env::join_paths(folders)
         && !joined.is_empty()
     {
@@ -159,7 +169,11 @@ fn point_to_gatepost(environment: &mut Environment, process: &Process, pool: &Po
     set(environment, "AWS_ENDPOINT_URL_LAMBDA", endpoint);
     set(environment, "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", endpoint);
     let management = pool.management_endpoint.as_ref().unwrap_or(endpoint);
-    set(environment, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", management);
+    set(
+        environment,
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+        management,
+    );
     if let Some(bundle) = &config.ca_bundle {
         set(environment, "NODE_EXTRA_CA_CERTS", &bundle.local_ca);
         for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"] {

@@ -55,11 +55,19 @@ mod tests {
         let node = Runtime::Node(22);
         let mend = |runtime, text| mend(runtime, text).map(|(_, mend)| mend);
         assert_eq!(
-            mend(&python, "Unable to import module 'app': No module named 'boto3'").as_deref(),
+            mend(
+                &python,
+                "Unable to import module 'app': No module named 'boto3'"
+            )
+            .as_deref(),
             Some("pip install boto3")
         );
         assert_eq!(
-            mend(&node, "Cannot find package '@aws-sdk/client-dynamodb' imported from /a").as_deref(),
+            mend(
+                &node,
+                "Cannot find package '@aws-sdk/client-dynamodb' imported from /a"
+            )
+            .as_deref(),
             Some("npm install @aws-sdk/client-dynamodb")
         );
         assert_eq!(mend(&python, "No module named 'pandas'"), None);

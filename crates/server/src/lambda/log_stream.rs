@@ -208,7 +208,10 @@ impl LogStream {
         self.flush(state);
         state.tail = tail_log.then(String::new);
         if self.is_read(state) {
-            self.emit(state, format!("START RequestId: {request_id} Version: {version}"));
+            self.emit(
+                state,
+                format!("START RequestId: {request_id} Version: {version}"),
+            );
         }
     }
 
@@ -231,7 +234,10 @@ impl LogStream {
                 let seconds = timeout.as_secs_f64();
                 let now = iso_now();
                 let id = report.request_id;
-                self.emit(state, format!("{now} {id} Task timed out after {seconds:.2} seconds"));
+                self.emit(
+                    state,
+                    format!("{now} {id} Task timed out after {seconds:.2} seconds"),
+                );
             }
             self.emit(state, format!("END RequestId: {}", report.request_id));
             self.emit(state, report.line());
@@ -271,7 +277,9 @@ impl Report<'_> {
 pub(super) fn epoch_millis() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        .map_or(0, |since| {
+            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        })
 }
 
 /// Now, as Lambda writes it: `2026-09-25T12:34:56.789Z`.
@@ -335,7 +343,10 @@ mod tests {
         let log = LogStream::new("chat".into(), observer);
         log.finish(report(Ending::TimedOut(Duration::from_secs(3))), || 36);
         let lines = messages(&mut events);
-        assert!(lines[0].ends_with("Z r-1 Task timed out after 3.00 seconds"), "{lines:?}");
+        assert!(
+            lines[0].ends_with("Z r-1 Task timed out after 3.00 seconds"),
+            "{lines:?}"
+        );
         assert_eq!(lines[1], "END RequestId: r-1");
         assert!(lines[2].ends_with("\tStatus: timeout"), "{lines:?}");
     }

@@ -58,7 +58,10 @@ struct Memory {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Not asked for an event yet; `late` once it took longer than the init timeout.
-    Starting { since: Instant, late: bool },
+    Starting {
+        since: Instant,
+        late: bool,
+    },
     Ready,
     /// Takes no further event.
     Retired,
@@ -212,6 +215,7 @@ impl Process {
                 .take_if(|running| delivered(running))
                 .ok_or(NotRunning)?;
             slot.quiet_since = Instant::now();
+            self.watch(slot, slot.quiet_since + self.shared.config.idle_reclaim);
             (running, slot.init_duration.take())
         };
         let payload = match failed {
@@ -352,12 +356,7 @@ impl Process {
         }
     }
 
-    fn fail(
-        &self,
-        running: Running,
-        ending: Ending<'_>,
-        document: impl FnOnce(&str) -> Vec<u8>,
-    ) {
+    fn fail(&self, running: Running, ending: Ending<'_>, document: impl FnOnce(&str) -> Vec<u8>) {
         let job = &running.job;
         if running.delivered.is_none() {
             self.log.start(&job.request_id, &job.version, job.tail_log);
@@ -405,7 +404,11 @@ impl Process {
         }
         // A process that is gone has no peak to read any more: its last one stays.
         let last = memory.peak.map(|(_, megabytes)| megabytes);
-        let megabytes = memory.pid.and_then(peak_memory_mb).or(last).unwrap_or_default();
+        let megabytes = memory
+            .pid
+            .and_then(peak_memory_mb)
+            .or(last)
+            .unwrap_or_default();
         memory.peak = Some((Instant::now(), megabytes));
         megabytes
     }
@@ -449,7 +452,10 @@ impl Process {
         let slot = self.slot.lock();
         Caller {
             function: self.function.name.clone(),
-            request_id: slot.running.as_ref().map(|running| running.job.request_id.clone()),
+            request_id: slot
+                .running
+                .as_ref()
+                .map(|running| running.job.request_id.clone()),
         }
     }
 }
@@ -467,7 +473,9 @@ impl Running {
 /// `VmHWM` of a process: the most memory that it has used.
 fn peak_memory_mb(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = peak.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kilobytes.div_ceil(1024))
 }
@@ -478,7 +486,9 @@ pub(super) struct Callers(Mutex<HashMap<String, Weak<Process>>>);
 
 impl Callers {
     fn add(&self, process: &Arc<Process>) {
-        self.0.lock().insert(process.access_key_id.clone(), Arc::downgrade(process));
+        self.0
+            .lock()
+            .insert(process.access_key_id.clone(), Arc::downgrade(process));
     }
 
     /// Forgets a process that has ended.

@@ -127,7 +127,9 @@ async fn start(
     let environment = environment::of(process, pool, &code, &interpreter, &runtime_api);
     let child = spawn(&code, &interpreter, environment, writer)?;
     // A child that was spawned and not waited for has an id; it is small.
-    let pid = child.id().ok_or_else(|| io::Error::other("the process is gone at once"))?;
+    let pid = child
+        .id()
+        .ok_or_else(|| io::Error::other("the process is gone at once"))?;
     let group = Pid::from_raw(pid.cast_signed());
     shared.guard.add(group.as_raw());
     process.spawned(pid);
