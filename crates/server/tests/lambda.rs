@@ -1,5 +1,8 @@
 //! Functions that really run: Python, Node.js and executables, as processes of this machine.
 
+// Clippy knows only functions with `#[test]` as tests.
+#![allow(clippy::unwrap_used)]
+
 #[path = "lambda/asynchronous.rs"]
 mod asynchronous;
 #[path = "lambda/environment.rs"]

@@ -163,7 +163,7 @@ impl Queued {
     fn next_step(&mut self, outcome: &Outcome, function: &Function, runner: &LocalRunner) -> Step {
         let config = &runner.shared().config;
         let retries = &function.event_invoke_config;
-        let (delay, last) = match outcome {
+        let delay = match outcome {
             Ok(Answer { failed: false, .. }) => return Step::End(Condition::Success),
             Ok(_) => {
                 self.attempts = self.attempts.saturating_add(1);
@@ -171,11 +171,8 @@ impl Queued {
                     return Step::End(Condition::RetriesExhausted);
                 }
                 let delays = &config.retry_delays;
-                let nth = delays.get(usize::from(self.attempts) - 1).or(delays.last());
-                (
-                    nth.copied().unwrap_or_default(),
-                    Condition::EventAgeExceeded,
-                )
+                let nth = delays.get(usize::from(self.attempts) - 1);
+                nth.or(delays.last()).copied().unwrap_or_default()
             }
             Err(_) if function.reserved_concurrency == Some(0) => {
                 return Step::End(Condition::ZeroReservedConcurrency);
@@ -183,15 +180,14 @@ impl Queued {
             Err(_) => {
                 let doubled = 2_u32.saturating_pow(self.throttles);
                 self.throttles = self.throttles.saturating_add(1);
-                let delay = config
+                config
                     .throttle_delay
                     .saturating_mul(doubled)
-                    .min(MAX_BACK_OFF);
-                (delay, Condition::EventAgeExceeded)
+                    .min(MAX_BACK_OFF)
             }
         };
         if self.since.elapsed() + delay > retries.max_event_age {
-            return Step::End(last);
+            return Step::End(Condition::EventAgeExceeded);
         }
         Step::Retry(delay)
     }

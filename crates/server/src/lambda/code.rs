@@ -93,9 +93,12 @@ impl CodeStore {
             FunctionCode::Zip(path) => self.unzipped(path)?,
             FunctionCode::Inline(text) => self.inline(&function.runtime, text)?,
         };
-        let layers = function.layers.iter().map(|layer| match layer.is_file() {
-            true => self.unzipped(layer),
-            false => existing(layer),
+        let layers = function.layers.iter().map(|layer| {
+            if layer.is_file() {
+                self.unzipped(layer)
+            } else {
+                existing(layer)
+            }
         });
         Ok(Prepared {
             root,

@@ -130,29 +130,29 @@ fn describe_layers(
     if let Some(path) = environment.get("PATH") {
         programs.extend(std::env::split_paths(path));
     }
-    join(environment, "PATH", programs);
+    join(environment, "PATH", &programs);
     let mut libraries = vec![code.root.clone(), code.root.join("lib")];
     libraries.append(&mut in_layers("lib"));
-    join(environment, "LD_LIBRARY_PATH", libraries);
+    join(environment, "LD_LIBRARY_PATH", &libraries);
     match &process.function.runtime {
         Runtime::Python(version) => {
             let mut modules: Vec<PathBuf> = in_layers("python");
             let versioned = format!("python/lib/python{version}/site-packages");
             modules.append(&mut in_layers(&versioned));
             modules.extend(interpreter.site_packages.clone());
-            join(environment, "PYTHONPATH", modules);
+            join(environment, "PYTHONPATH", &modules);
         }
         Runtime::Node(major) => {
             let mut modules: Vec<PathBuf> = in_layers(&format!("nodejs/node{major}/node_modules"));
             modules.append(&mut in_layers("nodejs/node_modules"));
-            join(environment, "NODE_PATH", modules);
+            join(environment, "NODE_PATH", &modules);
         }
         Runtime::Provided(_) => {}
     }
 }
 
 /// Sets a list of folders; those with a colon in their name cannot stand in one.
-fn join(environment: &mut Environment, name: &str, folders: Vec<PathBuf>) {
+fn join(environment: &mut Environment, name: &str, folders: &[PathBuf]) {
     let folders = folders
         .iter()
         .filter(|folder| !folder.as_os_str().as_encoded_bytes().contains(&b':'));

@@ -19,7 +19,7 @@ pub(super) fn explain(shared: &Shared, function: &Function, document: Vec<u8>) -
         return document;
     };
     if let Some(Value::String(message)) = parsed.get_mut("errorMessage") {
-        *message += &format!(" (AWS supplies it; here: {mend})");
+        *message = format!("{message} (AWS supplies it; here: {mend})");
     }
     serde_json::to_vec(&parsed).unwrap_or(document)
 }

@@ -48,7 +48,7 @@ pub(super) struct Event {
 pub(super) struct Pending(oneshot::Receiver<Outcome>);
 
 impl Job {
-    pub fn new(event: Event) -> (Self, Pending) {
+    pub fn new(event: Event) -> (Box<Self>, Pending) {
         let (answer, pending) = oneshot::channel();
         let job = Self {
             request_id: event.request_id,
@@ -60,7 +60,7 @@ impl Job {
             tail_log: event.tail_log,
             answer,
         };
-        (job, Pending(pending))
+        (Box::new(job), Pending(pending))
     }
 
     /// Answers; that nobody waits any more does not matter.

@@ -42,7 +42,7 @@ impl Pool {
     }
 
     /// Hands the job to an idle process or to a new one; every outcome comes through the job.
-    pub fn dispatch(self: &Arc<Self>, mut job: Job) {
+    pub fn dispatch(self: &Arc<Self>, mut job: Box<Job>) {
         let refusal = {
             let mut state = self.state.lock();
             if self
@@ -86,7 +86,7 @@ impl Pool {
         }
     }
 
-    fn start(self: &Arc<Self>, job: Option<Job>, place: supervise::Place) -> Arc<Process> {
+    fn start(self: &Arc<Self>, job: Option<Box<Job>>, place: supervise::Place) -> Arc<Process> {
         let process = Process::new(Arc::clone(&self.shared), self, job);
         tokio::spawn(supervise::run(
             Arc::clone(&process),

@@ -184,19 +184,15 @@ impl LocalRunner {
         let version = pool
             .as_ref()
             .and_then(|pool| version(&pool.function, qualifier));
-        match (pool, version) {
-            (Some(pool), Some(version)) => {
-                let arn = format!("{}{suffix}", pool.function.arn);
-                Ok((Target { name, arn, version }, pool))
-            }
-            _ => {
-                let config = &self.shared.config;
-                Err(error_body::function_not_found(&format!(
-                    "arn:aws:lambda:{}:{}:function:{name}{suffix}",
-                    config.region, config.account_id
-                )))
-            }
-        }
+        let (Some(pool), Some(version)) = (pool, version) else {
+            let config = &self.shared.config;
+            return Err(error_body::function_not_found(&format!(
+                "arn:aws:lambda:{}:{}:function:{name}{suffix}",
+                config.region, config.account_id
+            )));
+        };
+        let arn = format!("{}{suffix}", pool.function.arn);
+        Ok((Target { name, arn, version }, pool))
     }
 
     async fn invoke_function(&self, request: InvokeRequest) -> Result<InvokeResponse, InvokeError> {

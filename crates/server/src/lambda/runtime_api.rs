@@ -37,8 +37,7 @@ pub(super) async fn serve(stream: TcpStream, process: Arc<Process>) {
 }
 
 async fn handle(process: &Arc<Process>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    // Web pages may send requests to any local port, runtime clients never name an origin.
-    if request.headers().contains_key(header::ORIGIN) {
+    if comes_from_a_browser(request.headers()) {
         return refuse(
             StatusCode::FORBIDDEN,
             "Forbidden",
@@ -69,6 +68,12 @@ async fn handle(process: &Arc<Process>, request: Request<Incoming>) -> Response<
             "no such call of the Runtime API",
         ),
     }
+}
+
+/// Web pages can send requests to any local port, under another name even without an origin.
+fn comes_from_a_browser(headers: &HeaderMap) -> bool {
+    let is_ours = |host: &HeaderValue| host.as_bytes().starts_with(b"127.0.0.1:");
+    headers.contains_key(header::ORIGIN) || !headers.get(header::HOST).is_some_and(is_ours)
 }
 
 async fn next(process: &Arc<Process>) -> Response<Full<Bytes>> {

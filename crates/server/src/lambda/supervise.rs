@@ -229,13 +229,12 @@ impl Started {
     /// SIGTERM, and SIGKILL when that is not heeded.
     async fn stop(&mut self, process: &Process) -> Option<ExitStatus> {
         let _ = killpg(self.group, Signal::SIGTERM);
-        match timeout(process.shared.config.stop_grace, self.child.wait()).await {
-            Ok(status) => status.ok(),
-            Err(_) => {
-                self.kill();
-                self.child.wait().await.ok()
-            }
+        let grace = process.shared.config.stop_grace;
+        if let Ok(status) = timeout(grace, self.child.wait()).await {
+            return status.ok();
         }
+        self.kill();
+        self.child.wait().await.ok()
     }
 
     /// Kills the whole group; one that is gone is no error.

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use gatepost_model::invocation::InvokeRequest;
+use gatepost_model::{
+    function::{FunctionCode, Runtime},
+    invocation::InvokeRequest,
+};
 use serde_json::json;
 
 use super::support::{World, is_alive, node, provided, python, request, soon};
@@ -212,11 +215,25 @@ async fn a_missing_sdk_says_how_to_install_it() {
         message.ends_with("npm install @aws-sdk/client-not-there)"),
         "{message}"
     );
-    let warning = world.warning().await;
-    assert!(
-        warning.starts_with("function sdk lacks @aws-sdk/client-not-there"),
-        "{warning}"
-    );
+    world
+        .warning("function sdk lacks @aws-sdk/client-not-there, which AWS supplies")
+        .await;
+}
+
+#[tokio::test]
+async fn another_version_than_asked_for_runs_with_a_warning() {
+    let mut py = python("py", "def handler(event, context): return 1");
+    py.runtime = Runtime::parse("python3.99").unwrap();
+    let mut js = node("js", "app.mjs", "export const handler = async () => 1;");
+    js.runtime = Runtime::parse("nodejs98.x").unwrap();
+    let mut world = World::new(vec![py, js]);
+    for (name, warning) in [
+        ("py", "function py: python3.99 is not on PATH, python3."),
+        ("js", "function js: Node.js 98 is not on PATH, Node.js "),
+    ] {
+        assert_eq!(world.call(name, &json!({})).await, (json!(1), false));
+        world.warning(warning).await;
+    }
 }
 
 #[tokio::test]
@@ -264,19 +281,22 @@ def handler(event, context): return 'x' * event['length'] if event['length'] els
 
 #[tokio::test]
 async fn what_cannot_start_says_what_is_missing() {
-    let mut no_runtime = python("no-runtime", "def handler(e, c): pass");
-    no_runtime.runtime = gatepost_model::function::Runtime::Node(20);
+    let no_runtime = python("no-runtime", "");
     let mut no_code = python("no-code", "");
-    no_code.code = gatepost_model::function::FunctionCode::Directory("/not/there".into());
+    no_code.code = FunctionCode::Directory("/not/there".into());
     no_code.handler = "app.handler".to_owned();
     let mut no_bootstrap = provided("no-bootstrap", "");
-    no_bootstrap.code = gatepost_model::function::FunctionCode::Directory("/tmp".into());
-    let mut world = World::with(vec![no_code, no_bootstrap], |config| {
+    no_bootstrap.code = FunctionCode::Directory("/tmp".into());
+    let mut world = World::with(vec![no_runtime, no_code, no_bootstrap], |config| {
         config
             .own_environment
             .insert("PATH".to_owned(), "/not/there".to_owned());
     });
     for (name, message) in [
+        (
+            "no-runtime",
+            "python3.11 is not on this machine: install python3.11 and put it on PATH",
+        ),
         (
             "no-code",
             "the code /not/there does not exist: build the app, or correct CodeUri",
@@ -289,7 +309,7 @@ async fn what_cannot_start_says_what_is_missing() {
             (502, "InvalidRuntimeException")
         );
         assert!(error.message.starts_with(message), "{error}");
-        assert!(world.warning().await.contains(message));
+        world.warning(message).await;
     }
 }
 

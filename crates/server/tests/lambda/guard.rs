@@ -35,7 +35,7 @@ async fn part_of_gatepost() {
         node("js", "app.mjs", js),
     ];
     let world = World::with(functions, |config| {
-        config.guard_command = role("part_of_the_guard")
+        config.guard_command = role("part_of_the_guard");
     });
     let mut pids = Vec::new();
     for name in ["one", "two", "js"] {

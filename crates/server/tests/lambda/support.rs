@@ -71,9 +71,10 @@ impl World {
         .await
     }
 
-    pub async fn warning(&mut self) -> String {
+    /// The next warning that speaks of `subject`.
+    pub async fn warning(&mut self, subject: &str) -> String {
         self.wait_for(|event| match event {
-            Event::Warning(text) => Some(text),
+            Event::Warning(text) if text.contains(subject) => Some(text),
             _ => None,
         })
         .await
