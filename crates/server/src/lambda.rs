@@ -6,6 +6,7 @@
 //! process that is warm costs no task and no timer per invocation.
 
 mod async_queue;
+mod callers;
 mod code;
 mod config;
 mod environment;
@@ -15,6 +16,7 @@ mod hint;
 mod invocation;
 pub mod invoke_api;
 mod log_stream;
+mod memory;
 mod pool;
 mod process;
 mod runner;

@@ -9,13 +9,13 @@ use std::{
     time::Duration,
 };
 
+use gatepost_gateway::integration::invoke_function::InvokeFunction;
 use gatepost_model::{
     FunctionName,
     arn::FunctionReference,
     function::{EventInvokeConfig, Function},
-    invocation::{InvokeError, InvokeRequest, InvocationType},
+    invocation::{InvocationType, InvokeError, InvokeRequest},
 };
-use gatepost_gateway::integration::invoke_function::InvokeFunction;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::{
@@ -121,14 +121,21 @@ impl Drop for Place {
 }
 
 async fn carry_out(runner: Weak<LocalRunner>, mut queued: Queued, place: Place) {
-    let Some(delay) = runner.upgrade().map(|runner| runner.shared().config.async_delay) else {
+    let Some(delay) = runner
+        .upgrade()
+        .map(|runner| runner.shared().config.async_delay)
+    else {
         return;
     };
     sleep(delay).await;
     loop {
         // Held for one attempt only: the runner may go while we wait.
-        let Some(runner_now) = runner.upgrade() else { return };
-        let outcome = runner_now.attempt(&queued.function, queued.event.clone()).await;
+        let Some(runner_now) = runner.upgrade() else {
+            return;
+        };
+        let outcome = runner_now
+            .attempt(&queued.function, queued.event.clone())
+            .await;
         let Some(function) = runner_now.function(&queued.function) else {
             runner_now.shared().warn(format!(
                 "function {} is gone, and its asynchronous invocation {} with it",
@@ -143,7 +150,9 @@ async fn carry_out(runner: Weak<LocalRunner>, mut queued: Queued, place: Place) 
             }
             Step::End(condition) => {
                 drop(place);
-                queued.tell_destination(condition, &outcome, &function, &runner_now).await;
+                queued
+                    .tell_destination(condition, &outcome, &function, &runner_now)
+                    .await;
                 return;
             }
         }
@@ -154,7 +163,7 @@ impl Queued {
     fn next_step(&mut self, outcome: &Outcome, function: &Function, runner: &LocalRunner) -> Step {
         let config = &runner.shared().config;
         let retries = &function.event_invoke_config;
-        let (delay, last) = match outcome {
+        let delay = match outcome {
             Ok(Answer { failed: false, .. }) => return Step::End(Condition::Success),
             Ok(_) => {
                 self.attempts = self.attempts.saturating_add(1);
@@ -162,8 +171,8 @@ impl Queued {
                     return Step::End(Condition::RetriesExhausted);
                 }
                 let delays = &config.retry_delays;
-                let nth = delays.get(usize::from(self.attempts) - 1).or(delays.last());
-                (nth.copied().unwrap_or_default(), Condition::EventAgeExceeded)
+                let nth = delays.get(usize::from(self.attempts) - 1);
+                nth.or(delays.last()).copied().unwrap_or_default()
             }
             Err(_) if function.reserved_concurrency == Some(0) => {
                 return Step::End(Condition::ZeroReservedConcurrency);
@@ -171,12 +180,14 @@ impl Queued {
             Err(_) => {
                 let doubled = 2_u32.saturating_pow(self.throttles);
                 self.throttles = self.throttles.saturating_add(1);
-                let delay = config.throttle_delay.saturating_mul(doubled).min(MAX_BACK_OFF);
-                (delay, Condition::EventAgeExceeded)
+                config
+                    .throttle_delay
+                    .saturating_mul(doubled)
+                    .min(MAX_BACK_OFF)
             }
         };
         if self.since.elapsed() + delay > retries.max_event_age {
-            return Step::End(last);
+            return Step::End(Condition::EventAgeExceeded);
         }
         Step::Retry(delay)
     }

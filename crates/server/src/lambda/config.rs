@@ -12,7 +12,7 @@ use gatepost_model::FunctionName;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 
-use super::{code::CodeStore, guard::Guard, process::Callers, runtime_lookup::RuntimeLookup};
+use super::{callers::Callers, code::CodeStore, guard::Guard, runtime_lookup::RuntimeLookup};
 
 /// How functions are run here.
 #[derive(Debug, Clone)]

@@ -103,10 +103,18 @@ fn describe_function(environment: &mut Environment, process: &Process) {
     ] {
         set(environment, variable, value);
     }
-    set(environment, "LAMBDA_RUNTIME_DIR", process.shared.code.runtime_folder());
+    set(
+        environment,
+        "LAMBDA_RUNTIME_DIR",
+        process.shared.code.runtime_folder(),
+    );
     if !matches!(function.runtime, Runtime::Provided(_)) {
         let identifier = function.runtime.identifier();
-        set(environment, "AWS_EXECUTION_ENV", format!("AWS_Lambda_{identifier}"));
+        set(
+            environment,
+            "AWS_EXECUTION_ENV",
+            format!("AWS_Lambda_{identifier}"),
+        );
     }
 }
 
@@ -122,30 +130,32 @@ fn describe_layers(
     if let Some(path) = environment.get("PATH") {
         programs.extend(std::env::split_paths(path));
     }
-    join(environment, "PATH", programs);
+    join(environment, "PATH", &programs);
     let mut libraries = vec![code.root.clone(), code.root.join("lib")];
     libraries.append(&mut in_layers("lib"));
-    join(environment, "LD_LIBRARY_PATH", libraries);
+    join(environment, "LD_LIBRARY_PATH", &libraries);
     match &process.function.runtime {
         Runtime::Python(version) => {
             let mut modules: Vec<PathBuf> = in_layers("python");
             let versioned = format!("python/lib/python{version}/site-packages");
             modules.append(&mut in_layers(&versioned));
             modules.extend(interpreter.site_packages.clone());
-            join(environment, "PYTHONPATH", modules);
+            join(environment, "PYTHONPATH", &modules);
         }
         Runtime::Node(major) => {
             let mut modules: Vec<PathBuf> = in_layers(&format!("nodejs/node{major}/node_modules"));
             modules.append(&mut in_layers("nodejs/node_modules"));
-            join(environment, "NODE_PATH", modules);
+            join(environment, "NODE_PATH", &modules);
         }
         Runtime::Provided(_) => {}
     }
 }
 
 /// Sets a list of folders; those with a colon in their name cannot stand in one.
-fn join(environment: &mut Environment, name: &str, folders: Vec<PathBuf>) {
-    let folders = folders.iter().filter(|folder| !folder.as_os_str().as_encoded_bytes().contains(&b':'));
+fn join(environment: &mut Environment, name: &str, folders: &[PathBuf]) {
+    let folders = folders
+        .iter()
+        .filter(|folder| !folder.as_os_str().as_encoded_bytes().contains(&b':'));
     if let Ok(joined) = std::env::join_paths(folders)
         && !joined.is_empty()
     {
@@ -159,7 +169,11 @@ fn point_to_gatepost(environment: &mut Environment, process: &Process, pool: &Po
     set(environment, "AWS_ENDPOINT_URL_LAMBDA", endpoint);
     set(environment, "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", endpoint);
     let management = pool.management_endpoint.as_ref().unwrap_or(endpoint);
-    set(environment, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", management);
+    set(
+        environment,
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+        management,
+    );
     if let Some(bundle) = &config.ca_bundle {
         set(environment, "NODE_EXTRA_CA_CERTS", &bundle.local_ca);
         for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"] {

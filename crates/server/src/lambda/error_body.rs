@@ -118,7 +118,9 @@ pub(super) fn invalid_request_content(cause: &str) -> InvokeError {
     error(
         400,
         "InvalidRequestContentException",
-        format!("Could not parse request body into json: Could not parse payload into json: {cause}"),
+        format!(
+            "Could not parse request body into json: Could not parse payload into json: {cause}"
+        ),
     )
 }
 
@@ -156,7 +158,11 @@ pub(super) fn not_implemented(operation: &str) -> InvokeError {
 
 /// The body of an error; whether it says `Message` or `message` depends on the exception's shape.
 pub(super) fn of(error: &InvokeError) -> Value {
-    let kind = if error.status < 500 { "User" } else { "Service" };
+    let kind = if error.status < 500 {
+        "User"
+    } else {
+        "Service"
+    };
     let message = &error.message;
     match error.error_type.as_str() {
         "TooManyRequestsException" => {

@@ -111,11 +111,11 @@ impl Guard {
         // Somebody killed the guard: a new one learns all groups.
         state.pipe = None;
         self.start(state);
-        let all: String = state.groups.iter().map(|group| format!("+{group}\n")).collect();
-        if let Some(pipe) = &mut state.pipe
-            && pipe.write_all(all.as_bytes()).is_err()
-        {
-            state.pipe = None;
+        for group in &state.groups {
+            let Some(pipe) = &mut state.pipe else { return };
+            if pipe.write_all(format!("+{group}\n").as_bytes()).is_err() {
+                state.pipe = None;
+            }
         }
     }
 }

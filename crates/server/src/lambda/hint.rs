@@ -19,7 +19,7 @@ pub(super) fn explain(shared: &Shared, function: &Function, document: Vec<u8>) -
         return document;
     };
     if let Some(Value::String(message)) = parsed.get_mut("errorMessage") {
-        *message += &format!(" (AWS supplies it; here: {mend})");
+        *message = format!("{message} (AWS supplies it; here: {mend})");
     }
     serde_json::to_vec(&parsed).unwrap_or(document)
 }
@@ -55,11 +55,19 @@ mod tests {
         let node = Runtime::Node(22);
         let mend = |runtime, text| mend(runtime, text).map(|(_, mend)| mend);
         assert_eq!(
-            mend(&python, "Unable to import module 'app': No module named 'boto3'").as_deref(),
+            mend(
+                &python,
+                "Unable to import module 'app': No module named 'boto3'"
+            )
+            .as_deref(),
             Some("pip install boto3")
         );
         assert_eq!(
-            mend(&node, "Cannot find package '@aws-sdk/client-dynamodb' imported from /a").as_deref(),
+            mend(
+                &node,
+                "Cannot find package '@aws-sdk/client-dynamodb' imported from /a"
+            )
+            .as_deref(),
             Some("npm install @aws-sdk/client-dynamodb")
         );
         assert_eq!(mend(&python, "No module named 'pandas'"), None);

@@ -48,7 +48,7 @@ pub(super) struct Event {
 pub(super) struct Pending(oneshot::Receiver<Outcome>);
 
 impl Job {
-    pub fn new(event: Event) -> (Self, Pending) {
+    pub fn new(event: Event) -> (Box<Self>, Pending) {
         let (answer, pending) = oneshot::channel();
         let job = Self {
             request_id: event.request_id,
@@ -60,7 +60,7 @@ impl Job {
             tail_log: event.tail_log,
             answer,
         };
-        (job, Pending(pending))
+        (Box::new(job), Pending(pending))
     }
 
     /// Answers; that nobody waits any more does not matter.
@@ -141,8 +141,14 @@ mod tests {
     fn a_request_id_is_a_version_4_uuid() {
         let id = new_request_id();
         let parts: Vec<&str> = id.split('-').collect();
-        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
-        assert!(parts[2].starts_with('4') && "89ab".contains(&parts[3][..1]), "{id}");
+        assert_eq!(
+            parts.iter().map(|part| part.len()).collect::<Vec<_>>(),
+            [8, 4, 4, 4, 12]
+        );
+        assert!(
+            parts[2].starts_with('4') && "89ab".contains(&parts[3][..1]),
+            "{id}"
+        );
         assert_ne!(id, new_request_id());
     }
 
@@ -151,12 +157,18 @@ mod tests {
         let id = new_access_key_id();
         assert_eq!(id.len(), 20);
         assert!(id.starts_with("AKIA"));
-        assert!(id.bytes().all(|c| c.is_ascii_uppercase() || (b'2'..=b'7').contains(&c)));
+        assert!(
+            id.bytes()
+                .all(|c| c.is_ascii_uppercase() || (b'2'..=b'7').contains(&c))
+        );
     }
 
     #[test]
     fn a_trace_id_has_root_parent_and_sampling() {
         let id = new_trace_id();
-        assert_eq!(id.len(), "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0".len());
+        assert_eq!(
+            id.len(),
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0".len()
+        );
     }
 }

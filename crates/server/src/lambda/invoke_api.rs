@@ -33,7 +33,13 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 /// built yet answers 501 with the operation's name.
 pub async fn handle(runner: &LocalRunner, request: Request<Bytes>) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
-    let steps: Vec<String> = parts.uri.path().split('/').skip(1).map(percent_decoded).collect();
+    let steps: Vec<String> = parts
+        .uri
+        .path()
+        .split('/')
+        .skip(1)
+        .map(percent_decoded)
+        .collect();
     let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
     let query = query(parts.uri.query().unwrap_or_default());
     let qualifier = query.get("Qualifier").map(String::as_str);
@@ -45,9 +51,7 @@ pub async fn handle(runner: &LocalRunner, request: Request<Bytes>) -> Response<F
             &Method::POST,
             ["2014-11-13", "functions", name, "invoke-async"]
             | ["2014-11-13", "functions", name, "invoke-async", ""],
-        ) => {
-            invoke_async(runner, name, body).await
-        }
+        ) => invoke_async(runner, name, body).await,
         (&Method::GET, ["2015-03-31", "functions"] | ["2015-03-31", "functions", ""]) => {
             list_functions(runner, &query)
         }
@@ -72,7 +76,13 @@ async fn invoke(
         None | Some("RequestResponse") => InvocationType::RequestResponse,
         Some("Event") => InvocationType::Event,
         Some("DryRun") => InvocationType::DryRun,
-        Some(other) => return Err(not_in_enum(other, "invocationType", "[Event, RequestResponse, DryRun]")),
+        Some(other) => {
+            return Err(not_in_enum(
+                other,
+                "invocationType",
+                "[Event, RequestResponse, DryRun]",
+            ));
+        }
     };
     let tail_log = match text(headers, "x-amz-log-type") {
         None | Some("None") => false,
@@ -96,15 +106,30 @@ fn invoke_response(answer: InvokeResponse, trace_id: &str) -> Response<Full<Byte
     let mut response = Response::new(Full::new(answer.payload.into()));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert("x-amzn-remapped-content-length", HeaderValue::from_static("0"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(
+        "x-amzn-remapped-content-length",
+        HeaderValue::from_static("0"),
+    );
     let log_tail = answer.log_tail.map(|tail| BASE64_STANDARD.encode(tail));
     for (name, value) in [
         (REQUEST_ID, Some(answer.request_id.as_str())),
         (TRACE_ID, Some(trace_id)),
-        (HeaderName::from_static("x-amz-executed-version"), Some(&answer.executed_version)),
-        (HeaderName::from_static("x-amz-function-error"), answer.function_error.as_deref()),
-        (HeaderName::from_static("x-amz-log-result"), log_tail.as_deref()),
+        (
+            HeaderName::from_static("x-amz-executed-version"),
+            Some(&answer.executed_version),
+        ),
+        (
+            HeaderName::from_static("x-amz-function-error"),
+            answer.function_error.as_deref(),
+        ),
+        (
+            HeaderName::from_static("x-amz-log-result"),
+            log_tail.as_deref(),
+        ),
     ] {
         if let Some(Ok(value)) = value.map(HeaderValue::from_str) {
             headers.insert(name, value);
@@ -129,7 +154,11 @@ async fn invoke_async(
         trace_id: None,
     };
     let answer = runner.invoke(request).await?;
-    Ok(json_response(StatusCode::ACCEPTED, &answer.request_id, &json!({"Status": 202})))
+    Ok(json_response(
+        StatusCode::ACCEPTED,
+        &answer.request_id,
+        &json!({"Status": 202}),
+    ))
 }
 
 fn list_functions(
@@ -140,7 +169,9 @@ fn list_functions(
         None => DEFAULT_ITEMS,
         Some(Ok(items @ 1..=MAX_ITEMS)) => items,
         Some(_) => {
-            return Err(error_body::validation(format!("MaxItems is not between 1 and {MAX_ITEMS}")));
+            return Err(error_body::validation(format!(
+                "MaxItems is not between 1 and {MAX_ITEMS}"
+            )));
         }
     };
     let after = match query.get("Marker") {
@@ -152,7 +183,9 @@ fn list_functions(
             .ok_or_else(|| error_body::invalid_parameter("Invalid marker"))?,
     };
     let functions = runner.functions();
-    let mut rest = functions.iter().filter(|function| function.name.as_str() > after.as_str());
+    let mut rest = functions
+        .iter()
+        .filter(|function| function.name.as_str() > after.as_str());
     let page: Vec<&Arc<Function>> = rest.by_ref().take(max_items).collect();
     let last = page.last().filter(|_| rest.next().is_some());
     let body = json!({
@@ -222,9 +255,8 @@ fn client_context(
     let Some(encoded) = headers.get("x-amz-client-context") else {
         return Ok(None);
     };
-    let invalid = || {
-        error_body::client_context("Client context must be a valid Base64-encoded JSON object.")
-    };
+    let invalid =
+        || error_body::client_context("Client context must be a valid Base64-encoded JSON object.");
     if encoded.len() > MAX_CLIENT_CONTEXT {
         return Err(invalid());
     }
@@ -260,7 +292,10 @@ fn json_response(status: StatusCode, request_id: &str, body: &Value) -> Response
     let mut response = Response::new(Full::new(body.to_string().into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     if let Ok(request_id) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, request_id);
     }
@@ -278,7 +313,9 @@ fn operation(method: &Method, steps: &[&str]) -> String {
         ("DELETE", [_, "functions", _]) => "DeleteFunction",
         ("PUT", [_, "functions", _, "code"]) => "UpdateFunctionCode",
         ("PUT", [_, "functions", _, "configuration"]) => "UpdateFunctionConfiguration",
-        ("POST", [_, "functions", _, "response-streaming-invocations"]) => "InvokeWithResponseStream",
+        ("POST", [_, "functions", _, "response-streaming-invocations"]) => {
+            "InvokeWithResponseStream"
+        }
         ("GET", [_, "functions", _, "policy"]) => "GetPolicy",
         ("POST", [_, "functions", _, "policy"]) => "AddPermission",
         ("DELETE", [_, "functions", _, "policy", _]) => "RemovePermission",
@@ -333,7 +370,13 @@ mod tests {
 
     #[test]
     fn a_refused_operation_is_named() {
-        assert_eq!(operation(&Method::POST, &["2015-03-31", "functions"]), "CreateFunction");
-        assert_eq!(operation(&Method::GET, &["2018-10-31", "layers"]), "GET /2018-10-31/layers");
+        assert_eq!(
+            operation(&Method::POST, &["2015-03-31", "functions"]),
+            "CreateFunction"
+        );
+        assert_eq!(
+            operation(&Method::GET, &["2018-10-31", "layers"]),
+            "GET /2018-10-31/layers"
+        );
     }
 }

@@ -57,7 +57,6 @@ pub(super) struct Report<'a> {
     pub duration: Duration,
     pub init_duration: Option<Duration>,
     pub memory_size_mb: u32,
-    pub max_memory_used_mb: u64,
     pub ending: Ending<'a>,
 }
 
@@ -208,7 +207,10 @@ impl LogStream {
         self.flush(state);
         state.tail = tail_log.then(String::new);
         if self.is_read(state) {
-            self.emit(state, format!("START RequestId: {request_id} Version: {version}"));
+            self.emit(
+                state,
+                format!("START RequestId: {request_id} Version: {version}"),
+            );
         }
     }
 
@@ -216,51 +218,49 @@ impl LogStream {
     /// `max_memory_used_mb` is asked only when somebody reads it.
     pub fn finish(
         &self,
-        report: Report<'_>,
+        report: &Report<'_>,
         max_memory_used_mb: impl FnOnce() -> u64,
     ) -> Option<String> {
         let state = &mut *self.state.lock();
         self.drain_now(state);
         self.flush(state);
         if self.is_read(state) {
-            let report = Report {
-                max_memory_used_mb: max_memory_used_mb(),
-                ..report
-            };
             if let Ending::TimedOut(timeout) = report.ending {
                 let seconds = timeout.as_secs_f64();
                 let now = iso_now();
                 let id = report.request_id;
-                self.emit(state, format!("{now} {id} Task timed out after {seconds:.2} seconds"));
+                self.emit(
+                    state,
+                    format!("{now} {id} Task timed out after {seconds:.2} seconds"),
+                );
             }
             self.emit(state, format!("END RequestId: {}", report.request_id));
-            self.emit(state, report.line());
+            self.emit(state, report.line(max_memory_used_mb()));
         }
         state.tail.take()
     }
 }
 
 impl Report<'_> {
-    fn line(&self) -> String {
+    fn line(&self, max_memory_used_mb: u64) -> String {
         let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
         let init = self.init_duration.unwrap_or_default();
         let billed = (self.duration + init).as_nanos().div_ceil(1_000_000);
         let mut line = format!(
             "REPORT RequestId: {}\tDuration: {:.2} ms\tBilled Duration: {billed} ms\tMemory Size: \
-             {} MB\tMax Memory Used: {} MB\t",
+             {} MB\tMax Memory Used: {max_memory_used_mb} MB\t",
             self.request_id,
             millis(self.duration),
             self.memory_size_mb,
-            self.max_memory_used_mb,
         );
         if self.init_duration.is_some() {
-            line += &format!("Init Duration: {:.2} ms\t", millis(init));
+            line = format!("{line}Init Duration: {:.2} ms\t", millis(init));
         }
         match self.ending {
             Ending::Answered => {}
             Ending::TimedOut(_) => line += "Status: timeout",
             Ending::Failed { error_type } => {
-                line += &format!("Status: error\tError Type: {error_type}");
+                line = format!("{line}Status: error\tError Type: {error_type}");
             }
         }
         line
@@ -271,7 +271,9 @@ impl Report<'_> {
 pub(super) fn epoch_millis() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        .map_or(0, |since| {
+            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        })
 }
 
 /// Now, as Lambda writes it: `2026-09-25T12:34:56.789Z`.
@@ -303,7 +305,6 @@ mod tests {
             duration: Duration::from_micros(28_050),
             init_duration: Some(Duration::from_micros(83_670)),
             memory_size_mb: 128,
-            max_memory_used_mb: 0,
             ending,
         }
     }
@@ -315,7 +316,7 @@ mod tests {
         let (_pipe, mut writer) = log.open().unwrap();
         log.start("r-1", "$LATEST", true);
         writer.write_all(b"one\ntwo\rlines\nno line break").unwrap();
-        let tail = log.finish(report(Ending::Answered), || 36).unwrap();
+        let tail = log.finish(&report(Ending::Answered), || 36).unwrap();
         let expected = [
             "START RequestId: r-1 Version: $LATEST",
             "one",
@@ -333,9 +334,12 @@ mod tests {
     async fn a_timeout_is_said_before_end() {
         let (observer, mut events) = Observer::new(100);
         let log = LogStream::new("chat".into(), observer);
-        log.finish(report(Ending::TimedOut(Duration::from_secs(3))), || 36);
+        log.finish(&report(Ending::TimedOut(Duration::from_secs(3))), || 36);
         let lines = messages(&mut events);
-        assert!(lines[0].ends_with("Z r-1 Task timed out after 3.00 seconds"), "{lines:?}");
+        assert!(
+            lines[0].ends_with("Z r-1 Task timed out after 3.00 seconds"),
+            "{lines:?}"
+        );
         assert_eq!(lines[1], "END RequestId: r-1");
         assert!(lines[2].ends_with("\tStatus: timeout"), "{lines:?}");
     }
@@ -346,7 +350,7 @@ mod tests {
         let log = LogStream::new("chat".into(), observer);
         let state = &mut State::default();
         for _ in 0..5 {
-            log.take(state, &[b'x'; 131_072]);
+            log.take(state, &vec![b'x'; 131_072]);
         }
         let lengths: Vec<usize> = messages(&mut events).iter().map(String::len).collect();
         assert_eq!(lengths, [262_144, 262_144]);
@@ -359,7 +363,7 @@ mod tests {
         let (_pipe, mut writer) = log.open().unwrap();
         log.start("r-1", "$LATEST", true);
         writer.write_all("ü".repeat(5000).as_bytes()).unwrap();
-        let tail = log.finish(report(Ending::Answered), || 36).unwrap();
+        let tail = log.finish(&report(Ending::Answered), || 36).unwrap();
         assert!((4095..=4096).contains(&tail.len()), "{}", tail.len());
         assert!(tail.ends_with("Init Duration: 83.67 ms\t\n"));
     }

@@ -42,10 +42,14 @@ impl Pool {
     }
 
     /// Hands the job to an idle process or to a new one; every outcome comes through the job.
-    pub fn dispatch(self: &Arc<Self>, mut job: Job) {
+    pub fn dispatch(self: &Arc<Self>, mut job: Box<Job>) {
         let refusal = {
             let mut state = self.state.lock();
-            if self.function.reserved_concurrency.is_some_and(|limit| state.busy >= limit) {
+            if self
+                .function
+                .reserved_concurrency
+                .is_some_and(|limit| state.busy >= limit)
+            {
                 "ReservedFunctionConcurrentInvocationLimitExceeded"
             } else {
                 while let Some(process) = state.idle.pop() {
@@ -82,9 +86,13 @@ impl Pool {
         }
     }
 
-    fn start(self: &Arc<Self>, job: Option<Job>, place: supervise::Place) -> Arc<Process> {
+    fn start(self: &Arc<Self>, job: Option<Box<Job>>, place: supervise::Place) -> Arc<Process> {
         let process = Process::new(Arc::clone(&self.shared), self, job);
-        tokio::spawn(supervise::run(Arc::clone(&process), Arc::clone(self), place));
+        tokio::spawn(supervise::run(
+            Arc::clone(&process),
+            Arc::clone(self),
+            place,
+        ));
         process
     }
 
@@ -120,8 +128,13 @@ impl Pool {
         let Some(mut state) = self.state.try_lock() else {
             return false;
         };
-        let position = state.idle.iter().position(|idle| std::ptr::eq(&raw const **idle, process));
-        position.map(|position| state.idle.remove(position)).is_some()
+        let position = state
+            .idle
+            .iter()
+            .position(|idle| std::ptr::eq(&raw const **idle, process));
+        position
+            .map(|position| state.idle.remove(position))
+            .is_some()
     }
 }
 

@@ -1,9 +1,8 @@
 //! One process of a function: the event it has, the answer it owes, and when that is due.
 
 use std::{
-    collections::HashMap,
     process::ExitStatus,
-    sync::{Arc, Weak},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,11 +15,9 @@ use super::{
     error_body, hint,
     invocation::{Answer, Job, new_access_key_id},
     log_stream::{Ending, LogStream, Report},
+    memory::Memory,
     pool::{Pool, PoolRef},
 };
-
-/// How often the memory of a busy process is looked up: the look costs more than an invocation.
-const MEMORY_REFRESH: Duration = Duration::from_millis(100);
 
 /// A process from before its start until after its end.
 pub(super) struct Process {
@@ -30,6 +27,7 @@ pub(super) struct Process {
     pub log: LogStream,
     pool: PoolRef,
     slot: Mutex<Slot>,
+    /// Apart from the slot, for it is asked for while the log is locked.
     memory: Mutex<Memory>,
     /// There is an event to take.
     event: Notify,
@@ -47,25 +45,20 @@ struct Slot {
     init_duration: Option<Duration>,
 }
 
-/// The peak memory as it was last looked up; apart from the slot, for it is asked for while the
-/// log is locked.
-#[derive(Default)]
-struct Memory {
-    pid: Option<u32>,
-    peak: Option<(Instant, u64)>,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Not asked for an event yet; `late` once it took longer than the init timeout.
-    Starting { since: Instant, late: bool },
+    Starting {
+        since: Instant,
+        late: bool,
+    },
     Ready,
     /// Takes no further event.
     Retired,
 }
 
 struct Running {
-    job: Job,
+    job: Box<Job>,
     delivered: Option<Instant>,
     deadline: Option<Instant>,
 }
@@ -86,11 +79,11 @@ pub(super) enum Due {
 pub(super) struct Overdue(Running);
 
 /// Why a call of the Runtime API is refused: its invocation is not running.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct NotRunning;
 
 impl Process {
-    pub fn new(shared: Arc<Shared>, pool: &Arc<Pool>, job: Option<Job>) -> Arc<Self> {
+    pub fn new(shared: Arc<Shared>, pool: &Arc<Pool>, job: Option<Box<Job>>) -> Arc<Self> {
         let now = Instant::now();
         let function = Arc::clone(&pool.function);
         let process = Arc::new(Self {
@@ -119,14 +112,14 @@ impl Process {
 
     /// The process runs from now on.
     pub fn spawned(&self, pid: u32) {
-        self.memory.lock().pid = Some(pid);
+        *self.memory.lock() = Memory::of(pid);
         if let Phase::Starting { since, .. } = &mut self.slot.lock().phase {
             *since = Instant::now();
         }
     }
 
     /// Gives an idle process an event; gives it back when the process is ending.
-    pub fn assign(&self, job: Job) -> Result<(), Job> {
+    pub fn assign(&self, job: Box<Job>) -> Result<(), Box<Job>> {
         let slot = &mut *self.slot.lock();
         if slot.phase == Phase::Retired || slot.running.is_some() {
             return Err(job);
@@ -212,11 +205,13 @@ impl Process {
                 .take_if(|running| delivered(running))
                 .ok_or(NotRunning)?;
             slot.quiet_since = Instant::now();
+            self.watch(slot, slot.quiet_since + self.shared.config.idle_reclaim);
             (running, slot.init_duration.take())
         };
-        let payload = match failed {
-            true => hint::explain(&self.shared, &self.function, payload),
-            false => payload,
+        let payload = if failed {
+            hint::explain(&self.shared, &self.function, payload)
+        } else {
+            payload
         };
         let log_tail = self.finish_log(&running, report, Ending::Answered);
         // Back in the pool before the caller knows, so that its next event finds this process.
@@ -352,12 +347,7 @@ impl Process {
         }
     }
 
-    fn fail(
-        &self,
-        running: Running,
-        ending: Ending<'_>,
-        document: impl FnOnce(&str) -> Vec<u8>,
-    ) {
+    fn fail(&self, running: Running, ending: Ending<'_>, document: impl FnOnce(&str) -> Vec<u8>) {
         let job = &running.job;
         if running.delivered.is_none() {
             self.log.start(&job.request_id, &job.version, job.tail_log);
@@ -390,24 +380,9 @@ impl Process {
             duration: running.delivered.map(|at| at.elapsed()).unwrap_or_default(),
             init_duration,
             memory_size_mb: self.function.memory_mb,
-            max_memory_used_mb: 0,
             ending,
         };
-        self.log.finish(report, || self.max_memory_used_mb())
-    }
-
-    fn max_memory_used_mb(&self) -> u64 {
-        let memory = &mut *self.memory.lock();
-        if let Some((at, megabytes)) = memory.peak
-            && at.elapsed() < MEMORY_REFRESH
-        {
-            return megabytes;
-        }
-        // A process that is gone has no peak to read any more: its last one stays.
-        let last = memory.peak.map(|(_, megabytes)| megabytes);
-        let megabytes = memory.pid.and_then(peak_memory_mb).or(last).unwrap_or_default();
-        memory.peak = Some((Instant::now(), megabytes));
-        megabytes
+        self.log.finish(&report, || self.memory.lock().peak_mb())
     }
 
     /// Takes no further event; ends when it has none.
@@ -445,54 +420,25 @@ impl Process {
         withdrawn
     }
 
-    fn caller(&self) -> Caller {
+    /// What it is doing for whom.
+    pub fn caller(&self) -> Caller {
         let slot = self.slot.lock();
         Caller {
             function: self.function.name.clone(),
-            request_id: slot.running.as_ref().map(|running| running.job.request_id.clone()),
+            request_id: slot
+                .running
+                .as_ref()
+                .map(|running| running.job.request_id.clone()),
         }
     }
 }
 
 impl Running {
-    fn new(job: Job) -> Self {
+    fn new(job: Box<Job>) -> Self {
         Self {
             job,
             delivered: None,
             deadline: None,
         }
-    }
-}
-
-/// `VmHWM` of a process: the most memory that it has used.
-fn peak_memory_mb(pid: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = peak.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-    Some(kilobytes.div_ceil(1024))
-}
-
-/// All processes by their dummy access key id.
-#[derive(Default)]
-pub(super) struct Callers(Mutex<HashMap<String, Weak<Process>>>);
-
-impl Callers {
-    fn add(&self, process: &Arc<Process>) {
-        self.0.lock().insert(process.access_key_id.clone(), Arc::downgrade(process));
-    }
-
-    /// Forgets a process that has ended.
-    pub fn remove(&self, process: &Process) {
-        self.0.lock().remove(&process.access_key_id);
-    }
-
-    /// The function that signs with this key.
-    pub fn caller_of(&self, access_key_id: &str) -> Option<Caller> {
-        let process = self.0.lock().get(access_key_id)?.upgrade()?;
-        Some(process.caller())
-    }
-
-    pub fn processes(&self) -> Vec<Arc<Process>> {
-        self.0.lock().values().filter_map(Weak::upgrade).collect()
     }
 }

@@ -82,10 +82,17 @@ impl LocalRunner {
             let same = old.get(&function.name).filter(|pool| {
                 *pool.function == function
                     && pool.management_endpoint.as_ref() == endpoint
-                    && pool.code_fingerprint.get().is_none_or(|old| *old == code::fingerprint(&function))
+                    && pool
+                        .code_fingerprint
+                        .get()
+                        .is_none_or(|old| *old == code::fingerprint(&function))
             });
             let pool = same.cloned().unwrap_or_else(|| {
-                Pool::new(Arc::clone(&self.shared), Arc::new(function), endpoint.cloned())
+                Pool::new(
+                    Arc::clone(&self.shared),
+                    Arc::new(function),
+                    endpoint.cloned(),
+                )
             });
             (pool.function.name.clone(), pool)
         });
@@ -121,8 +128,10 @@ impl LocalRunner {
     /// All functions, by name.
     pub fn functions(&self) -> Vec<Arc<Function>> {
         let pools = self.pools.load();
-        let mut functions: Vec<_> =
-            pools.values().map(|pool| Arc::clone(&pool.function)).collect();
+        let mut functions: Vec<_> = pools
+            .values()
+            .map(|pool| Arc::clone(&pool.function))
+            .collect();
         functions.sort_by(|a, b| a.name.cmp(&b.name));
         functions
     }
@@ -136,7 +145,9 @@ impl LocalRunner {
     /// Waiting asynchronous invocations are lost, which a warning tells.
     pub async fn shutdown(&self) {
         if let Some(waiting) = self.queue.close() {
-            self.shared.warn(format!("{waiting} asynchronous invocations were not carried out"));
+            self.shared.warn(format!(
+                "{waiting} asynchronous invocations were not carried out"
+            ));
         }
         self.pools.store(Arc::default());
         for process in self.shared.callers.processes() {
@@ -166,22 +177,22 @@ impl LocalRunner {
             (one, other) => one.or(other),
         };
         let name = reference.name;
-        let suffix = qualifier.map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
+        let suffix = qualifier
+            .map(|qualifier| format!(":{qualifier}"))
+            .unwrap_or_default();
         let pool = self.pools.load().get(&name).cloned();
-        let version = pool.as_ref().and_then(|pool| version(&pool.function, qualifier));
-        match (pool, version) {
-            (Some(pool), Some(version)) => {
-                let arn = format!("{}{suffix}", pool.function.arn);
-                Ok((Target { name, arn, version }, pool))
-            }
-            _ => {
-                let config = &self.shared.config;
-                Err(error_body::function_not_found(&format!(
-                    "arn:aws:lambda:{}:{}:function:{name}{suffix}",
-                    config.region, config.account_id
-                )))
-            }
-        }
+        let version = pool
+            .as_ref()
+            .and_then(|pool| version(&pool.function, qualifier));
+        let (Some(pool), Some(version)) = (pool, version) else {
+            let config = &self.shared.config;
+            return Err(error_body::function_not_found(&format!(
+                "arn:aws:lambda:{}:{}:function:{name}{suffix}",
+                config.region, config.account_id
+            )));
+        };
+        let arn = format!("{}{suffix}", pool.function.arn);
+        Ok((Target { name, arn, version }, pool))
     }
 
     async fn invoke_function(&self, request: InvokeRequest) -> Result<InvokeResponse, InvokeError> {
@@ -237,7 +248,10 @@ impl LocalRunner {
     }
 
     pub(super) fn function(&self, name: &FunctionName) -> Option<Arc<Function>> {
-        self.pools.load().get(name).map(|pool| Arc::clone(&pool.function))
+        self.pools
+            .load()
+            .get(name)
+            .map(|pool| Arc::clone(&pool.function))
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -264,7 +278,12 @@ fn version(function: &Function, qualifier: Option<&str>) -> Option<String> {
         Some(qualifier) => function
             .aliases
             .get(qualifier)
-            .or_else(|| function.versions.iter().find(|version| *version == qualifier))
+            .or_else(|| {
+                function
+                    .versions
+                    .iter()
+                    .find(|version| *version == qualifier)
+            })
             .cloned(),
     }
 }
@@ -296,17 +315,24 @@ mod tests {
 
     #[test]
     fn an_event_must_be_json_and_no_larger_than_lambda_takes() {
-        let sync = |payload: &[u8]| event_payload(payload.to_vec(), InvocationType::RequestResponse);
+        let sync =
+            |payload: &[u8]| event_payload(payload.to_vec(), InvocationType::RequestResponse);
         assert_eq!(&sync(b"").unwrap()[..], b"{}");
         assert_eq!(&sync(b" [1]").unwrap()[..], b" [1]");
         for payload in [&b"{"[..], b"\xff", b"1 2"] {
-            assert_eq!(sync(payload).unwrap_err().error_type, "InvalidRequestContentException");
+            assert_eq!(
+                sync(payload).unwrap_err().error_type,
+                "InvalidRequestContentException"
+            );
         }
         let nested = "[".repeat(100_000) + &"]".repeat(100_000);
         assert!(sync(nested.as_bytes()).is_ok());
         let large = format!("\"{}\"", "x".repeat(1_048_576)).into_bytes();
         assert!(sync(&large).is_ok());
         let error = event_payload(large, InvocationType::Event).unwrap_err();
-        assert_eq!((error.status, error.error_type.as_str()), (413, "RequestTooLargeException"));
+        assert_eq!(
+            (error.status, error.error_type.as_str()),
+            (413, "RequestTooLargeException")
+        );
     }
 }

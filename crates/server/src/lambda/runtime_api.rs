@@ -37,13 +37,20 @@ pub(super) async fn serve(stream: TcpStream, process: Arc<Process>) {
 }
 
 async fn handle(process: &Arc<Process>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    // Web pages may send requests to any local port, runtime clients never name an origin.
-    if request.headers().contains_key(header::ORIGIN) {
-        return refuse(StatusCode::FORBIDDEN, "Forbidden", "this is not for browsers");
+    if comes_from_a_browser(request.headers()) {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "Forbidden",
+            "this is not for browsers",
+        );
     }
     let path = request.uri().path().to_owned();
     let Some(call) = path.strip_prefix(VERSION) else {
-        return refuse(StatusCode::NOT_FOUND, "NotFound", "no such call of the Runtime API");
+        return refuse(
+            StatusCode::NOT_FOUND,
+            "NotFound",
+            "no such call of the Runtime API",
+        );
     };
     let steps: Vec<&str> = call.split('/').collect();
     match (request.method(), steps.as_slice()) {
@@ -55,30 +62,49 @@ async fn handle(process: &Arc<Process>, request: Request<Incoming>) -> Response<
             error(process, request_id, request).await
         }
         (&Method::POST, ["init", "error"]) => init_error(process, request).await,
-        _ => refuse(StatusCode::NOT_FOUND, "NotFound", "no such call of the Runtime API"),
+        _ => refuse(
+            StatusCode::NOT_FOUND,
+            "NotFound",
+            "no such call of the Runtime API",
+        ),
     }
 }
 
+/// Web pages can send requests to any local port, under another name even without an origin.
+fn comes_from_a_browser(headers: &HeaderMap) -> bool {
+    let is_ours = |host: &HeaderValue| host.as_bytes().starts_with(b"127.0.0.1:");
+    headers.contains_key(header::ORIGIN) || !headers.get(header::HOST).is_some_and(is_ours)
+}
+
 async fn next(process: &Arc<Process>) -> Response<Full<Bytes>> {
-    process.next_event(event_response).await.unwrap_or_else(|NotRunning| {
-        refuse(
-            StatusCode::FORBIDDEN,
-            "InvalidStateTransition",
-            "the last event is not answered yet",
-        )
-    })
+    process
+        .next_event(event_response)
+        .await
+        .unwrap_or_else(|NotRunning| {
+            refuse(
+                StatusCode::FORBIDDEN,
+                "InvalidStateTransition",
+                "the last event is not answered yet",
+            )
+        })
 }
 
 fn event_response(job: &Job, time_left: Duration) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(job.payload.clone()));
     let headers = response.headers_mut();
     headers.reserve(8);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     let deadline = epoch_millis() + u64::try_from(time_left.as_millis()).unwrap_or_default();
     headers.insert("lambda-runtime-deadline-ms", deadline.into());
     for (name, value) in [
         ("lambda-runtime-aws-request-id", Some(&job.request_id)),
-        ("lambda-runtime-invoked-function-arn", Some(&job.function_arn)),
+        (
+            "lambda-runtime-invoked-function-arn",
+            Some(&job.function_arn),
+        ),
         ("lambda-runtime-trace-id", Some(&job.trace_id)),
         ("lambda-runtime-client-context", job.client_context.as_ref()),
     ] {
@@ -169,13 +195,19 @@ async fn body(request: Request<Incoming>) -> Result<(Vec<u8>, Option<Vec<u8>>), 
 
 fn streaming_error(trailers: &HeaderMap) -> Option<Vec<u8>> {
     trailers.get(ERROR_TYPE)?;
-    let body = trailers.get(ERROR_BODY).map(HeaderValue::as_bytes).unwrap_or_default();
+    let body = trailers
+        .get(ERROR_BODY)
+        .map(HeaderValue::as_bytes)
+        .unwrap_or_default();
     Some(BASE64_STANDARD.decode(body).unwrap_or_default())
 }
 
 fn outcome(outcome: Result<(), NotRunning>) -> Response<Full<Bytes>> {
     match outcome {
-        Ok(()) => answer(StatusCode::ACCEPTED, Bytes::from_static(b"{\"status\":\"OK\"}\n")),
+        Ok(()) => answer(
+            StatusCode::ACCEPTED,
+            Bytes::from_static(b"{\"status\":\"OK\"}\n"),
+        ),
         Err(NotRunning) => refuse(
             StatusCode::BAD_REQUEST,
             "InvalidRequestID",
@@ -185,7 +217,11 @@ fn outcome(outcome: Result<(), NotRunning>) -> Response<Full<Bytes>> {
 }
 
 fn broken() -> Response<Full<Bytes>> {
-    refuse(StatusCode::BAD_REQUEST, "InvalidBody", "the body breaks off")
+    refuse(
+        StatusCode::BAD_REQUEST,
+        "InvalidBody",
+        "the body breaks off",
+    )
 }
 
 fn refuse(status: StatusCode, error_type: &str, message: &str) -> Response<Full<Bytes>> {

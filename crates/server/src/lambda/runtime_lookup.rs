@@ -91,14 +91,21 @@ impl RuntimeLookup {
             function.handler.clone().into(),
         ];
         let environment = code.root.ancestors().map(|folder| folder.join(".venv"));
-        let venv = environment.into_iter().find(|venv| venv.join("pyvenv.cfg").is_file());
+        let venv = environment
+            .into_iter()
+            .find(|venv| venv.join("pyvenv.cfg").is_file());
         let interpreter = venv.as_ref().map(|venv| venv.join("bin/python"));
         if let (Some(venv), Some(program)) = (&venv, interpreter)
             && is_executable(&program)
         {
-            let warning = venv_version(venv).filter(|found| found != version).map(|found| {
-                format!("python{version} is asked for, {} is python{found}", venv.display())
-            });
+            let warning = venv_version(venv)
+                .filter(|found| found != version)
+                .map(|found| {
+                    format!(
+                        "python{version} is asked for, {} is python{found}",
+                        venv.display()
+                    )
+                });
             return Ok(Interpreter {
                 program,
                 arguments,
@@ -106,7 +113,9 @@ impl RuntimeLookup {
                 warning,
             });
         }
-        let found = self.remembered(&format!("python{version}"), || self.look_for_python(version))?;
+        let found = self.remembered(&format!("python{version}"), || {
+            self.look_for_python(version)
+        })?;
         Ok(Interpreter {
             program: found.program,
             arguments,
@@ -143,11 +152,18 @@ impl RuntimeLookup {
 
     /// Every `python3.N` on PATH by its distance, and `python3` last.
     fn look_for_python(&self, version: &str) -> Result<Found, RuntimeError> {
-        let minor = |version: &str| version.strip_prefix("3.").and_then(|n| n.parse::<u32>().ok());
+        let minor = |version: &str| {
+            version
+                .strip_prefix("3.")
+                .and_then(|n| n.parse::<u32>().ok())
+        };
         let wanted = minor(version).unwrap_or_default();
         let mut candidates: Vec<(u32, PathBuf)> = Vec::new();
         for program in self.programs(|name| name.starts_with("python3")) {
-            let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let name = program
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
             match minor(name.trim_start_matches("python")) {
                 Some(minor) => candidates.push((minor.abs_diff(wanted), program)),
                 None if name == "python3" => candidates.push((u32::MAX, program)),
@@ -197,7 +213,10 @@ impl RuntimeLookup {
 
     /// All executables on PATH with such a name, in order.
     fn programs(&self, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-        let path = self.environment.get("PATH").map_or(DEFAULT_PATH, String::as_str);
+        let path = self
+            .environment
+            .get("PATH")
+            .map_or(DEFAULT_PATH, String::as_str);
         let mut programs: Vec<PathBuf> = std::env::split_paths(path)
             .filter_map(|folder| fs::read_dir(folder).ok())
             .flat_map(|entries| {
@@ -221,7 +240,11 @@ impl RuntimeLookup {
         let output = Command::new(program)
             .args(arguments)
             .env_clear()
-            .envs(known.into_iter().filter_map(|(name, value)| Some((name, value?))))
+            .envs(
+                known
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .output()

@@ -127,7 +127,9 @@ async fn start(
     let environment = environment::of(process, pool, &code, &interpreter, &runtime_api);
     let child = spawn(&code, &interpreter, environment, writer)?;
     // A child that was spawned and not waited for has an id; it is small.
-    let pid = child.id().ok_or_else(|| io::Error::other("the process is gone at once"))?;
+    let pid = child
+        .id()
+        .ok_or_else(|| io::Error::other("the process is gone at once"))?;
     let group = Pid::from_raw(pid.cast_signed());
     shared.guard.add(group.as_raw());
     process.spawned(pid);
@@ -227,13 +229,12 @@ impl Started {
     /// SIGTERM, and SIGKILL when that is not heeded.
     async fn stop(&mut self, process: &Process) -> Option<ExitStatus> {
         let _ = killpg(self.group, Signal::SIGTERM);
-        match timeout(process.shared.config.stop_grace, self.child.wait()).await {
-            Ok(status) => status.ok(),
-            Err(_) => {
-                self.kill();
-                self.child.wait().await.ok()
-            }
+        let grace = process.shared.config.stop_grace;
+        if let Ok(status) = timeout(grace, self.child.wait()).await {
+            return status.ok();
         }
+        self.kill();
+        self.child.wait().await.ok()
     }
 
     /// Kills the whole group; one that is gone is no error.

@@ -1,6 +1,6 @@
 // Runs a Node.js function against the Lambda Runtime API.
 
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import http from "node:http";
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -106,17 +106,12 @@ function logError(title, error) {
 }
 
 async function load(file) {
-  if (existsSync(file)) {
-    const require = createRequire(file);
+  if (statSync(file, { throwIfNoEntry: false })?.isFile()) {
     if (file.endsWith(".mjs")) return import(pathToFileURL(file).href);
     try {
-      return require(file);
+      return createRequire(file)(file);
     } catch (error) {
-      const isModule =
-        error.code === "ERR_REQUIRE_ESM" ||
-        error.code === "ERR_REQUIRE_ASYNC_MODULE" ||
-        (error instanceof SyntaxError && /import|export/.test(error.message));
-      if (!isModule) throw error;
+      if (!/^ERR_REQUIRE_(ESM|ASYNC_MODULE)$/.test(error.code)) throw error;
       return import(pathToFileURL(file).href);
     }
   }
@@ -138,9 +133,7 @@ async function loadHandler(name) {
     }
   } catch (error) {
     if (error instanceof SyntaxError) {
-      throw Object.assign(
-        new RuntimeError("Runtime.UserCodeSyntaxError", error.stack ?? String(error)),
-      );
+      throw new RuntimeError("Runtime.UserCodeSyntaxError", error.stack ?? String(error));
     }
     if (/^(ERR_)?MODULE_NOT_FOUND$/.test(error.code)) {
       throw new RuntimeError("Runtime.ImportModuleError", `Error: ${error.message}`);
