@@ -4,3 +4,4 @@ pub mod control_plane;
 pub mod lambda;
 pub mod sts;
 pub mod template;
+pub mod tls;

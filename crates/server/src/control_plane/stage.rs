@@ -1,6 +1,7 @@
 //! `GetStages`, `GetStage`.
 
 use gatepost_model::{
+    DeploymentId,
     api::Api,
     stage::{LoggingLevel, RouteSettings, Stage},
 };
@@ -43,7 +44,7 @@ pub(super) fn body(stage: &Stage) -> Value {
         "clientCertificateId": stage.client_certificate_id,
         "createdDate": timestamp(stage.created_at_ms),
         "defaultRouteSettings": route_settings_body(&default_route_settings),
-        "deploymentId": stage.deployment_id.as_ref().map(|id| id.as_str()),
+        "deploymentId": stage.deployment_id.as_ref().map(DeploymentId::as_str),
         "description": stage.description,
         "lastUpdatedDate": timestamp(stage.last_updated_at_ms),
         "routeSettings": route_settings,
