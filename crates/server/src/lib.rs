@@ -13,3 +13,4 @@ pub mod server;
 pub mod sts;
 pub mod target;
 pub mod template;
+pub mod tls;
