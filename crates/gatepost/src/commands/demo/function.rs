@@ -6,7 +6,7 @@
 mod http;
 mod room;
 
-use std::{collections::VecDeque, convert::Infallible, env};
+use std::{collections::VecDeque, convert::Infallible, env, process::ExitCode};
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ use self::{
 
 /// Why the demo's function ended.
 #[derive(Debug, thiserror::Error)]
-pub enum FunctionError {
+enum FunctionError {
     /// It was not started by a Lambda runtime.
     #[error("{0} is not set: this command is the function of `gatepost demo`, which starts it")]
     MissingVariable(&'static str),
@@ -29,8 +29,15 @@ pub enum FunctionError {
     MissingRequestId,
 }
 
+/// `gatepost __demo-function`.
+pub fn main() -> ExitCode {
+    let Err(error) = run();
+    eprintln!("{error}");
+    ExitCode::FAILURE
+}
+
 /// Answers invocations until the Runtime API is gone.
-pub fn run() -> Result<Infallible, FunctionError> {
+fn run() -> Result<Infallible, FunctionError> {
     let runtime_api = variable("AWS_LAMBDA_RUNTIME_API")?;
     let runtime = Endpoint::parse(&format!("http://{runtime_api}/2018-06-01/runtime"))?;
     let management_api = Endpoint::parse(&variable("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")?)?;
