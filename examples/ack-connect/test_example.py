@@ -2,13 +2,10 @@
 
 import json
 from datetime import datetime
-from pathlib import Path
-
-TEMPLATE = Path(__file__).with_name("template.yaml")
 
 
-def test_every_client_is_greeted_first_time(dev, connect):
-    app = dev(TEMPLATE)
+def test_every_client_is_greeted_first_time(dev, example, connect):
+    app = dev(example / "template.yaml")
     for _ in range(5):
         client = connect(app.url())
         welcome = json.loads(client.recv(timeout=10))

@@ -3,12 +3,10 @@
 import hashlib
 import hmac
 import json
-from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-TEMPLATE = Path(__file__).with_name("template.yaml")
 SECRET = "only-for-trying-it-out"
 
 
@@ -18,8 +16,8 @@ def token(name, secret=SECRET):
 
 
 @pytest.fixture
-def members(dev):
-    return dev(TEMPLATE)
+def members(dev, example):
+    return dev(example / "template.yaml")
 
 
 @pytest.mark.parametrize(
@@ -60,8 +58,8 @@ def test_everyone_else_is_refused(members, connect, query, status, message):
     assert json.loads(response.body)["message"] == message
 
 
-def test_the_secret_is_a_parameter(dev, connect):
-    members = dev(TEMPLATE, parameter="TokenSecret=another")
+def test_the_secret_is_a_parameter(dev, example, connect):
+    members = dev(example / "template.yaml", parameter="TokenSecret=another")
     client = connect(f"{members.url()}?token={token('ann', 'another')}")
     client.send('{"action": "whoami"}')
     assert json.loads(client.recv(timeout=10))["principalId"] == "ann"

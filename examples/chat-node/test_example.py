@@ -1,22 +1,14 @@
 """Two people in one room hear each other; whoever is gone is forgotten."""
 
 import json
-import shutil
-from pathlib import Path
 
 import boto3
 import pytest
 
-EXAMPLE = Path(__file__).parent
-
 
 @pytest.fixture
-def chat(dev, dynamodb, node_modules, tmp_path):
-    # Node looks for packages beside and above the code: a copy has the test's own.
-    folder = tmp_path / "chat-node"
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", ".*"))
-    (folder / "node_modules").symlink_to(node_modules)
-    return dev(folder / "template.yaml", env={"AWS_ENDPOINT_URL_DYNAMODB": dynamodb})
+def chat(dev, example, dynamodb):
+    return dev(example / "template.yaml", env={"AWS_ENDPOINT_URL_DYNAMODB": dynamodb})
 
 
 @pytest.fixture

@@ -1,17 +1,14 @@
 """Two people in one room hear each other; whoever is gone is forgotten."""
 
 import json
-from pathlib import Path
 
 import boto3
 import pytest
 
-TEMPLATE = Path(__file__).with_name("template.yaml")
-
 
 @pytest.fixture
-def chat(dev, dynamodb):
-    return dev(TEMPLATE, env={"AWS_ENDPOINT_URL_DYNAMODB": dynamodb})
+def chat(dev, example, dynamodb):
+    return dev(example / "template.yaml", env={"AWS_ENDPOINT_URL_DYNAMODB": dynamodb})
 
 
 @pytest.fixture

@@ -6,19 +6,16 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-EXAMPLE = Path(__file__).parent
-
 
 @pytest.fixture
-def jobs(dev):
+def jobs(dev, example):
     with socket.create_server(("localhost", 0)) as free:
         port = free.getsockname()[1]
-    app = dev(EXAMPLE / "template.yaml", parameter=f"BackendUrl=http://localhost:{port}")
+    app = dev(example / "template.yaml", parameter=f"BackendUrl=http://localhost:{port}")
 
     environment = {
         **os.environ,
@@ -28,7 +25,7 @@ def jobs(dev):
         "AWS_SECRET_ACCESS_KEY": "test",
     }
     server = subprocess.Popen(
-        [sys.executable, EXAMPLE / "server.py", str(port)], env=environment
+        [sys.executable, example / "server.py", str(port)], env=environment
     )
     try:
         wait_until_it_listens(port)
