@@ -23,15 +23,19 @@ enum Command {
     /// Ends child processes when Gatepost is gone; started by Gatepost itself.
     #[command(name = "__guard", hide = true)]
     Guard,
-    /// The demo's Lambda function; started by Gatepost itself.
-    #[command(name = "__demo-function", hide = true)]
-    DemoFunction,
 }
 
 fn main() -> ExitCode {
+    // Lambda starts a `provided` function as `bootstrap`: the demo's links to this binary.
+    let name = std::env::args_os().next().map(std::path::PathBuf::from);
+    if name.is_some_and(|name| name.ends_with(commands::demo::BOOTSTRAP)) {
+        return commands::demo::function::main();
+    }
     match Cli::parse().command {
-        Command::Guard => gatepost_server::lambda::guard::main(),
-        Command::DemoFunction => commands::demo::function::main(),
+        Command::Guard => {
+            gatepost_server::lambda::guard::main();
+            ExitCode::SUCCESS
+        }
         Command::Dev(arguments) => run(commands::dev::run(arguments)),
         Command::Demo(arguments) => run(commands::demo::run(arguments)),
         Command::Connect(arguments) => run(commands::connect::run(arguments)),

@@ -32,6 +32,15 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>>
     response
 }
 
+/// A page.
+pub fn html(page: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(page));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
 /// An AWS error: `x-amzn-ErrorType` and `{"message":"…"}`.
 pub fn error(
     status: StatusCode,

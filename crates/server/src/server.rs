@@ -23,6 +23,8 @@ pub struct Server {
     pub functions: Arc<LocalRunner>,
     /// Where clients reach the APIs, e.g. `localhost:4100`.
     pub authority: String,
+    /// The page at `/`, for the demo.
+    pub home_page: Option<&'static str>,
     /// Whether 410 and 400 answers of `@connections` carry `x-gatepost-gone-reason`.
     pub gone_reason_header: bool,
     /// Whether clients may have permessage-deflate.
@@ -87,6 +89,9 @@ impl Server {
         }
         if request.uri().path().starts_with("/_gatepost/") {
             return admin::handle(self, peer, &request);
+        }
+        if let (Some(page), "/") = (self.home_page, request.uri().path()) {
+            return respond::html(page);
         }
         if aws_apis::Service::of(&request).is_some() {
             return aws_apis::handle(self, peer, request).await;

@@ -13,13 +13,15 @@ use clap::Args;
 use gatepost_server::template::TemplateErrors;
 use tokio::signal::unix::{SignalKind, signal};
 
-use app::{App, StartError};
-use terminal::Terminal;
+use app::StartError;
 use watch::Watcher;
+
+pub use app::App;
+pub use terminal::Terminal;
 
 /// Run an app locally from a SAM or CloudFormation template: its functions as local processes, its
 /// WebSocket APIs served, code and template reloaded on change.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 #[command(after_help = "Examples:\n  gatepost dev\n  gatepost dev chat/template.yaml --port 0 \
                         --parameter Stage=test\n  AWS_ENDPOINT_URL_DYNAMODB=http://localhost:8000 \
                         gatepost dev")]
@@ -65,7 +67,7 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 /// Runs the app until it is interrupted.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let terminal = Terminal::new(arguments.json);
-    let app = match App::start(arguments, &terminal).await {
+    let app = match App::start(arguments, &terminal, None).await {
         Ok(app) => app,
         Err(error) => {
             terminal.start_failed(&error);

@@ -21,7 +21,7 @@ use gatepost_server::{
     listener,
     server::Server,
     template::{self, Endpoint, LoadOptions, TemplateErrors},
-    tls::{LocalCa, TlsError, server_config},
+    tls::{CertificateSource, LocalCa, TlsError, server_config},
 };
 use rustls::ServerConfig;
 
@@ -103,8 +103,13 @@ pub struct App {
 }
 
 impl App {
-    /// Starts the app: everything that can be wrong is found before anything is served.
-    pub async fn start(arguments: Arguments, terminal: &Terminal) -> Result<Self, StartError> {
+    /// Starts the app: everything that can be wrong is found before anything is served. `home_page`
+    /// is served at `/`.
+    pub async fn start(
+        arguments: Arguments,
+        terminal: &Terminal,
+        home_page: Option<&'static str>,
+    ) -> Result<Self, StartError> {
         let template = find_template(arguments.template.as_deref())?;
         let folder = folder_of(&template);
         let config = load_config(&arguments, &folder)?;
@@ -159,10 +164,13 @@ impl App {
             },
         )?;
         let ca = LocalCa::open_or_create(state.path())?;
-        let ca_bundle = state.path().join("ca.pem");
+        let ca_bundle = ca.certificate_file().to_owned();
         let combined = state.path().join("ca-bundle.pem");
         ca.write_bundle(&combined)?;
-        let tls = server_config(Arc::new(ca))?;
+        let tls = server_config(CertificateSource::LocalCa {
+            ca: Arc::new(ca),
+            addresses: listen.into_iter().collect(),
+        })?;
 
         let (observer, events) = Observer::new(EVENT_QUEUE);
         tokio::spawn(terminal.follow(events, Arc::clone(&store)));
@@ -205,6 +213,7 @@ impl App {
             gateway,
             functions,
             authority,
+            home_page,
             gone_reason_header: true,
             permessage_deflate: config.permessage_deflate,
         });
