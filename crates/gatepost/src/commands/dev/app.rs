@@ -3,15 +3,22 @@
 use std::{
     collections::BTreeMap,
     env, fs, io,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use aws_credential_types::Credentials;
 use gatepost_gateway::{
     clock::now_ms,
     deployed::CompileError,
     gateway::{Gateway, GatewayConfig},
-    integration::http_client::HttpClient,
+    integration::{
+        egress::{Egress, Prefix},
+        http_client::HttpClient,
+        invoke_endpoint::InvokeEndpoint,
+        invoke_function::InvokeFunction,
+    },
     observe::Observer,
     store::{Retention, Store, StoreError},
 };
@@ -34,8 +41,6 @@ use super::{
 };
 use crate::config::{Config, ConfigErrors};
 
-/// The port when none is asked for.
-const DEFAULT_PORT: u16 = 4100;
 /// Names of a template that is not named.
 const TEMPLATES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
 /// Events that may wait for the terminal; more are counted as dropped.
@@ -95,6 +100,7 @@ pub struct App {
     options: LoadOptions,
     server: Arc<Server>,
     ca_bundle: PathBuf,
+    listen: Vec<IpAddr>,
     api_ports: Vec<(ApiId, u16)>,
     notes: Vec<String>,
     port: u16,
@@ -113,8 +119,8 @@ impl App {
         let template = find_template(arguments.template.as_deref())?;
         let folder = folder_of(&template);
         let config = load_config(&arguments, &folder)?;
-        let listen = arguments.listen.or(config.listen);
-        if listen.is_some_and(|address| !address.is_loopback())
+        let listen = addresses(&arguments, &config);
+        if listen.iter().any(|address| !address.ip().is_loopback())
             && !arguments.allow_unauthenticated_remote
         {
             return Err(StartError::Usage(
@@ -123,18 +129,16 @@ impl App {
                     .into(),
             ));
         }
+        let egress = Egress {
+            allow: prefixes(&config.egress.allow)?,
+            deny: prefixes(&config.egress.deny)?,
+        };
         let env_file = match &arguments.env_file {
             Some(path) => read_env_file(path)?,
             None => BTreeMap::new(),
         };
-        let port = arguments.port.or(config.port).unwrap_or(DEFAULT_PORT);
-        let Port { number: port, listeners } = ports::listen(listen, port).await?;
-        let authority = match listen {
-            Some(address) if !address.is_loopback() && !address.is_unspecified() => {
-                std::net::SocketAddr::new(address, port).to_string()
-            }
-            _ => format!("localhost:{port}"),
-        };
+        let Port { number: port, listeners } = ports::listen(&listen).await?;
+        let authority = authority(config.server.public_name.as_deref(), &listen, port);
 
         let region = env::var("AWS_REGION")
             .ok()
@@ -167,9 +171,15 @@ impl App {
         let ca_bundle = ca.certificate_file().to_owned();
         let combined = state.path().join("ca-bundle.pem");
         ca.write_bundle(&combined)?;
-        let tls = server_config(CertificateSource::LocalCa {
-            ca: Arc::new(ca),
-            addresses: listen.into_iter().collect(),
+        let tls = server_config(match &config.server.tls {
+            Some(files) => CertificateSource::Files {
+                certificate: files.certificate.clone(),
+                key: files.key.clone(),
+            },
+            None => CertificateSource::LocalCa {
+                ca: Arc::new(ca),
+                addresses: listen.iter().map(SocketAddr::ip).collect(),
+            },
         })?;
 
         let (observer, events) = Observer::new(EVENT_QUEUE);
@@ -195,14 +205,24 @@ impl App {
             },
             loaded.functions.clone(),
         );
+        let http = HttpClient::new(egress)?;
+        let lambda: Arc<dyn InvokeFunction> = match &config.functions.endpoint {
+            None => Arc::clone(&functions) as _,
+            Some(endpoint) => Arc::new(InvokeEndpoint::new(
+                http.clone(),
+                endpoint,
+                &region,
+                credentials(),
+            )),
+        };
         let gateway = Gateway::new(GatewayConfig {
             limits: config.limits.clone(),
             region: region.clone(),
             account_id: ACCOUNT_ID.into(),
             node: 0,
             store,
-            lambda: Arc::clone(&functions) as _,
-            http: HttpClient::new(config.egress.clone())?,
+            lambda,
+            http,
             observer,
         });
         gateway
@@ -215,7 +235,7 @@ impl App {
             authority,
             home_page,
             gone_reason_header: true,
-            permessage_deflate: config.permessage_deflate,
+            permessage_deflate: config.extensions.permessage_deflate,
         });
         for listener in listeners {
             let serving =
@@ -229,6 +249,7 @@ impl App {
             options,
             server,
             ca_bundle,
+            listen: listen.iter().map(SocketAddr::ip).collect(),
             api_ports: Vec::new(),
             notes,
             port,
@@ -255,8 +276,7 @@ impl App {
                 continue;
             }
             let last = self.api_ports.last().map_or(self.port, |(_, port)| *port);
-            let Port { number, listeners } =
-                ports::listen_next(self.arguments.listen, last).await?;
+            let Port { number, listeners } = ports::listen_next(&self.listen, last).await?;
             for listener in listeners {
                 let serving = listener::serve(
                     Arc::clone(&self.server),
@@ -385,6 +405,53 @@ fn management_endpoints(apis: &[Api], authority: &str) -> BTreeMap<FunctionName,
     endpoints
 }
 
+/// Where to listen: what the configuration says, with the flags' address and port.
+fn addresses(arguments: &Arguments, config: &Config) -> Vec<SocketAddr> {
+    let mut addresses = config.server.listen.clone();
+    if let Some(ip) = arguments.listen {
+        let port = addresses.first().map_or(0, SocketAddr::port);
+        addresses = vec![SocketAddr::new(ip, port)];
+    }
+    if let Some(port) = arguments.port {
+        for address in &mut addresses {
+            address.set_port(port);
+        }
+    }
+    addresses
+}
+
+/// Host and port in URLs: the public name, else `localhost` wherever that reaches us.
+fn authority(public_name: Option<&str>, listen: &[SocketAddr], port: u16) -> String {
+    if let Some(public_name) = public_name {
+        return public_name.to_owned();
+    }
+    let is_local = |address: &SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
+    match listen.iter().find(|address| !is_local(address)) {
+        Some(address) if !listen.iter().any(is_local) => {
+            SocketAddr::new(address.ip(), port).to_string()
+        }
+        _ => format!("localhost:{port}"),
+    }
+}
+
+fn prefixes(texts: &[String]) -> Result<Vec<Prefix>, StartError> {
+    texts
+        .iter()
+        .map(|text| text.parse().map_err(|error| StartError::Usage(format!("[egress]: {error}"))))
+        .collect()
+}
+
+/// The credentials of the environment, for a remote Invoke endpoint; emulators take any.
+fn credentials() -> Credentials {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        (Some(id), Some(secret)) => {
+            Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment")
+        }
+        _ => Credentials::new("gatepost", "gatepost", None, None, "dummy"),
+    }
+}
+
 fn find_template(named: Option<&Path>) -> Result<PathBuf, StartError> {
     match named {
         Some(path) if path.is_file() => Ok(path.to_owned()),
@@ -423,7 +490,7 @@ fn load_config(arguments: &Arguments, folder: &Path) -> Result<Config, StartErro
         None => beside.is_file().then_some(beside),
     };
     let environment: Vec<(String, String)> = env::vars().collect();
-    Ok(Config::load(file.as_deref(), &environment)?)
+    Ok(Config::load(file.as_deref(), &environment, &[])?)
 }
 
 /// Reads `KEY=VALUE` lines; `#` begins a comment line, quotes around a value are dropped.

@@ -1,12 +1,17 @@
 //! The ports of `dev`: one for everything, and one for each API when there are several.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
 
 use gatepost_server::listener::bind;
 use tokio::net::TcpListener;
 
-/// How many free ports are tried when the chosen one is taken on IPv6.
+/// How many free ports are tried when the chosen one is taken on another address.
 const ATTEMPTS: usize = 16;
+/// How many ports behind a taken one are tried for an API's own port.
+const NEXT_PORTS: u16 = 100;
 
 /// Listeners of one port.
 pub struct Port {
@@ -21,45 +26,59 @@ pub struct Port {
 #[error("{address} cannot be listened on: {source}; choose another with --port, or --port 0")]
 pub struct PortError {
     address: SocketAddr,
-    source: std::io::Error,
+    source: io::Error,
 }
 
-/// Listens on `port` of the given address, or of both loopback addresses. Port 0 takes a free one.
-pub async fn listen(address: Option<IpAddr>, port: u16) -> Result<Port, PortError> {
-    let Some(address) = address else { return listen_on_loopback(port).await };
-    let address = SocketAddr::new(address, port);
-    let listener = bind(address).await.map_err(|source| PortError { address, source })?;
-    let number = listener.local_addr().map_or(port, |address| address.port());
-    Ok(Port { number, listeners: vec![listener] })
-}
-
-async fn listen_on_loopback(port: u16) -> Result<Port, PortError> {
+/// Listens on these addresses. Those with port 0 get one free port together. An IPv6 address is
+/// left out where the machine has no IPv6, if another address serves.
+pub async fn listen(addresses: &[SocketAddr]) -> Result<Port, PortError> {
     let mut attempts = ATTEMPTS;
     loop {
-        let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
-        let v4 = bind(address).await.map_err(|source| PortError { address, source })?;
-        let number = v4.local_addr().map_or(port, |address| address.port());
-        let address = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), number);
-        match bind(address).await {
-            Ok(v6) => return Ok(Port { number, listeners: vec![v4, v6] }),
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+        match listen_once(addresses).await {
+            Err(PortError { source, .. })
+                if source.kind() == io::ErrorKind::AddrInUse
+                    && attempts > 0
+                    && addresses.iter().all(|address| address.port() == 0) =>
+            {
                 attempts -= 1;
-                if port != 0 || attempts == 0 {
-                    return Err(PortError { address, source: error });
-                }
             }
-            // A machine without IPv6.
-            Err(_) => return Ok(Port { number, listeners: vec![v4] }),
+            listening => return listening,
         }
     }
+}
+
+async fn listen_once(addresses: &[SocketAddr]) -> Result<Port, PortError> {
+    let mut listening = Port { number: 0, listeners: Vec::new() };
+    for address in addresses {
+        let mut address = *address;
+        if address.port() == 0 {
+            address.set_port(listening.number);
+        }
+        match bind(address).await {
+            Ok(listener) => {
+                if listening.listeners.is_empty() {
+                    listening.number =
+                        listener.local_addr().map_or(address.port(), |address| address.port());
+                }
+                listening.listeners.push(listener);
+            }
+            Err(error)
+                if address.is_ipv6()
+                    && !listening.listeners.is_empty()
+                    && error.kind() != io::ErrorKind::AddrInUse => {}
+            Err(source) => return Err(PortError { address, source }),
+        }
+    }
+    Ok(listening)
 }
 
 /// Listens on the next free port behind `port`.
-pub async fn listen_next(address: Option<IpAddr>, port: u16) -> Result<Port, PortError> {
-    for candidate in port.saturating_add(1)..=port.saturating_add(100) {
-        if let Ok(found) = listen(address, candidate).await {
+pub async fn listen_next(addresses: &[IpAddr], port: u16) -> Result<Port, PortError> {
+    let on = |port| addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect::<Vec<_>>();
+    for candidate in port.saturating_add(1)..=port.saturating_add(NEXT_PORTS) {
+        if let Ok(found) = listen(&on(candidate)).await {
             return Ok(found);
         }
     }
-    listen(address, 0).await
+    listen(&on(0)).await
 }

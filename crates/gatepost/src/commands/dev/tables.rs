@@ -1,6 +1,9 @@
 //! The template's DynamoDB tables, made at the endpoint that functions will use.
 
-use gatepost_server::template::{self, Table};
+use gatepost_server::template::{
+    self, Table,
+    dynamodb::{TableOutcome, TableState},
+};
 
 /// The variable that names a local DynamoDB.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
@@ -21,5 +24,18 @@ pub async fn create(region: &str, tables: &[Table]) -> Vec<String> {
         ];
     };
     let outcomes = template::dynamodb::create_tables(&endpoint, region, tables).await;
-    outcomes.iter().map(ToString::to_string).collect()
+    outcomes.iter().map(describe).collect()
+}
+
+fn describe(outcome: &TableOutcome) -> String {
+    let table = &outcome.table;
+    let state = match &outcome.result {
+        Ok(TableState::Created) => "made".to_owned(),
+        Ok(TableState::Existed) => "was there".to_owned(),
+        Err(error) => format!("not made: {error}"),
+    };
+    match &outcome.warning {
+        None => format!("Table {table}: {state}"),
+        Some(warning) => format!("Table {table}: {state}; {warning}"),
+    }
 }
