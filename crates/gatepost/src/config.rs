@@ -248,10 +248,18 @@ fn limits(reader: &mut Reader) -> Limits {
 }
 
 fn auth(reader: &mut Reader) -> AuthMode {
-    let mode = reader.text("auth.mode", "\"off\"", |mode| {
-        ["off", "sigv4"].contains(&mode).then(|| mode.to_owned())
-    });
-    if mode.as_deref() == Some("sigv4") {
+    let is_off = reader.take(
+        "auth.mode",
+        true,
+        "\"off\"",
+        "\"off\"",
+        |value, _| match value.as_str()? {
+            "off" => Some(true),
+            "sigv4" => Some(false),
+            _ => None,
+        },
+    );
+    if !is_off {
         reader.not_there_yet("auth.mode");
     }
     AuthMode::Off
@@ -280,7 +288,9 @@ fn functions(reader: &mut Reader) -> FunctionsConfig {
                 let host = url
                     .strip_prefix("http://")
                     .or(url.strip_prefix("https://"))?;
-                (!host.is_empty()).then(|| url.trim_end_matches('/').to_owned())
+                // A password in a URL would show wherever the setting is shown.
+                (!host.is_empty() && !host.contains('@'))
+                    .then(|| url.trim_end_matches('/').to_owned())
             },
         ),
     }

@@ -33,6 +33,14 @@ pub enum ConfigError {
         /// A key that it resembles.
         suggestion: Option<String>,
     },
+    /// A variable that would set nothing.
+    #[error("{place}: write {meant}: two underscores stand between section and key")]
+    OneUnderscore {
+        /// Where.
+        place: Source,
+        /// The variable that sets the key.
+        meant: String,
+    },
     /// A value of the wrong type or outside its range.
     #[error("{place}: {key}: expected {expected}, found {found}")]
     Expected {

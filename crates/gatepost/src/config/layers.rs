@@ -20,6 +20,8 @@ use super::error::ConfigError;
 const FILE: &str = "file";
 const ENVIRONMENT: &str = "environment";
 
+const PREFIX: &str = "GATEPOST_";
+
 /// A value that a flag gives to a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
@@ -69,6 +71,7 @@ pub(super) struct Layers {
     figment: Figment,
     file: Option<PathBuf>,
     lines: BTreeMap<String, usize>,
+    variables_without_section: Vec<String>,
 }
 
 impl Layers {
@@ -97,24 +100,37 @@ impl Layers {
                 values,
             });
         }
+        let mut variables_without_section = Vec::new();
         for (name, value) in env {
-            if let Some(key) = key_of_variable(name) {
-                figment = figment.merge(Layer::one(ENVIRONMENT, &key, value));
+            match key_of_variable(name) {
+                Some(key) => figment = figment.merge(Layer::one(ENVIRONMENT, &key, value)),
+                None if name.starts_with(PREFIX) => variables_without_section.push(name.clone()),
+                None => {}
             }
         }
         for Override { flag, key, value } in overrides {
             figment = figment.merge(Layer::one(flag, key, value));
         }
+        let file = file.map(Path::to_owned);
         Ok(Self {
             figment,
-            file: file.map(Path::to_owned),
+            file,
             lines,
+            variables_without_section,
         })
     }
 
+    /// The variables that begin like ours but have no `__`: others' or mistakes.
+    pub(super) fn variables_without_section(&self) -> &[String] {
+        &self.variables_without_section
+    }
+
     /// The merged sections.
-    pub(super) fn sections(&self) -> Result<Dict, figment::Error> {
-        let merged = self.figment.data()?;
+    pub(super) fn sections(&self) -> Result<Dict, ConfigError> {
+        let merged = self.figment.data().map_err(|error| ConfigError::Syntax {
+            place: Source::Default,
+            message: error.to_string(),
+        })?;
         Ok(merged.into_values().next().unwrap_or_default())
     }
 
@@ -124,28 +140,34 @@ impl Layers {
             .figment
             .get_metadata(value.tag())
             .map(|metadata| metadata.name.as_ref());
-        match (layer, &self.file) {
-            (Some(FILE), Some(path)) => Source::File {
+        if let (Some(FILE), Some(path)) = (layer, &self.file) {
+            return Source::File {
                 path: path.clone(),
                 line: self.lines.get(key).copied(),
-            },
-            (Some(ENVIRONMENT), _) => Source::Variable(variable_of_key(key)),
-            (Some(flag), _) => Source::Flag(flag.to_owned()),
-            (None, _) => Source::Default,
+            };
+        }
+        // Variables and flags set single keys, so a table there comes from the keys in it.
+        if let Some((name, value)) = value.as_dict().and_then(|keys| keys.iter().next()) {
+            return self.source(&format!("{key}.{name}"), value);
+        }
+        match layer {
+            Some(ENVIRONMENT) => Source::Variable(variable_of_key(key)),
+            Some(flag) => Source::Flag(flag.to_owned()),
+            None => Source::Default,
         }
     }
 }
 
-/// `GATEPOST_LIMITS__IDLE_TIMEOUT` → `limits.idle_timeout`. Variables without `__` are not the
-/// configuration's.
+/// `GATEPOST_LIMITS__IDLE_TIMEOUT` → `limits.idle_timeout`.
 fn key_of_variable(name: &str) -> Option<String> {
-    let (section, key) = name.strip_prefix("GATEPOST_")?.split_once("__")?;
+    let (section, key) = name.strip_prefix(PREFIX)?.split_once("__")?;
     Some(format!("{section}.{key}").to_ascii_lowercase())
 }
 
-fn variable_of_key(key: &str) -> String {
+/// `limits.idle_timeout` → `GATEPOST_LIMITS__IDLE_TIMEOUT`.
+pub(super) fn variable_of_key(key: &str) -> String {
     format!(
-        "GATEPOST_{}",
+        "{PREFIX}{}",
         key.replacen('.', "__", 1).to_ascii_uppercase()
     )
 }

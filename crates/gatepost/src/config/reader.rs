@@ -11,7 +11,7 @@ use figment::value::{Dict, Value};
 
 use super::{
     error::{ConfigError, ConfigErrors},
-    layers::{Layers, Source},
+    layers::{Layers, Source, variable_of_key},
     units::{format_duration, format_size, parse_duration, parse_size},
 };
 
@@ -46,10 +46,7 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(layers: Layers) -> Result<Self, ConfigErrors> {
-        let sections = layers.sections().map_err(|error| ConfigError::Syntax {
-            place: Source::Default,
-            message: error.to_string(),
-        })?;
+        let sections = layers.sections()?;
         Ok(Self {
             layers,
             sections,
@@ -91,7 +88,7 @@ impl Reader {
         self.take(key, default, &default.to_string(), &expected, |value, _| {
             let size = match value.as_str() {
                 Some(text) => parse_size(text),
-                None => value.to_u128().and_then(|number| number.try_into().ok()),
+                None => whole_number(value).and_then(|number| number.try_into().ok()),
             };
             size.filter(|size| range.contains(size))
         })
@@ -100,7 +97,7 @@ impl Reader {
     /// A whole number.
     pub(super) fn number<N>(&mut self, key: &'static str, default: N, range: RangeInclusive<N>) -> N
     where
-        N: Copy + Display + PartialOrd + TryFrom<u128>,
+        N: Copy + Display + PartialOrd + TryFrom<i128>,
     {
         let expected = format!("a number from {} to {}", range.start(), range.end());
         self.take(
@@ -109,11 +106,11 @@ impl Reader {
             &default.to_string(),
             &expected,
             |value, source| {
-                let number = value
-                    .to_u128()
-                    .or_else(|| text_outside_files(value, source)?.parse().ok());
+                let number = whole_number(value)
+                    .or_else(|| text_outside_files(value, source)?.parse().ok())?;
                 number
-                    .and_then(|number| number.try_into().ok())
+                    .try_into()
+                    .ok()
                     .filter(|number| range.contains(number))
             },
         )
@@ -246,6 +243,17 @@ impl Reader {
                 value => self.refuse(&section, &value),
             }
         }
+        for name in self.layers.variables_without_section() {
+            let mut variables = self
+                .settings
+                .iter()
+                .map(|setting| variable_of_key(setting.key));
+            if let Some(meant) = variables.find(|meant| meant.replace("__", "_") == *name) {
+                let place = Source::Variable(name.clone());
+                self.errors
+                    .push(ConfigError::OneUnderscore { place, meant });
+            }
+        }
         if self.errors.is_empty() {
             return Ok(self.settings);
         }
@@ -253,7 +261,7 @@ impl Reader {
     }
 
     /// Takes the value of `key` out of the layers; a wrong one is reported, and the default stands.
-    fn take<T>(
+    pub(super) fn take<T>(
         &mut self,
         key: &'static str,
         default: T,
@@ -295,16 +303,12 @@ impl Reader {
     }
 
     fn refuse(&mut self, key: &str, value: &Value) {
-        // A table has no place of its own: its first key has.
-        let place = match self.layers.source(key, value) {
-            Source::Default => self.place_within(key, value),
-            place => place,
-        };
-        let planned = |planned: &&str| {
-            key.strip_prefix(*planned)
+        let place = self.layers.source(key, value);
+        let is_planned = |planned: &str| {
+            key.strip_prefix(planned)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        let error = if NOT_THERE_YET.iter().any(|name| planned(&name)) {
+        let error = if NOT_THERE_YET.into_iter().any(is_planned) {
             ConfigError::NotThereYet {
                 place,
                 what: key.to_owned(),
@@ -320,13 +324,6 @@ impl Reader {
         self.errors.push(error);
     }
 
-    fn place_within(&self, key: &str, value: &Value) -> Source {
-        let first = value.as_dict().and_then(|keys| keys.iter().next());
-        first.map_or(Source::Default, |(name, value)| {
-            self.layers.source(&format!("{key}.{name}"), value)
-        })
-    }
-
     fn place_of(&self, key: &str) -> Source {
         let setting = self.settings.iter().find(|setting| setting.key == key);
         setting.map_or(Source::Default, |setting| setting.source.clone())
@@ -340,25 +337,20 @@ impl Reader {
 
     /// The known key, or section, that most resembles `key`.
     fn suggestion(&self, key: &str) -> Option<String> {
-        let section = section_of(key);
-        let known = self.settings.iter().map(|setting| setting.key);
-        let known: Vec<&str> = if key == section {
-            known.map(section_of).collect()
-        } else {
-            known.collect()
-        };
         let distance = |known: &str| {
-            // A key in the wrong section is nearer than its letters say.
-            let name = |key| str::rsplit(key, '.').next().unwrap_or_default().to_owned();
-            if name(known) == name(key) {
+            // The right name in the wrong section is nearer than its letters say.
+            let is_same_name = name_of(known) == name_of(key);
+            if is_same_name {
                 1
             } else {
                 strsim::damerau_levenshtein(known, key)
             }
         };
-        let (distance, nearest) = known.iter().map(|known| (distance(known), known)).min()?;
+        let keys = self.settings.iter().map(|setting| setting.key);
+        let known = keys.clone().chain(keys.map(section_of));
+        let (distance, nearest) = known.map(|known| (distance(known), known)).min()?;
         let in_section = nearest
-            .strip_prefix(section)
+            .strip_prefix(section_of(key))
             .and_then(|rest| rest.strip_prefix('.'));
         (distance <= 1 + key.len() / 8).then(|| in_section.unwrap_or(nearest).to_owned())
     }
@@ -366,6 +358,10 @@ impl Reader {
 
 fn section_of(key: &str) -> &str {
     key.split('.').next().unwrap_or(key)
+}
+
+fn name_of(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
 }
 
 /// The text of a variable or flag, which has no types.
@@ -376,18 +372,21 @@ fn text_outside_files<'a>(value: &'a Value, source: &Source) -> Option<&'a str> 
     }
 }
 
+/// A number without fraction, however figment keeps it.
+fn whole_number(value: &Value) -> Option<i128> {
+    value.to_i128().or_else(|| value.to_u128()?.try_into().ok())
+}
+
 /// A value as TOML.
 fn describe(value: &Value) -> String {
     match value {
         Value::String(_, text) => quote(text),
         Value::Char(_, c) => quote(&c.to_string()),
         Value::Bool(_, flag) => flag.to_string(),
-        Value::Num(_, number) => number
-            .to_i128()
-            .or_else(|| number.to_u128().and_then(|number| number.try_into().ok()))
-            .map(|number| number.to_string())
-            .or_else(|| number.to_f64().map(|number| number.to_string()))
-            .unwrap_or_default(),
+        Value::Num(_, number) => match (number.to_i128(), number.to_f64()) {
+            (None, Some(number)) => number.to_string(),
+            _ => whole_number(value).map_or_else(String::new, |number| number.to_string()),
+        },
         Value::Empty(..) => "nothing".to_owned(),
         Value::Dict(..) => "a table".to_owned(),
         Value::Array(_, values) => {
