@@ -288,9 +288,7 @@ fn functions(reader: &mut Reader) -> FunctionsConfig {
                 let host = url
                     .strip_prefix("http://")
                     .or(url.strip_prefix("https://"))?;
-                // A password in a URL would show wherever the setting is shown.
-                (!host.is_empty() && !host.contains('@'))
-                    .then(|| url.trim_end_matches('/').to_owned())
+                (!host.is_empty()).then(|| url.trim_end_matches('/').to_owned())
             },
         ),
     }
