@@ -14,18 +14,13 @@ use std::{
 
 use gatepost_model::limits::Limits;
 
-pub use self::{
-    error::{ConfigError, ConfigErrors},
-    layers::{Override, Source},
-    reader::Setting,
-};
+pub use self::{error::ConfigErrors, layers::Override, reader::Setting};
 use self::{layers::Layers, reader::Reader};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 const KIB: usize = 1024;
 const GIB: usize = 1024 * 1024 * 1024;
@@ -288,9 +283,7 @@ fn functions(reader: &mut Reader) -> FunctionsConfig {
                 let host = url
                     .strip_prefix("http://")
                     .or(url.strip_prefix("https://"))?;
-                // A password in a URL would show wherever the setting is shown.
-                (!host.is_empty() && !host.contains('@'))
-                    .then(|| url.trim_end_matches('/').to_owned())
+                (!host.is_empty()).then(|| url.trim_end_matches('/').to_owned())
             },
         ),
     }
