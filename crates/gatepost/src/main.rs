@@ -1,2 +1,59 @@
-//! The gatepost command.
-fn main() {}
+//! `gatepost`: Amazon API Gateway's WebSocket APIs, self-hosted.
+
+mod commands;
+mod config;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Amazon API Gateway's WebSocket APIs, self-hosted and wire-compatible.
+#[derive(Parser)]
+#[command(version, max_term_width = 100, after_help = "Example:\n  gatepost dev template.yaml")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Dev(commands::dev::Arguments),
+    Demo(commands::demo::Arguments),
+    Connect(commands::connect::Arguments),
+    /// Ends child processes when Gatepost is gone; started by Gatepost itself.
+    #[command(name = "__guard", hide = true)]
+    Guard,
+}
+
+fn main() -> ExitCode {
+    // Lambda starts a `provided` function as `bootstrap`: the demo's links to this binary.
+    let name = std::env::args_os().next().map(std::path::PathBuf::from);
+    if name.is_some_and(|name| name.ends_with(commands::demo::BOOTSTRAP)) {
+        return commands::demo::function::main();
+    }
+    match Cli::parse().command {
+        Command::Guard => {
+            gatepost_server::lambda::guard::main();
+            ExitCode::SUCCESS
+        }
+        Command::Dev(arguments) => run(commands::dev::run(arguments)),
+        Command::Demo(arguments) => run(commands::demo::run(arguments)),
+        Command::Connect(arguments) => run(commands::connect::run(arguments)),
+    }
+}
+
+/// Runs a command on a runtime of its own.
+fn run(command: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(command);
+            // A thread that still reads a terminal or a store must not hold the exit.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            eprintln!("gatepost: the runtime cannot be started: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,5 +1,15 @@
 //! The core of Gatepost: what happens to a connection, a message and a post. It knows no socket
 //! address and no template; servers hand it verified requests.
 
+pub mod clock;
+pub mod connection;
+pub mod deployed;
+pub mod gateway;
 pub mod integration;
+pub mod new_id;
 pub mod observe;
+pub mod pipeline;
+pub mod registry;
+pub mod store;
+mod sweeper;
+pub mod tombstones;

@@ -31,6 +31,21 @@ pub struct InvokeRequest {
     pub trace_id: Option<String>,
 }
 
+impl InvokeRequest {
+    /// A synchronous invocation, as API Gateway makes it.
+    pub fn synchronous(function: &str, payload: Vec<u8>) -> Self {
+        Self {
+            function: function.to_owned(),
+            qualifier: None,
+            invocation_type: InvocationType::RequestResponse,
+            payload,
+            tail_log: false,
+            client_context: None,
+            trace_id: None,
+        }
+    }
+}
+
 /// What the Invoke API answers when it accepted the request.
 #[derive(Debug, Clone)]
 pub struct InvokeResponse {

@@ -52,7 +52,7 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             outbox_bytes: 262_144,
             write_timeout: Duration::from_secs(10),
-            close_timeout: Duration::from_secs(5),
+            close_timeout: Duration::from_secs(2),
             in_flight_per_connection: 16,
             max_frames_per_message: 1024,
             drain: Duration::from_secs(30),

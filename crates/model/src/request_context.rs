@@ -1,6 +1,6 @@
 //! `requestContext`: all that an event, a mapping or a log may ask about a request.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{ApiId, MessageId, RequestId, StageName, connection_id::ConnectionId, route::RouteKey};
 
@@ -139,15 +139,28 @@ impl RequestContext {
     }
 }
 
-/// Milliseconds since the epoch as `requestTime`: `25/Sep/2026:00:01:48 +0000`.
+/// Milliseconds since the epoch, displayed as `requestTime`: `25/Sep/2026:00:01:48 +0000`.
+#[derive(Debug, Clone, Copy)]
+pub struct ClfTime(pub u64);
+
+impl fmt::Display for ClfTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MONTHS: [&str; 12] = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ];
+        let (year, month, day, second) = civil(self.0);
+        let month = MONTHS[month - 1];
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(
+            f,
+            "{day:02}/{month}/{year}:{hour:02}:{minute:02}:{second:02} +0000"
+        )
+    }
+}
+
+/// [`ClfTime`] as text.
 pub fn clf_time(epoch_ms: u64) -> String {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let (year, month, day, second) = civil(epoch_ms);
-    let month = MONTHS[month - 1];
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{day:02}/{month}/{year}:{hour:02}:{minute:02}:{second:02} +0000")
+    ClfTime(epoch_ms).to_string()
 }
 
 /// Milliseconds since the epoch as ISO 8601 with three decimals: `2026-09-25T00:22:29.887Z`.

@@ -1,4 +1,16 @@
 //! Listeners and HTTP: the data plane, `@connections`, the control plane, Lambda and templates.
 
+pub mod admin;
+pub mod aws_apis;
+mod body;
+pub mod connections_api;
+pub mod control_plane;
+pub mod data_plane;
 pub mod lambda;
+pub mod listener;
+mod respond;
+pub mod server;
+pub mod sts;
+pub mod target;
 pub mod template;
+pub mod tls;

@@ -1,1 +1,378 @@
-//! Templates: CloudFormation and SAM, read into APIs, functions and tables.
+//! Templates: `CloudFormation` and SAM, read into APIs, functions and tables.
+//!
+//! A file is parsed into a tree that knows its lines (`document`), cut into `sections`, SAM's types
+//! are expanded into plain ones (`sam`), intrinsic functions are evaluated (`intrinsics`), and the
+//! `resources` are read family by family. Every fault on the way is collected (`diagnostic`); a
+//! template with one loads nothing.
+
+mod code;
+mod conditions;
+mod cycles;
+mod diagnostic;
+mod document;
+pub mod dynamodb;
+mod handler;
+mod ids;
+mod intrinsics;
+mod json;
+mod not_yet;
+mod parameters;
+mod properties;
+mod pseudo;
+mod references;
+mod resources;
+mod sam;
+mod sections;
+mod urls;
+mod yaml;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use gatepost_model::{
+    api::Api,
+    domain_name::DomainName,
+    function::{Function, FunctionCode},
+    secret::Secret,
+};
+
+pub use diagnostic::{Diagnostic, TemplateErrors};
+
+use diagnostic::Diagnostics;
+use document::{MAX_BYTES, Position, Value};
+use intrinsics::Evaluator;
+use pseudo::Stack;
+use urls::Urls;
+
+/// As what a template is loaded.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// `AWS::Region`.
+    pub region: String,
+    /// `AWS::AccountId`.
+    pub account_id: String,
+    /// `AWS::StackName`; the name of the template's folder when `None`.
+    pub stack_name: Option<String>,
+    /// Values of parameters; a name may also be that of an export which `Fn::ImportValue` asks for.
+    pub parameters: BTreeMap<String, String>,
+    /// Values of exports of other stacks.
+    pub import_values: BTreeMap<String, String>,
+    /// The time that APIs and stages count as made at, milliseconds since the epoch.
+    pub now_ms: u64,
+    /// Where Gatepost will serve.
+    pub endpoint: Endpoint,
+}
+
+/// Where Gatepost serves, without a slash at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// For WebSocket clients: `ws://localhost:4100`.
+    pub ws_base: String,
+    /// For `@connections`: `http://localhost:4100`.
+    pub http_base: String,
+}
+
+/// A loaded template.
+#[derive(Debug, Clone, Default)]
+pub struct App {
+    /// `AWS::StackName`.
+    pub stack_name: String,
+    /// The WebSocket APIs.
+    pub apis: Vec<Api>,
+    /// The functions.
+    pub functions: Vec<Function>,
+    /// Who may invoke them.
+    pub permissions: Vec<Permission>,
+    /// The `DynamoDB` tables.
+    pub tables: Vec<Table>,
+    /// The log groups.
+    pub log_groups: Vec<LogGroup>,
+    /// The custom domain names with their mappings.
+    pub domain_names: Vec<DomainName>,
+    /// The VPC links.
+    pub vpc_links: Vec<VpcLink>,
+    /// The API keys.
+    pub api_keys: Vec<ApiKey>,
+    /// The usage plans.
+    pub usage_plans: Vec<UsagePlan>,
+    /// Which key belongs to which plan.
+    pub usage_plan_keys: Vec<UsagePlanKey>,
+    /// `Outputs`, with URLs of this template's APIs turned into Gatepost's.
+    pub outputs: BTreeMap<String, String>,
+    /// Resource types that nothing acts on, with their logical ids.
+    pub not_acted_on: Vec<(String, Vec<String>)>,
+    /// What may not do what its author expects.
+    pub warnings: Vec<Diagnostic>,
+    /// URLs of this template's APIs that became Gatepost's.
+    pub rewritten_urls: Vec<RewrittenUrl>,
+    /// The files and folders that the app is made of, to be watched.
+    pub sources: Vec<PathBuf>,
+}
+
+/// `AWS::Lambda::Permission`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permission {
+    /// The function's name or ARN.
+    pub function: String,
+    /// `Principal`.
+    pub principal: String,
+    /// `SourceArn`.
+    pub source_arn: Option<String>,
+}
+
+/// `AWS::DynamoDB::Table`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// `TableName`.
+    pub name: String,
+    /// The template's logical id.
+    pub logical_id: String,
+    /// The `CreateTable` request.
+    pub create_table: serde_json::Value,
+    /// `TimeToLiveSpecification.AttributeName`, when enabled.
+    pub time_to_live_attribute: Option<String>,
+}
+
+/// `AWS::Logs::LogGroup`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogGroup {
+    /// `LogGroupName`.
+    pub name: String,
+    /// The template's logical id.
+    pub logical_id: String,
+    /// `RetentionInDays`; forever when unset.
+    pub retention_in_days: Option<u32>,
+}
+
+/// `AWS::ApiGatewayV2::VpcLink`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VpcLink {
+    /// `vpcLinkId`.
+    pub vpc_link_id: String,
+    /// `Name`.
+    pub name: String,
+    /// `SecurityGroupIds`.
+    pub security_group_ids: Vec<String>,
+    /// `SubnetIds`.
+    pub subnet_ids: Vec<String>,
+}
+
+/// `AWS::ApiGateway::ApiKey`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// `id`.
+    pub api_key_id: String,
+    /// `Name`.
+    pub name: String,
+    /// `Enabled`.
+    pub enabled: bool,
+    /// `Value`; AWS makes one up when unset.
+    pub value: Option<Secret>,
+}
+
+/// `AWS::ApiGateway::UsagePlan`, its settings as the template writes them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UsagePlan {
+    /// `id`.
+    pub usage_plan_id: String,
+    /// `UsagePlanName`.
+    pub name: String,
+    /// `ApiStages`.
+    pub api_stages: serde_json::Value,
+    /// `Quota`.
+    pub quota: Option<serde_json::Value>,
+    /// `Throttle`.
+    pub throttle: Option<serde_json::Value>,
+}
+
+/// `AWS::ApiGateway::UsagePlanKey`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsagePlanKey {
+    /// `KeyId`.
+    pub api_key_id: String,
+    /// `UsagePlanId`.
+    pub usage_plan_id: String,
+}
+
+/// A URL of an API on AWS that became Gatepost's. Only origins are kept, since the rest of a value
+/// may hold secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RewrittenUrl {
+    /// Where it stands: `Chat: API_URL` or `Outputs: Url`.
+    pub place: String,
+    /// The origin on AWS.
+    pub from: String,
+    /// What stands there now.
+    pub to: String,
+}
+
+impl App {
+    /// The URL of a stage under `base`: `{base}/{stage}` while the app has one API, else
+    /// `{base}/_aws/execute-api/{apiId}/{stage}`.
+    pub fn endpoint_for(&self, base: &str, api_id: &str, stage: &str) -> String {
+        match self.apis.len() {
+            0 | 1 => format!("{base}/{stage}"),
+            _ => format!("{base}/_aws/execute-api/{api_id}/{stage}"),
+        }
+    }
+}
+
+/// Loads a template with everything that it is made of.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+pub fn load(path: &Path, options: &LoadOptions) -> Result<App, TemplateErrors> {
+    let diagnostics = Diagnostics::new(path);
+    let fatal = |at, message: String, mend: &str| {
+        let diagnostics = Diagnostics::new(path);
+        diagnostics.error(at, message, mend);
+        diagnostics.finish(App::default()).map(|(app, _)| app)
+    };
+    let text = match read_text(path) {
+        Ok(text) => text,
+        Err((message, mend)) => return fatal(Position::START, message, mend),
+    };
+    let root = match document::parse(&text) {
+        Ok(root) => root,
+        Err(error) => return fatal(error.position, error.message, ""),
+    };
+    if !matches!(root.value, Value::Map(_)) {
+        let message = format!("a template is a mapping, this is {}", root.kind());
+        return fatal(root.position, message, "begin with `Resources:`");
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let stack = Stack {
+        name: options
+            .stack_name
+            .clone()
+            .unwrap_or_else(|| stack_name_of(folder)),
+        region: options.region.clone(),
+        account_id: options.account_id.clone(),
+    };
+    let mut template = sections::read(&root, &diagnostics);
+    let given = &options.parameters;
+    let parameters = parameters::resolve(&template.parameters, given, &diagnostics);
+    sam::expand(&mut template, &parameters, &diagnostics);
+    let imports = [&options.import_values, given];
+    let evaluator = Evaluator::new(&diagnostics, &template, &stack, &parameters, imports);
+    let mut app = App {
+        stack_name: stack.name.clone(),
+        ..App::default()
+    };
+    let reading = resources::Reading::new(&evaluator, folder, options.now_ms);
+    resources::read(&reading, &mut app);
+    read_outputs(&evaluator, &mut app);
+    rewrite_urls(&mut app, &stack, &options.endpoint, &evaluator);
+    let imports_used = evaluator.imports_used.borrow();
+    parameters::refuse_unknown(&template.parameters, given, &imports_used, &diagnostics);
+    drop(imports_used);
+    app.sources = sources(path, &app);
+    let (mut app, warnings) = diagnostics.finish(app)?;
+    app.warnings = warnings;
+    Ok(app)
+}
+
+fn read_text(path: &Path) -> Result<String, (String, &'static str)> {
+    let unreadable = |error: std::io::Error| {
+        let message = format!("the template cannot be read: {error}");
+        (message, "name a template: gatepost dev PATH")
+    };
+    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    if length > MAX_BYTES as u64 {
+        let message = format!("the template is larger than {MAX_BYTES} bytes");
+        return Err((message, "AWS takes 1 MB at most"));
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+/// The folder's name, as a stack may be called; build folders are named after what holds them.
+fn stack_name_of(folder: &Path) -> String {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let is_build_folder =
+        |name: &str| matches!(name, ".aws-sam" | ".serverless" | "build" | "cdk.out");
+    let name = folder
+        .ancestors()
+        .filter_map(|folder| folder.file_name()?.to_str())
+        .find(|name| !is_build_folder(name))
+        .unwrap_or("app");
+    let mut name: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    name.truncate(128);
+    let name = name.trim_matches('-');
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        name.to_owned()
+    } else {
+        format!("app-{name}").trim_end_matches('-').to_owned()
+    }
+}
+
+fn read_outputs(evaluator: &Evaluator<'_>, app: &mut App) {
+    for output in &evaluator.template.outputs {
+        let condition = output.value.get("Condition");
+        let is_present = condition.is_none_or(|node| {
+            let name = node.as_text().unwrap_or_default();
+            evaluator.condition(name, node.position).unwrap_or(true)
+        });
+        if !is_present {
+            continue;
+        }
+        let Some(value) = output.value.get("Value") else {
+            let message = format!("the output {} has no Value", output.key);
+            evaluator
+                .diagnostics
+                .error(output.position, message, "add one");
+            continue;
+        };
+        if let Some(text) = evaluator.text(value, "the Value of an output") {
+            app.outputs.insert(output.key.clone(), text);
+        }
+    }
+}
+
+/// Turns URLs of the app's APIs into Gatepost's, and warns where a function would call AWS.
+fn rewrite_urls(app: &mut App, stack: &Stack, endpoint: &Endpoint, evaluator: &Evaluator<'_>) {
+    let urls = Urls {
+        endpoint,
+        api_ids: app.apis.iter().map(|api| api.api_id.as_str()).collect(),
+        domain: format!("execute-api.{}.{}", stack.region, stack.url_suffix()),
+    };
+    for function in &mut app.functions {
+        let logical_id = &function.logical_id;
+        for (name, value) in &mut function.environment {
+            let place = format!("{logical_id}: {name}");
+            app.rewritten_urls.extend(urls.rewrite(value, &place));
+            if let Some(host) = urls.real_aws_host(value) {
+                let resource = evaluator.template.resource(logical_id);
+                let at = resource.map_or(Position::START, |resource| resource.position);
+                let message = format!("{logical_id} would call the real AWS: {name} names {host}");
+                let mend = "name an API of this template, or set another value with --env-file";
+                evaluator.diagnostics.warn(at, message, mend);
+            }
+        }
+    }
+    for (name, value) in &mut app.outputs {
+        let place = format!("Outputs: {name}");
+        app.rewritten_urls.extend(urls.rewrite(value, &place));
+    }
+}
+
+fn sources(template: &Path, app: &App) -> Vec<PathBuf> {
+    let mut sources = vec![template.to_owned()];
+    for function in &app.functions {
+        match &function.code {
+            FunctionCode::Directory(path) | FunctionCode::Zip(path) => sources.push(path.clone()),
+            FunctionCode::Inline(_) => {}
+        }
+        sources.extend(function.layers.iter().cloned());
+    }
+    sources.sort();
+    sources.dedup();
+    sources
+}

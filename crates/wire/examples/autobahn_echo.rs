@@ -1,5 +1,7 @@
 //! Echoes whatever a client sends, with limits lifted and permessage-deflate on: the server that
 //! the Autobahn cases drive to test the codec. `autobahn_echo [PORT]`, 0 for any free port.
+//! Every answer of a connection with permessage-deflate is compressed: the fuzzing client cannot
+//! judge plain answers to its compression cases, which are legal.
 
 use std::{
     io::{self, Read, Write},
@@ -40,7 +42,7 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
     let headers = read_request_headers(&mut stream)?;
     let key = handshake::check_request(&Method::GET, Version::HTTP_11, &headers)
         .map_err(io::Error::other)?;
-    let deflate = Deflate::negotiate(&headers);
+    let deflate = Deflate::negotiate(&headers).map(Deflate::compress_all);
     let extensions = deflate.map_or_else(String::new, |deflate| {
         format!(
             "Sec-WebSocket-Extensions: {}\r\n",

@@ -1,3 +1,12 @@
 //! Bytes and text to domain and back. Pure functions: no I/O, no clock, no runtime.
 
+pub mod authorizer_response;
+pub mod error_frame;
+pub mod expression;
+pub mod function_log;
+pub mod iam_policy;
+pub mod lambda_event;
+pub mod lambda_response;
+pub mod management_api;
+pub mod template;
 pub mod websocket;

@@ -22,6 +22,8 @@ const FLUSH_TRAILER: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 pub struct Deflate {
     /// `server_max_window_bits`, when the client limited it: 9 to 15.
     server_max_window_bits: Option<u8>,
+    /// Also messages that do not gain from it are compressed.
+    compress_all: bool,
 }
 
 impl Deflate {
@@ -64,7 +66,17 @@ impl Deflate {
         }
         Some(Self {
             server_max_window_bits,
+            compress_all: false,
         })
+    }
+
+    /// Compresses every message, also short ones and those that become longer: for tests of the
+    /// compressor.
+    pub fn compress_all(self) -> Self {
+        Self {
+            compress_all: true,
+            ..self
+        }
     }
 
     /// The value of `Sec-WebSocket-Extensions` in the `101` response.
@@ -89,9 +101,8 @@ impl Deflate {
     }
 
     fn encode(self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
-        if payload.len() >= DEFLATE_THRESHOLD_BYTES
-            && let Some(compressed) = self.deflate(payload)
-        {
+        let is_worthwhile = payload.len() >= DEFLATE_THRESHOLD_BYTES || self.compress_all;
+        if is_worthwhile && let Some(compressed) = self.deflate(payload) {
             append_frame(opcode, true, &compressed, out);
         } else {
             encode_frame(opcode, payload, out);
@@ -103,16 +114,20 @@ impl Deflate {
         let window_bits = self.server_max_window_bits.unwrap_or(15);
         let mut compress =
             Compress::new_with_window_bits(Compression::default(), false, window_bits);
-        let mut compressed = Vec::with_capacity(payload.len());
-        compress
-            .compress_vec(payload, &mut compressed, FlushCompress::Sync)
-            .ok()?;
-        // An output that fills its buffer is not shorter, and perhaps not whole.
-        let is_whole = compressed.len() < payload.len()
-            && compress.total_in() == u64::try_from(payload.len()).ok()?;
+        let mut compressed = Vec::with_capacity(payload.len() / 2 + 64);
+        loop {
+            let consumed = advanced(0, compress.total_in());
+            compress
+                .compress_vec(&payload[consumed..], &mut compressed, FlushCompress::Sync)
+                .ok()?;
+            if compressed.len() < compressed.capacity() {
+                break;
+            }
+            compressed.reserve(payload.len() / 2 + 64);
+        }
         let length = compressed.strip_suffix(&FLUSH_TRAILER)?.len();
         compressed.truncate(length);
-        is_whole.then_some(compressed)
+        (length < payload.len() || self.compress_all).then_some(compressed)
     }
 }
 

@@ -1,8 +1,12 @@
-use proptest::prelude::*;
-
 use http::{HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
+use proptest::{collection::vec, prelude::*};
 
 use super::*;
+
+const DEFLATE: Deflate = Deflate {
+    server_max_window_bits: None,
+    compress_all: false,
+};
 
 fn negotiate(offer: &[u8]) -> Option<String> {
     let mut headers = HeaderMap::new();
@@ -103,10 +107,7 @@ fn what_is_no_deflate_data_is_refused() {
 
 #[test]
 fn a_bomb_stops_at_the_limit() {
-    let deflate = Deflate {
-        server_max_window_bits: None,
-    };
-    let bomb = deflate.deflate(&vec![0; 10_000_000]).unwrap();
+    let bomb = DEFLATE.deflate(&vec![0; 10_000_000]).unwrap();
     assert!(bomb.len() < 20_000);
     let mut out = Vec::new();
     let result = Inflater::new().inflate(&bomb, &mut out, 131_072);
@@ -116,34 +117,37 @@ fn a_bomb_stops_at_the_limit() {
 
 #[test]
 fn only_messages_that_become_shorter_are_compressed() {
-    let deflate = Deflate {
-        server_max_window_bits: None,
-    };
     let encoded = |payload: &[u8]| {
         let mut out = Vec::new();
-        deflate.encode_text(payload, &mut out);
+        DEFLATE.encode_text(payload, &mut out);
         out
     };
     assert_eq!(encoded(&[b'x'; 1023])[..4], *b"\x81\x7e\x03\xff");
     assert_eq!(encoded(&[b'x'; 1024])[0], 0xC1);
-    // Every byte once: nothing repeats.
-    let noise: Vec<u8> = (0..=255)
-        .chain(0..=255)
-        .map(|i: u8| i.wrapping_mul(167))
-        .collect();
+    // A linear congruential generator: nothing repeats.
+    let mut state = 1u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    })
+    .take(2000)
+    .collect();
     assert_eq!(encoded(&noise)[0], 0x81);
 }
 
 proptest! {
     #[test]
     fn what_is_deflated_inflates_again(
-        text in "[a-d]{0,3000}",
+        payload in prop_oneof![vec(any::<u8>(), 0..3000), vec(0..4u8, 0..3000)],
         server_max_window_bits in proptest::option::of(9..=15u8),
+        compress_all: bool,
     ) {
-        let deflate = Deflate { server_max_window_bits };
-        if let Some(compressed) = deflate.deflate(text.as_bytes()) {
-            prop_assert!(compressed.len() < text.len());
-            prop_assert_eq!(inflate(&compressed, text.len()).unwrap(), text.as_bytes());
+        let deflate = Deflate { server_max_window_bits, compress_all };
+        let compressed = deflate.deflate(&payload);
+        prop_assert!(compressed.is_some() || !compress_all);
+        if let Some(compressed) = compressed {
+            prop_assert!(compress_all || compressed.len() < payload.len());
+            prop_assert_eq!(inflate(&compressed, payload.len()).unwrap(), payload);
         }
     }
 

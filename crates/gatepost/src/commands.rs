@@ -1,0 +1,5 @@
+//! The commands, a file each.
+
+pub mod connect;
+pub mod demo;
+pub mod dev;

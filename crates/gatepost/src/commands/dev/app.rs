@@ -1,0 +1,521 @@
+//! The app that `dev` runs: started once, reloaded on change, stopped at the end.
+
+use std::{
+    collections::BTreeMap,
+    env, fs, io,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use aws_credential_types::Credentials;
+use gatepost_gateway::{
+    clock::now_ms,
+    deployed::CompileError,
+    gateway::{Gateway, GatewayConfig},
+    integration::{
+        egress::{Egress, Prefix},
+        http_client::HttpClient,
+        invoke_endpoint::InvokeEndpoint,
+        invoke_function::InvokeFunction,
+    },
+    observe::Observer,
+    store::{Retention, Store, StoreError},
+};
+use gatepost_model::{ApiId, FunctionName, api::Api, arn::lambda_function_of_uri};
+use gatepost_server::{
+    lambda::{CaBundle, LocalRunner, RunnerConfig},
+    listener,
+    server::Server,
+    template::{self, Endpoint, LoadOptions, TemplateErrors},
+    tls::{CertificateSource, LocalCa, TlsError, server_config},
+};
+use rustls::ServerConfig;
+
+use super::{
+    Arguments, error_lines,
+    ports::{self, Port, PortError},
+    state::{StateError, StateFolder},
+    tables,
+    terminal::{Ready, ReadyApi, ReadyFunction, Terminal},
+};
+use crate::config::{Config, ConfigErrors};
+
+/// Names of a template that is not named.
+const TEMPLATES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
+/// Events that may wait for the terminal; more are counted as dropped.
+const EVENT_QUEUE: usize = 16_384;
+const ACCOUNT_ID: &str = "000000000000";
+const MAX_LOG_LINES: usize = 1_000_000;
+
+/// Why an app does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The command line is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// The configuration is wrong.
+    #[error("{0}")]
+    Config(#[from] ConfigErrors),
+    /// The template is wrong.
+    #[error("{0}")]
+    Template(TemplateErrors),
+    /// A port is taken.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The state folder is in use or cannot be written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The store is damaged.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The local CA is damaged.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// What is served was refused.
+    #[error("{}", compile_lines(.0).join("\n"))]
+    Deploy(Vec<CompileError>),
+    /// A file cannot be read.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something of the system.
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
+fn compile_lines(errors: &[CompileError]) -> Vec<String> {
+    errors.iter().map(ToString::to_string).collect()
+}
+
+/// A running app.
+pub struct App {
+    arguments: Arguments,
+    template: PathBuf,
+    loaded: template::App,
+    options: LoadOptions,
+    server: Arc<Server>,
+    ca_bundle: PathBuf,
+    listen: Vec<IpAddr>,
+    api_ports: Vec<(ApiId, u16)>,
+    notes: Vec<String>,
+    port: u16,
+    tls: Arc<ServerConfig>,
+    _state: StateFolder,
+}
+
+impl App {
+    /// Starts the app: everything that can be wrong is found before anything is served. `home_page`
+    /// is served at `/`.
+    pub async fn start(
+        arguments: Arguments,
+        terminal: &Terminal,
+        home_page: Option<&'static str>,
+    ) -> Result<Self, StartError> {
+        let template = find_template(arguments.template.as_deref())?;
+        let folder = folder_of(&template);
+        let config = load_config(&arguments, &folder)?;
+        let listen = addresses(&arguments, &config);
+        if listen.iter().any(|address| !address.ip().is_loopback())
+            && !arguments.allow_unauthenticated_remote
+        {
+            return Err(StartError::Usage(
+                "requests are not authenticated in dev: other machines are served only with \
+                 --allow-unauthenticated-remote"
+                    .into(),
+            ));
+        }
+        let egress = Egress {
+            allow: prefixes(&config.egress.allow)?,
+            deny: prefixes(&config.egress.deny)?,
+        };
+        let env_file = match &arguments.env_file {
+            Some(path) => read_env_file(path)?,
+            None => BTreeMap::new(),
+        };
+        let Port { number: port, listeners } = ports::listen(&listen).await?;
+        let authority = authority(config.server.public_name.as_deref(), &listen, port);
+
+        let region = env::var("AWS_REGION")
+            .ok()
+            .filter(|region| !region.is_empty())
+            .unwrap_or_else(|| "us-east-1".into());
+        let options = LoadOptions {
+            region: region.clone(),
+            account_id: ACCOUNT_ID.into(),
+            stack_name: None,
+            parameters: arguments.parameters.iter().cloned().collect(),
+            import_values: BTreeMap::new(),
+            now_ms: now_ms(),
+            endpoint: Endpoint {
+                ws_base: format!("ws://{authority}"),
+                http_base: format!("http://{authority}"),
+            },
+        };
+        let loaded = template::load(&template, &options).map_err(StartError::Template)?;
+
+        let state = StateFolder::open(folder.join(".gatepost"), arguments.fresh)?;
+        let store = Store::open(
+            &state.path().join("store.sqlite"),
+            Retention {
+                max_tombstones: config.limits.max_tombstones,
+                tombstone_age: config.limits.tombstone_age,
+                max_log_lines: MAX_LOG_LINES,
+            },
+        )?;
+        let ca = LocalCa::open_or_create(state.path())?;
+        let ca_bundle = ca.certificate_file().to_owned();
+        let combined = state.path().join("ca-bundle.pem");
+        ca.write_bundle(&combined)?;
+        let tls = server_config(match &config.server.tls {
+            Some(files) => CertificateSource::Files {
+                certificate: files.certificate.clone(),
+                key: files.key.clone(),
+            },
+            None => CertificateSource::LocalCa {
+                ca: Arc::new(ca),
+                addresses: listen.iter().map(SocketAddr::ip).collect(),
+            },
+        })?;
+
+        let (observer, events) = Observer::new(EVENT_QUEUE);
+        tokio::spawn(terminal.follow(events, Arc::clone(&store)));
+        let functions = LocalRunner::new(
+            RunnerConfig {
+                region: region.clone(),
+                account_id: ACCOUNT_ID.into(),
+                management_endpoints: management_endpoints(&loaded.apis, &authority),
+                ca_bundle: Some(CaBundle { local_ca: ca_bundle.clone(), combined }),
+                env_file,
+                own_environment: env::vars().collect(),
+                async_delay: config.functions.async_delay,
+                retry_delays: config.functions.retry_delays.clone(),
+                init_timeout: config.functions.init_timeout,
+                max_processes: config.functions.max_processes,
+                guard_command: vec![env::current_exe()?.into(), "__guard".into()],
+                ..RunnerConfig::new(
+                    state.path().to_owned(),
+                    format!("http://{authority}"),
+                    observer.clone(),
+                )
+            },
+            loaded.functions.clone(),
+        );
+        let http = HttpClient::new(egress)?;
+        let lambda: Arc<dyn InvokeFunction> = match &config.functions.endpoint {
+            None => Arc::clone(&functions) as _,
+            Some(endpoint) => Arc::new(InvokeEndpoint::new(
+                http.clone(),
+                endpoint,
+                &region,
+                credentials(),
+            )),
+        };
+        let gateway = Gateway::new(GatewayConfig {
+            limits: config.limits.clone(),
+            region: region.clone(),
+            account_id: ACCOUNT_ID.into(),
+            node: 0,
+            store,
+            lambda,
+            http,
+            observer,
+        });
+        gateway
+            .deploy(loaded.apis.clone(), loaded.domain_names.clone())
+            .map_err(StartError::Deploy)?;
+        let notes = tables::create(&region, &loaded.tables).await;
+        let server = Arc::new(Server {
+            gateway,
+            functions,
+            authority,
+            home_page,
+            gone_reason_header: true,
+            permessage_deflate: config.extensions.permessage_deflate,
+        });
+        for listener in listeners {
+            let serving =
+                listener::serve(Arc::clone(&server), listener, Some(Arc::clone(&tls)), None);
+            tokio::spawn(serving);
+        }
+        let mut app = Self {
+            arguments,
+            template,
+            loaded,
+            options,
+            server,
+            ca_bundle,
+            listen: listen.iter().map(SocketAddr::ip).collect(),
+            api_ports: Vec::new(),
+            notes,
+            port,
+            tls,
+            _state: state,
+        };
+        app.open_api_ports().await?;
+        if app.arguments.warm {
+            app.server.functions.warm();
+        }
+        for warning in &app.loaded.warnings {
+            terminal.warning(&warning.to_string());
+        }
+        Ok(app)
+    }
+
+    /// With several APIs each has a port of its own, on which its stages stand at the root.
+    async fn open_api_ports(&mut self) -> Result<(), StartError> {
+        if self.loaded.apis.len() < 2 {
+            return Ok(());
+        }
+        for api in &self.loaded.apis {
+            if self.api_ports.iter().any(|(api_id, _)| *api_id == api.api_id) {
+                continue;
+            }
+            let last = self.api_ports.last().map_or(self.port, |(_, port)| *port);
+            let Port { number, listeners } = ports::listen_next(&self.listen, last).await?;
+            for listener in listeners {
+                let serving = listener::serve(
+                    Arc::clone(&self.server),
+                    listener,
+                    Some(Arc::clone(&self.tls)),
+                    Some(api.api_id.clone()),
+                );
+                tokio::spawn(serving);
+            }
+            self.api_ports.push((api.api_id.clone(), number));
+        }
+        Ok(())
+    }
+
+    /// Files and folders whose changes matter.
+    pub fn sources(&self) -> &[PathBuf] {
+        &self.loaded.sources
+    }
+
+    /// Loads the template again and serves it, whole or not at all.
+    pub async fn reload(&mut self) -> Result<(), Vec<String>> {
+        self.options.now_ms = now_ms();
+        let loaded =
+            template::load(&self.template, &self.options).map_err(|errors| error_lines(&errors))?;
+        self.server
+            .gateway
+            .deploy(loaded.apis.clone(), loaded.domain_names.clone())
+            .map_err(|errors| compile_lines(&errors))?;
+        self.server
+            .functions
+            .set_management_endpoints(management_endpoints(&loaded.apis, &self.server.authority));
+        self.server.functions.replace_functions(loaded.functions.clone());
+        let new_tables: Vec<_> = loaded
+            .tables
+            .iter()
+            .filter(|table| !self.loaded.tables.iter().any(|known| known.name == table.name))
+            .cloned()
+            .collect();
+        self.loaded = loaded;
+        tables::create(&self.options.region, &new_tables).await;
+        self.open_api_ports().await.map_err(|error| vec![error.to_string()])
+    }
+
+    /// Closes the connections, runs the `$disconnect` routes, ends the functions.
+    pub async fn stop(&self) {
+        self.server.gateway.drain().await;
+        self.server.functions.shutdown().await;
+    }
+
+    /// What start-up says.
+    pub fn ready(&self) -> Ready {
+        let several = self.loaded.apis.len() > 1;
+        let authority = &self.server.authority;
+        let apis = self.loaded.apis.iter().map(|api| ReadyApi {
+            api_id: api.api_id.to_string(),
+            name: api.name.clone(),
+            stages: api
+                .stages
+                .iter()
+                .filter(|stage| api.deployed_to(stage).is_some())
+                .map(|stage| {
+                    let path = stage_path(&api.api_id, stage.stage_name.as_str(), several);
+                    (
+                        stage.stage_name.to_string(),
+                        format!("ws://{authority}{path}"),
+                        format!("http://{authority}{path}"),
+                    )
+                })
+                .collect(),
+            port: self
+                .api_ports
+                .iter()
+                .find(|(api_id, _)| *api_id == api.api_id)
+                .map(|(_, port)| *port),
+        });
+        let functions = self.loaded.functions.iter().map(|function| ReadyFunction {
+            name: function.name.to_string(),
+            logical_id: function.logical_id.clone(),
+            arn: function.arn.clone(),
+            runtime: function.runtime.identifier(),
+        });
+        Ready {
+            template: self.template.clone(),
+            stack_name: self.loaded.stack_name.clone(),
+            port: self.port,
+            authority: authority.clone(),
+            ca_bundle: self.ca_bundle.clone(),
+            apis: apis.collect(),
+            functions: functions.collect(),
+            outputs: self.loaded.outputs.clone().into_iter().collect(),
+            not_acted_on: self.loaded.not_acted_on.clone(),
+            notes: self.notes.clone(),
+        }
+    }
+}
+
+/// The path of a stage: plain when there is one API only.
+fn stage_path(api_id: &ApiId, stage: &str, several: bool) -> String {
+    if several { format!("/_aws/execute-api/{api_id}/{stage}") } else { format!("/{stage}") }
+}
+
+/// The callback URL of each function: that of the stage whose routes call it; with one API only,
+/// of its first stage for all others too.
+fn management_endpoints(apis: &[Api], authority: &str) -> BTreeMap<FunctionName, String> {
+    let mut endpoints = BTreeMap::new();
+    for api in apis {
+        let Some((stage, definition)) =
+            api.stages.iter().find_map(|stage| Some((stage, api.deployed_to(stage)?)))
+        else {
+            continue;
+        };
+        let path = stage_path(&api.api_id, stage.stage_name.as_str(), apis.len() > 1);
+        for integration in &definition.integrations {
+            let function = integration
+                .integration_uri
+                .as_deref()
+                .and_then(lambda_function_of_uri)
+                .and_then(|arn| gatepost_model::arn::FunctionReference::parse(arn).ok());
+            if let Some(function) = function {
+                endpoints
+                    .entry(function.name)
+                    .or_insert_with(|| format!("http://{authority}{path}"));
+            }
+        }
+    }
+    endpoints
+}
+
+/// Where to listen: what the configuration says, with the flags' address and port.
+fn addresses(arguments: &Arguments, config: &Config) -> Vec<SocketAddr> {
+    let mut addresses = config.server.listen.clone();
+    if let Some(ip) = arguments.listen {
+        let port = addresses.first().map_or(0, SocketAddr::port);
+        addresses = vec![SocketAddr::new(ip, port)];
+    }
+    if let Some(port) = arguments.port {
+        for address in &mut addresses {
+            address.set_port(port);
+        }
+    }
+    addresses
+}
+
+/// Host and port in URLs: the public name, else `localhost` wherever that reaches us.
+fn authority(public_name: Option<&str>, listen: &[SocketAddr], port: u16) -> String {
+    if let Some(public_name) = public_name {
+        return public_name.to_owned();
+    }
+    let is_local = |address: &SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
+    match listen.iter().find(|address| !is_local(address)) {
+        Some(address) if !listen.iter().any(is_local) => {
+            SocketAddr::new(address.ip(), port).to_string()
+        }
+        _ => format!("localhost:{port}"),
+    }
+}
+
+fn prefixes(texts: &[String]) -> Result<Vec<Prefix>, StartError> {
+    texts
+        .iter()
+        .map(|text| text.parse().map_err(|error| StartError::Usage(format!("[egress]: {error}"))))
+        .collect()
+}
+
+/// The credentials of the environment, for a remote Invoke endpoint; emulators take any.
+fn credentials() -> Credentials {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        (Some(id), Some(secret)) => {
+            Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment")
+        }
+        _ => Credentials::new("gatepost", "gatepost", None, None, "dummy"),
+    }
+}
+
+fn find_template(named: Option<&Path>) -> Result<PathBuf, StartError> {
+    match named {
+        Some(path) if path.is_file() => Ok(path.to_owned()),
+        Some(path) if path.is_dir() => TEMPLATES
+            .iter()
+            .map(|name| path.join(name))
+            .find(|template| template.is_file())
+            .ok_or_else(|| {
+                StartError::Usage(format!("{} holds no {}", path.display(), TEMPLATES.join(", no ")))
+            }),
+        Some(path) => Err(StartError::Usage(format!("there is no template {}", path.display()))),
+        None => TEMPLATES.iter().map(PathBuf::from).find(|path| path.is_file()).ok_or_else(|| {
+            StartError::Usage(format!(
+                "there is no {} here: name the template, e.g. gatepost dev app/template.yaml",
+                TEMPLATES.join(", no ")
+            ))
+        }),
+    }
+}
+
+/// The folder of a template, absolute, so that functions may run elsewhere.
+fn folder_of(template: &Path) -> PathBuf {
+    let folder = template.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
+fn load_config(arguments: &Arguments, folder: &Path) -> Result<Config, StartError> {
+    let beside = folder.join("gatepost.toml");
+    let file = match &arguments.config {
+        Some(file) if !file.is_file() => {
+            let text = format!("there is no configuration file {}", file.display());
+            return Err(StartError::Usage(text));
+        }
+        Some(file) => Some(file.clone()),
+        None => beside.is_file().then_some(beside),
+    };
+    let environment: Vec<(String, String)> = env::vars().collect();
+    Ok(Config::load(file.as_deref(), &environment, &[])?)
+}
+
+/// Reads `KEY=VALUE` lines; `#` begins a comment line, quotes around a value are dropped.
+fn read_env_file(path: &Path) -> Result<BTreeMap<String, String>, StartError> {
+    let text = fs::read_to_string(path)
+        .map_err(|source| StartError::File { path: path.to_owned(), source })?;
+    let mut variables = BTreeMap::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        let Some((key, value)) = line.split_once('=') else {
+            return Err(StartError::Usage(format!(
+                "{}:{}: the line is not of the form KEY=VALUE",
+                path.display(),
+                number + 1
+            )));
+        };
+        let value = value.trim();
+        let unquoted = ['"', '\'']
+            .iter()
+            .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
+        variables.insert(key.trim().to_owned(), unquoted.unwrap_or(value).to_owned());
+    }
+    Ok(variables)
+}

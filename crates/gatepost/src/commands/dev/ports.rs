@@ -1,0 +1,84 @@
+//! The ports of `dev`: one for everything, and one for each API when there are several.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
+
+use gatepost_server::listener::bind;
+use tokio::net::TcpListener;
+
+/// How many free ports are tried when the chosen one is taken on another address.
+const ATTEMPTS: usize = 16;
+/// How many ports behind a taken one are tried for an API's own port.
+const NEXT_PORTS: u16 = 100;
+
+/// Listeners of one port.
+pub struct Port {
+    /// The port.
+    pub number: u16,
+    /// One for each address.
+    pub listeners: Vec<TcpListener>,
+}
+
+/// Why a port cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("{address} cannot be listened on: {source}; choose another with --port, or --port 0")]
+pub struct PortError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+/// Listens on these addresses. Those with port 0 get one free port together. An IPv6 address is
+/// left out where the machine has no IPv6, if another address serves.
+pub async fn listen(addresses: &[SocketAddr]) -> Result<Port, PortError> {
+    let mut attempts = ATTEMPTS;
+    loop {
+        match listen_once(addresses).await {
+            Err(PortError { source, .. })
+                if source.kind() == io::ErrorKind::AddrInUse
+                    && attempts > 0
+                    && addresses.iter().all(|address| address.port() == 0) =>
+            {
+                attempts -= 1;
+            }
+            listening => return listening,
+        }
+    }
+}
+
+async fn listen_once(addresses: &[SocketAddr]) -> Result<Port, PortError> {
+    let mut listening = Port { number: 0, listeners: Vec::new() };
+    for address in addresses {
+        let mut address = *address;
+        if address.port() == 0 {
+            address.set_port(listening.number);
+        }
+        match bind(address).await {
+            Ok(listener) => {
+                if listening.listeners.is_empty() {
+                    listening.number =
+                        listener.local_addr().map_or(address.port(), |address| address.port());
+                }
+                listening.listeners.push(listener);
+            }
+            Err(error)
+                if address.is_ipv6()
+                    && !listening.listeners.is_empty()
+                    && error.kind() != io::ErrorKind::AddrInUse => {}
+            Err(source) => return Err(PortError { address, source }),
+        }
+    }
+    Ok(listening)
+}
+
+/// Listens on the next free port behind `port`.
+pub async fn listen_next(addresses: &[IpAddr], port: u16) -> Result<Port, PortError> {
+    let on = |port| addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect::<Vec<_>>();
+    for candidate in port.saturating_add(1)..=port.saturating_add(NEXT_PORTS) {
+        if let Ok(found) = listen(&on(candidate)).await {
+            return Ok(found);
+        }
+    }
+    listen(&on(0)).await
+}

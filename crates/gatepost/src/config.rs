@@ -1,0 +1,300 @@
+//! The configuration: `gatepost.toml`, then `GATEPOST_SECTION__KEY` variables, then flags; the
+//! later wins. Every mistake in it is reported at once, with its place.
+
+mod error;
+mod layers;
+mod reader;
+mod units;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use gatepost_model::limits::Limits;
+
+pub use self::{
+    error::{ConfigError, ConfigErrors},
+    layers::{Override, Source},
+    reader::Setting,
+};
+use self::{layers::Layers, reader::Reader};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+const KIB: usize = 1024;
+const GIB: usize = 1024 * 1024 * 1024;
+
+/// What runs, after every layer has had its say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// `[server]`.
+    pub server: ServerConfig,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[auth]`.
+    pub auth: AuthMode,
+    /// `[functions]`.
+    pub functions: FunctionsConfig,
+    /// `[egress]`.
+    pub egress: EgressConfig,
+    /// `[extensions]`.
+    pub extensions: ExtensionsConfig,
+    /// Every key with its value and where that came from, in the order of the sections.
+    pub settings: Vec<Setting>,
+}
+
+/// `[server]`: where Gatepost listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// `listen`.
+    pub listen: Vec<SocketAddr>,
+    /// `public_name`: the host, perhaps with a port, that clients use to reach Gatepost.
+    pub public_name: Option<String>,
+    /// `tls_certificate` and `tls_key`.
+    pub tls: Option<TlsFiles>,
+}
+
+/// The user's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+}
+
+/// `[auth] mode`: how requests prove who they come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMode {
+    /// `off`: signatures are not verified.
+    Off,
+}
+
+/// `[functions]`: how Lambda functions are run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionsConfig {
+    /// `async_delay`: how long an asynchronous invocation waits before it starts.
+    pub async_delay: Duration,
+    /// `retry_delays`: the waits before the first and the second repeat after a function error.
+    pub retry_delays: Vec<Duration>,
+    /// `init_timeout`: how long a process may take before it asks for its first event.
+    pub init_timeout: Duration,
+    /// `max_processes`: how many processes run at once, over all functions.
+    pub max_processes: usize,
+    /// `endpoint`: an Invoke API that runs the functions instead of local processes.
+    pub endpoint: Option<String>,
+}
+
+/// `[egress]`: where integrations may call. Host names, addresses and networks, not yet parsed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EgressConfig {
+    /// `allow`.
+    pub allow: Vec<String>,
+    /// `deny`.
+    pub deny: Vec<String>,
+}
+
+/// `[extensions]`: what AWS does not have; all off by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ExtensionsConfig {
+    /// `permessage_deflate`: compress messages when the client offers it (RFC 7692).
+    pub permessage_deflate: bool,
+}
+
+impl Config {
+    /// Reads the file, if there is one, the variables and the flags.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`]: all that is wrong, each with its file and line, variable or flag.
+    pub fn load(
+        file: Option<&Path>,
+        env: &[(String, String)],
+        overrides: &[Override],
+    ) -> Result<Self, ConfigErrors> {
+        let layers = Layers::read(file, env, overrides)?;
+        let mut reader = Reader::new(layers)?;
+        let config = Self {
+            server: server(&mut reader),
+            limits: limits(&mut reader),
+            auth: auth(&mut reader),
+            functions: functions(&mut reader),
+            egress: EgressConfig {
+                allow: reader.texts("egress.allow"),
+                deny: reader.texts("egress.deny"),
+            },
+            extensions: ExtensionsConfig {
+                permessage_deflate: reader.flag("extensions.permessage_deflate", false),
+            },
+            settings: Vec::new(),
+        };
+        let settings = reader.finish()?;
+        Ok(Self { settings, ..config })
+    }
+}
+
+fn server(reader: &mut Reader) -> ServerConfig {
+    let listen = reader.list(
+        "server.listen",
+        &["localhost:4100"],
+        "an address and a port such as \"127.0.0.1:4100\", or several",
+        listen_addresses,
+    );
+    let public_name = reader.text(
+        "server.public_name",
+        "a host such as \"ws.example.com\"",
+        |name| (!name.is_empty() && !name.contains(['/', ' ', '@'])).then(|| name.to_owned()),
+    );
+    let certificate = reader.path("server.tls_certificate");
+    let key = reader.path("server.tls_key");
+    let tls = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+        (None, None) => None,
+        (Some(_), None) => {
+            reader.lacks("server.tls_certificate", "server.tls_key");
+            None
+        }
+        (None, Some(_)) => {
+            reader.lacks("server.tls_key", "server.tls_certificate");
+            None
+        }
+    };
+    ServerConfig {
+        listen: listen.into_iter().flatten().collect(),
+        public_name,
+        tls,
+    }
+}
+
+/// The addresses of `host:port`; `localhost` is both loopback addresses.
+fn listen_addresses(text: &str) -> Option<Vec<SocketAddr>> {
+    if let Some(port) = text.strip_prefix("localhost:") {
+        let port = port.parse().ok()?;
+        let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        return Some(
+            loopback
+                .map(|address| SocketAddr::new(address, port))
+                .into(),
+        );
+    }
+    text.parse().ok().map(|address| vec![address])
+}
+
+fn limits(reader: &mut Reader) -> Limits {
+    let aws = Limits::default();
+    let limits = Limits {
+        idle_timeout: reader.duration("limits.idle_timeout", aws.idle_timeout, SECOND..=YEAR),
+        max_connection_duration: reader.duration(
+            "limits.max_connection_duration",
+            aws.max_connection_duration,
+            SECOND..=YEAR,
+        ),
+        max_message_bytes: reader.size(
+            "limits.max_message_bytes",
+            aws.max_message_bytes,
+            KIB..=GIB,
+        ),
+        max_frame_bytes: reader.size("limits.max_frame_bytes", aws.max_frame_bytes, KIB..=GIB),
+        integration_timeout: reader.duration(
+            "limits.integration_timeout",
+            aws.integration_timeout,
+            MILLISECOND..=HOUR,
+        ),
+        handshake_timeout: reader.duration(
+            "limits.handshake_timeout",
+            aws.handshake_timeout,
+            100 * MILLISECOND..=10 * MINUTE,
+        ),
+        outbox_bytes: reader.size("limits.outbox_bytes", aws.outbox_bytes, KIB..=GIB),
+        write_timeout: reader.duration(
+            "limits.write_timeout",
+            aws.write_timeout,
+            100 * MILLISECOND..=10 * MINUTE,
+        ),
+        close_timeout: reader.duration(
+            "limits.close_timeout",
+            aws.close_timeout,
+            100 * MILLISECOND..=10 * MINUTE,
+        ),
+        in_flight_per_connection: reader.number(
+            "limits.in_flight_per_connection",
+            aws.in_flight_per_connection,
+            1..=10_000,
+        ),
+        max_frames_per_message: reader.number(
+            "limits.max_frames_per_message",
+            aws.max_frames_per_message,
+            1..=1_000_000,
+        ),
+        drain: reader.duration("limits.drain", aws.drain, Duration::ZERO..=HOUR),
+        max_url_bytes: reader.size("limits.max_url_bytes", aws.max_url_bytes, 256..=16 * KIB),
+        max_authorizer_result_bytes: reader.size(
+            "limits.max_authorizer_result_bytes",
+            aws.max_authorizer_result_bytes,
+            KIB..=1024 * KIB,
+        ),
+        max_tombstones: reader.number("limits.max_tombstones", aws.max_tombstones, 1..=100_000_000),
+        tombstone_age: reader.duration("limits.tombstone_age", aws.tombstone_age, MINUTE..=YEAR),
+    };
+    if reader.flag("limits.aws_quotas", false) {
+        reader.not_there_yet("limits.aws_quotas");
+    }
+    limits
+}
+
+fn auth(reader: &mut Reader) -> AuthMode {
+    let is_off = reader.take(
+        "auth.mode",
+        true,
+        "\"off\"",
+        "\"off\"",
+        |value, _| match value.as_str()? {
+            "off" => Some(true),
+            "sigv4" => Some(false),
+            _ => None,
+        },
+    );
+    if !is_off {
+        reader.not_there_yet("auth.mode");
+    }
+    AuthMode::Off
+}
+
+fn functions(reader: &mut Reader) -> FunctionsConfig {
+    FunctionsConfig {
+        async_delay: reader.duration(
+            "functions.async_delay",
+            100 * MILLISECOND,
+            Duration::ZERO..=HOUR,
+        ),
+        retry_delays: reader.list(
+            "functions.retry_delays",
+            // What Lambda waits.
+            &["1m", "2m"],
+            "durations up to 6h such as [\"1m\", \"2m\"]",
+            |text| units::parse_duration(text).filter(|delay| *delay <= 6 * HOUR),
+        ),
+        init_timeout: reader.duration("functions.init_timeout", 10 * SECOND, SECOND..=15 * MINUTE),
+        max_processes: reader.number("functions.max_processes", 100, 1..=10_000),
+        endpoint: reader.text(
+            "functions.endpoint",
+            "a URL such as \"http://localhost:3001\"",
+            |url| {
+                let host = url
+                    .strip_prefix("http://")
+                    .or(url.strip_prefix("https://"))?;
+                // A password in a URL would show wherever the setting is shown.
+                (!host.is_empty() && !host.contains('@'))
+                    .then(|| url.trim_end_matches('/').to_owned())
+            },
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,403 @@
+//! Takes typed values out of the layers. What was asked for is what exists: the rest are mistakes.
+
+use std::{
+    fmt::Display,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use figment::value::{Dict, Value};
+
+use super::{
+    error::{ConfigError, ConfigErrors},
+    layers::{Layers, Source, variable_of_key},
+    units::{format_duration, format_size, parse_duration, parse_size},
+};
+
+/// Sections and keys that are planned, so that their names are no typing errors.
+const NOT_THERE_YET: [&str; 5] = [
+    "server.trusted_proxies",
+    "auth.access_keys",
+    "auth.policies",
+    "store",
+    "logs",
+];
+
+/// A key, its value as TOML, and where that came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The key with its section, e.g. `limits.idle_timeout`.
+    pub key: &'static str,
+    /// Its value as TOML; empty when it has none.
+    pub value: String,
+    /// Who set it.
+    pub source: Source,
+}
+
+/// The layers, being read.
+#[derive(Debug)]
+pub(super) struct Reader {
+    layers: Layers,
+    sections: Dict,
+    settings: Vec<Setting>,
+    errors: Vec<ConfigError>,
+}
+
+impl Reader {
+    pub(super) fn new(layers: Layers) -> Result<Self, ConfigErrors> {
+        let sections = layers.sections()?;
+        Ok(Self {
+            layers,
+            sections,
+            settings: Vec::new(),
+            errors: Vec::new(),
+        })
+    }
+
+    /// A duration such as `"10m"`.
+    pub(super) fn duration(
+        &mut self,
+        key: &'static str,
+        default: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Duration {
+        let (least, most) = (
+            format_duration(*range.start()),
+            format_duration(*range.end()),
+        );
+        let expected = format!("a duration such as \"10m\", from {least} to {most}");
+        let written = quote(&format_duration(default));
+        self.take(key, default, &written, &expected, |value, _| {
+            value
+                .as_str()
+                .and_then(parse_duration)
+                .filter(|duration| range.contains(duration))
+        })
+    }
+
+    /// A number of bytes, or a size such as `"128KiB"`.
+    pub(super) fn size(
+        &mut self,
+        key: &'static str,
+        default: usize,
+        range: RangeInclusive<usize>,
+    ) -> usize {
+        let (least, most) = (format_size(*range.start()), format_size(*range.end()));
+        let expected = format!("a size such as 131072 or \"128KiB\", from {least} to {most}");
+        self.take(key, default, &default.to_string(), &expected, |value, _| {
+            let size = match value.as_str() {
+                Some(text) => parse_size(text),
+                None => whole_number(value).and_then(|number| number.try_into().ok()),
+            };
+            size.filter(|size| range.contains(size))
+        })
+    }
+
+    /// A whole number.
+    pub(super) fn number<N>(&mut self, key: &'static str, default: N, range: RangeInclusive<N>) -> N
+    where
+        N: Copy + Display + PartialOrd + TryFrom<i128>,
+    {
+        let expected = format!("a number from {} to {}", range.start(), range.end());
+        self.take(
+            key,
+            default,
+            &default.to_string(),
+            &expected,
+            |value, source| {
+                let number = whole_number(value)
+                    .or_else(|| text_outside_files(value, source)?.parse().ok())?;
+                number
+                    .try_into()
+                    .ok()
+                    .filter(|number| range.contains(number))
+            },
+        )
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
+        self.take(
+            key,
+            default,
+            &default.to_string(),
+            "true or false",
+            |value, source| {
+                value
+                    .to_bool()
+                    .or_else(|| text_outside_files(value, source)?.parse().ok())
+            },
+        )
+    }
+
+    /// A text that `parse` understands, or nothing.
+    pub(super) fn text<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.take(key, None, "", expected, |value, _| {
+            parse(value.as_str()?).map(Some)
+        })
+    }
+
+    /// A path; in a file, relative to the file's folder.
+    pub(super) fn path(&mut self, key: &'static str) -> Option<PathBuf> {
+        self.take(key, None, "", "the path of a file", |value, source| {
+            let path = Path::new(value.as_str().filter(|path| !path.is_empty())?);
+            let folder = match source {
+                Source::File { path, .. } => path.parent(),
+                _ => None,
+            };
+            Some(Some(
+                folder.map_or_else(|| path.to_owned(), |folder| folder.join(path)),
+            ))
+        })
+    }
+
+    /// A list of texts, empty by default.
+    pub(super) fn texts(&mut self, key: &'static str) -> Vec<String> {
+        let expected = "a list such as [\"10.0.0.0/8\", \"example.com\"]";
+        self.list(key, &[], expected, |text| {
+            (!text.is_empty()).then(|| text.to_owned())
+        })
+    }
+
+    /// A list of texts that `parse` understands, or one such text; outside files several are
+    /// separated by commas. A default must be understood too.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        default: &[&str],
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Vec<T> {
+        let written = default
+            .iter()
+            .map(|text| quote(text))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let default = default.iter().filter_map(|text| parse(text)).collect();
+        self.take(
+            key,
+            default,
+            &format!("[{written}]"),
+            expected,
+            |value, source| {
+                if let Some(text) = text_outside_files(value, source) {
+                    let texts = text
+                        .split(',')
+                        .map(str::trim)
+                        .filter(|text| !text.is_empty());
+                    return texts.map(&parse).collect();
+                }
+                match value {
+                    Value::Array(_, values) => values
+                        .iter()
+                        .map(|value| value.as_str().and_then(&parse))
+                        .collect(),
+                    value => value.as_str().and_then(&parse).map(|one| vec![one]),
+                }
+            },
+        )
+    }
+
+    /// Reports that `key` makes no sense without `other`.
+    pub(super) fn lacks(&mut self, key: &str, other: &str) {
+        let (key, other) = (key.to_owned(), other.to_owned());
+        self.errors.push(ConfigError::Lacks {
+            place: self.place_of(&key),
+            key,
+            other,
+        });
+    }
+
+    /// Reports that the value of `key` is planned.
+    pub(super) fn not_there_yet(&mut self, key: &str) {
+        let value = self.settings.iter().find(|setting| setting.key == key);
+        let what = value.map_or_else(String::new, |setting| format!("{key} = {}", setting.value));
+        self.errors.push(ConfigError::NotThereYet {
+            place: self.place_of(key),
+            what,
+        });
+    }
+
+    /// Reports all that is wrong, and what was never asked for; else gives what was read.
+    pub(super) fn finish(mut self) -> Result<Vec<Setting>, ConfigErrors> {
+        for (section, value) in std::mem::take(&mut self.sections) {
+            let is_section = self.is_section(&section);
+            match value {
+                Value::Dict(_, keys) if is_section => {
+                    for (name, value) in keys {
+                        self.refuse(&format!("{section}.{name}"), &value);
+                    }
+                }
+                value if is_section => self.errors.push(ConfigError::Expected {
+                    place: self.layers.source(&section, &value),
+                    expected: format!("a section [{section}]"),
+                    found: describe(&value),
+                    key: section,
+                }),
+                value => self.refuse(&section, &value),
+            }
+        }
+        for name in self.layers.variables_without_section() {
+            let mut variables = self
+                .settings
+                .iter()
+                .map(|setting| variable_of_key(setting.key));
+            if let Some(meant) = variables.find(|meant| meant.replace("__", "_") == *name) {
+                let place = Source::Variable(name.clone());
+                self.errors
+                    .push(ConfigError::OneUnderscore { place, meant });
+            }
+        }
+        if self.errors.is_empty() {
+            return Ok(self.settings);
+        }
+        Err(ConfigErrors(self.errors))
+    }
+
+    /// Takes the value of `key` out of the layers; a wrong one is reported, and the default stands.
+    pub(super) fn take<T>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        written: &str,
+        expected: &str,
+        parse: impl FnOnce(&Value, &Source) -> Option<T>,
+    ) -> T {
+        let Some(value) = self.remove(key) else {
+            let (value, source) = (written.to_owned(), Source::Default);
+            self.settings.push(Setting { key, value, source });
+            return default;
+        };
+        let source = self.layers.source(key, &value);
+        let found = describe(&value);
+        let parsed = parse(&value, &source);
+        self.settings.push(Setting {
+            key,
+            value: found.clone(),
+            source: source.clone(),
+        });
+        parsed.unwrap_or_else(|| {
+            let (key, expected) = (key.to_owned(), expected.to_owned());
+            self.errors.push(ConfigError::Expected {
+                place: source,
+                key,
+                expected,
+                found,
+            });
+            default
+        })
+    }
+
+    fn remove(&mut self, key: &str) -> Option<Value> {
+        let (section, name) = key.split_once('.')?;
+        match self.sections.get_mut(section)? {
+            Value::Dict(_, keys) => keys.remove(name),
+            _ => None,
+        }
+    }
+
+    fn refuse(&mut self, key: &str, value: &Value) {
+        let place = self.layers.source(key, value);
+        let is_planned = |planned: &str| {
+            key.strip_prefix(planned)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let error = if NOT_THERE_YET.into_iter().any(is_planned) {
+            ConfigError::NotThereYet {
+                place,
+                what: key.to_owned(),
+            }
+        } else {
+            let suggestion = self.suggestion(key);
+            ConfigError::UnknownKey {
+                place,
+                key: key.to_owned(),
+                suggestion,
+            }
+        };
+        self.errors.push(error);
+    }
+
+    fn place_of(&self, key: &str) -> Source {
+        let setting = self.settings.iter().find(|setting| setting.key == key);
+        setting.map_or(Source::Default, |setting| setting.source.clone())
+    }
+
+    fn is_section(&self, name: &str) -> bool {
+        self.settings
+            .iter()
+            .any(|setting| section_of(setting.key) == name)
+    }
+
+    /// The known key, or section, that most resembles `key`.
+    fn suggestion(&self, key: &str) -> Option<String> {
+        let distance = |known: &str| {
+            // The right name in the wrong section is nearer than its letters say.
+            let is_same_name = name_of(known) == name_of(key);
+            if is_same_name {
+                1
+            } else {
+                strsim::damerau_levenshtein(known, key)
+            }
+        };
+        let keys = self.settings.iter().map(|setting| setting.key);
+        let known = keys.clone().chain(keys.map(section_of));
+        let (distance, nearest) = known.map(|known| (distance(known), known)).min()?;
+        let in_section = nearest
+            .strip_prefix(section_of(key))
+            .and_then(|rest| rest.strip_prefix('.'));
+        (distance <= 1 + key.len() / 8).then(|| in_section.unwrap_or(nearest).to_owned())
+    }
+}
+
+fn section_of(key: &str) -> &str {
+    key.split('.').next().unwrap_or(key)
+}
+
+fn name_of(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
+}
+
+/// The text of a variable or flag, which has no types.
+fn text_outside_files<'a>(value: &'a Value, source: &Source) -> Option<&'a str> {
+    match source {
+        Source::File { .. } => None,
+        _ => value.as_str(),
+    }
+}
+
+/// A number without fraction, however figment keeps it.
+fn whole_number(value: &Value) -> Option<i128> {
+    value.to_i128().or_else(|| value.to_u128()?.try_into().ok())
+}
+
+/// A value as TOML.
+fn describe(value: &Value) -> String {
+    match value {
+        Value::String(_, text) => quote(text),
+        Value::Char(_, c) => quote(&c.to_string()),
+        Value::Bool(_, flag) => flag.to_string(),
+        Value::Num(_, number) => match (number.to_i128(), number.to_f64()) {
+            (None, Some(number)) => number.to_string(),
+            _ => whole_number(value).map_or_else(String::new, |number| number.to_string()),
+        },
+        Value::Empty(..) => "nothing".to_owned(),
+        Value::Dict(..) => "a table".to_owned(),
+        Value::Array(_, values) => {
+            format!(
+                "[{}]",
+                values.iter().map(describe).collect::<Vec<_>>().join(", ")
+            )
+        }
+    }
+}
+
+fn quote(text: &str) -> String {
+    format!("{text:?}")
+}

@@ -1,0 +1,450 @@
+use std::fs;
+
+use super::*;
+
+const EMPTY: [(&str, &str); 0] = [];
+
+/// Loads a file with this text, these variables and these flags; paths in errors are cut to the
+/// file's name.
+fn load(
+    toml: &str,
+    env: &[(&str, &str)],
+    flags: &[(&str, &'static str, &str)],
+) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gatepost.toml");
+    fs::write(&file, toml).unwrap();
+    let env: Vec<_> = env
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let overrides: Vec<_> = flags
+        .iter()
+        .map(|(flag, key, value)| Override {
+            flag: (*flag).to_owned(),
+            key,
+            value: (*value).to_owned(),
+        })
+        .collect();
+    Config::load(Some(&file), &env, &overrides).map_err(|errors| {
+        errors
+            .to_string()
+            .replace(&format!("{}/", folder.path().display()), "")
+    })
+}
+
+#[track_caller]
+fn assert_error(toml: &str, env: &[(&str, &str)], expected: &str) {
+    assert_eq!(load(toml, env, &[]).unwrap_err(), expected);
+}
+
+fn setting(config: &Config, key: &str) -> (String, String) {
+    let setting = config
+        .settings
+        .iter()
+        .find(|setting| setting.key == key)
+        .unwrap();
+    let source = setting.source.to_string();
+    (
+        setting.value.clone(),
+        source.rsplit('/').next().unwrap().to_owned(),
+    )
+}
+
+#[test]
+fn nothing_set_gives_awss_limits_and_loopback() {
+    let config = Config::load(None, &[], &[]).unwrap();
+    assert_eq!(config.limits, Limits::default());
+    let listen: Vec<String> = config
+        .server
+        .listen
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(listen, ["127.0.0.1:4100", "[::1]:4100"]);
+    assert_eq!(config.server.public_name, None);
+    assert_eq!(config.server.tls, None);
+    assert_eq!(config.auth, AuthMode::Off);
+    assert_eq!(config.functions.async_delay, Duration::from_millis(100));
+    assert_eq!(
+        config.functions.retry_delays,
+        [60, 120].map(Duration::from_secs)
+    );
+    assert_eq!(config.functions.init_timeout, Duration::from_secs(10));
+    assert_eq!(config.functions.max_processes, 100);
+    assert_eq!(config.functions.endpoint, None);
+    assert_eq!(config.egress, EgressConfig::default());
+    assert_eq!(
+        config.extensions,
+        ExtensionsConfig {
+            permessage_deflate: false
+        }
+    );
+}
+
+#[test]
+fn every_key_is_read_from_the_file() {
+    let config = load(
+        r#"
+        [server]
+        listen = ["127.0.0.1:8080", "[::]:8080"]
+        public_name = "ws.example.com"
+        tls_certificate = "/etc/gatepost/cert.pem"
+        tls_key = "/etc/gatepost/key.pem"
+        [limits]
+        idle_timeout = "20m"
+        max_connection_duration = "1d"
+        max_message_bytes = "1MiB"
+        max_frame_bytes = 65536
+        integration_timeout = "1500ms"
+        handshake_timeout = "3s"
+        outbox_bytes = "1KiB"
+        write_timeout = "5s"
+        close_timeout = "1s"
+        in_flight_per_connection = 1
+        max_frames_per_message = 8
+        drain = "0s"
+        max_url_bytes = 8192
+        max_authorizer_result_bytes = "16KiB"
+        max_tombstones = 10
+        tombstone_age = "1h"
+        aws_quotas = false
+        [auth]
+        mode = "off"
+        [functions]
+        async_delay = "0ms"
+        retry_delays = ["1s"]
+        init_timeout = "30s"
+        max_processes = 4
+        endpoint = "http://localhost:3001/"
+        [egress]
+        allow = ["10.0.0.0/8", "example.com"]
+        deny = "192.0.2.1"
+        [extensions]
+        permessage_deflate = true
+        "#,
+        &EMPTY,
+        &[],
+    )
+    .unwrap();
+    assert_eq!(
+        config.limits,
+        Limits {
+            idle_timeout: Duration::from_secs(1200),
+            max_connection_duration: Duration::from_secs(86_400),
+            max_message_bytes: 1_048_576,
+            max_frame_bytes: 65_536,
+            integration_timeout: Duration::from_millis(1500),
+            handshake_timeout: Duration::from_secs(3),
+            outbox_bytes: 1024,
+            write_timeout: Duration::from_secs(5),
+            close_timeout: Duration::from_secs(1),
+            in_flight_per_connection: 1,
+            max_frames_per_message: 8,
+            drain: Duration::ZERO,
+            max_url_bytes: 8192,
+            max_authorizer_result_bytes: 16_384,
+            max_tombstones: 10,
+            tombstone_age: Duration::from_secs(3600),
+        }
+    );
+    assert_eq!(
+        config.server,
+        ServerConfig {
+            listen: vec![
+                "127.0.0.1:8080".parse().unwrap(),
+                "[::]:8080".parse().unwrap()
+            ],
+            public_name: Some("ws.example.com".to_owned()),
+            tls: Some(TlsFiles {
+                certificate: "/etc/gatepost/cert.pem".into(),
+                key: "/etc/gatepost/key.pem".into(),
+            }),
+        }
+    );
+    assert_eq!(
+        config.functions,
+        FunctionsConfig {
+            async_delay: Duration::ZERO,
+            retry_delays: vec![Duration::from_secs(1)],
+            init_timeout: Duration::from_secs(30),
+            max_processes: 4,
+            endpoint: Some("http://localhost:3001".to_owned()),
+        }
+    );
+    assert_eq!(config.egress.allow, ["10.0.0.0/8", "example.com"]);
+    assert_eq!(config.egress.deny, ["192.0.2.1"]);
+    assert!(config.extensions.permessage_deflate);
+}
+
+#[test]
+fn flags_win_over_variables_and_variables_over_the_file() {
+    let toml = "[limits]\nidle_timeout = \"1m\"\ndrain = \"1m\"\noutbox_bytes = 2048\n";
+    let env = [
+        ("GATEPOST_LIMITS__DRAIN", "2m"),
+        ("GATEPOST_LIMITS__OUTBOX_BYTES", "4KiB"),
+        ("GATEPOST_LIMITS__IN_FLIGHT_PER_CONNECTION", "2"),
+        ("GATEPOST_EXTENSIONS__PERMESSAGE_DEFLATE", "true"),
+        ("GATEPOST_EGRESS__ALLOW", "10.0.0.0/8, example.com"),
+        ("GATEPOST_LOG", "no key of the configuration"),
+        ("PATH", "/bin"),
+    ];
+    let flags = [
+        ("--drain", "limits.drain", "3m"),
+        ("--listen", "server.listen", "[::1]:0,127.0.0.1:0"),
+    ];
+    let config = load(toml, &env, &flags).unwrap();
+    assert_eq!(config.limits.idle_timeout, Duration::from_secs(60));
+    assert_eq!(config.limits.drain, Duration::from_secs(180));
+    assert_eq!(config.limits.outbox_bytes, 4096);
+    assert_eq!(config.limits.in_flight_per_connection, 2);
+    assert_eq!(
+        config.server.listen,
+        ["[::1]:0", "127.0.0.1:0"].map(|a| a.parse().unwrap())
+    );
+    assert_eq!(config.egress.allow, ["10.0.0.0/8", "example.com"]);
+    assert!(config.extensions.permessage_deflate);
+
+    let from = |key| setting(&config, key);
+    let pair = |value: &str, source: &str| (value.to_owned(), source.to_owned());
+    assert_eq!(
+        from("limits.idle_timeout"),
+        pair("\"1m\"", "gatepost.toml:2")
+    );
+    assert_eq!(from("limits.drain"), pair("\"3m\"", "--drain"));
+    assert_eq!(
+        from("limits.outbox_bytes"),
+        pair("\"4KiB\"", "GATEPOST_LIMITS__OUTBOX_BYTES")
+    );
+    assert_eq!(from("limits.max_frame_bytes"), pair("32768", "default"));
+    assert_eq!(
+        from("limits.integration_timeout"),
+        pair("\"29s\"", "default")
+    );
+    assert_eq!(from("auth.mode"), pair("\"off\"", "default"));
+    assert_eq!(
+        from("functions.retry_delays"),
+        pair("[\"1m\", \"2m\"]", "default")
+    );
+}
+
+#[test]
+fn an_unknown_key_is_an_error_with_its_line_and_what_was_meant() {
+    for (toml, error) in [
+        (
+            "# limits\n\n[server]\nlisten = \"127.0.0.1:1\"\n\n[limits]\nidle_timeuot = \"1m\"\n",
+            "gatepost.toml:7: unknown key limits.idle_timeuot; did you mean idle_timeout?",
+        ),
+        (
+            "[server]\nidle_timeout = \"1m\"\n",
+            "gatepost.toml:2: unknown key server.idle_timeout; did you mean limits.idle_timeout?",
+        ),
+        (
+            "limits.drian = \"1m\"\n",
+            "gatepost.toml:1: unknown key limits.drian; did you mean drain?",
+        ),
+        (
+            "[limits]\nspeed = 1\n",
+            "gatepost.toml:2: unknown key limits.speed",
+        ),
+        (
+            "\n[limit]\nidle_timeout = \"1m\"\n",
+            "gatepost.toml:2: unknown key limit; did you mean limits?",
+        ),
+        ("[a.b.c]\nd = 1\n", "gatepost.toml:1: unknown key a"),
+        (
+            "drain = \"1m\"\n",
+            "gatepost.toml:1: unknown key drain; did you mean limits.drain?",
+        ),
+    ] {
+        assert_error(toml, &EMPTY, error);
+    }
+    assert_error(
+        "",
+        &[("GATEPOST_LIMITS__IDLE_TIMEUOT", "1m")],
+        "GATEPOST_LIMITS__IDLE_TIMEUOT: unknown key limits.idle_timeuot; did you mean \
+         idle_timeout?",
+    );
+    assert_error(
+        "",
+        &[("GATEPOST_FOO__BAR", "1")],
+        "GATEPOST_FOO__BAR: unknown key foo",
+    );
+    assert_error(
+        "",
+        &[("GATEPOST_LIMITS_IDLE_TIMEOUT", "1m")],
+        "GATEPOST_LIMITS_IDLE_TIMEOUT: write GATEPOST_LIMITS__IDLE_TIMEOUT: two underscores stand \
+         between section and key",
+    );
+}
+
+#[test]
+fn a_wrong_value_is_an_error_that_says_what_is_expected() {
+    for (toml, error) in [
+        (
+            "[limits]\nidle_timeout = 600\n",
+            "gatepost.toml:2: limits.idle_timeout: expected a duration such as \"10m\", from 1s to \
+             365d, found 600",
+        ),
+        (
+            "[limits]\nintegration_timeout = \"0s\"\n",
+            "gatepost.toml:2: limits.integration_timeout: expected a duration such as \"10m\", \
+             from 1ms to 1h, found \"0s\"",
+        ),
+        (
+            "[limits]\noutbox_bytes = 1023\n",
+            "gatepost.toml:2: limits.outbox_bytes: expected a size such as 131072 or \"128KiB\", \
+             from 1KiB to 1GiB, found 1023",
+        ),
+        (
+            "[limits]\noutbox_bytes = -1\n",
+            "gatepost.toml:2: limits.outbox_bytes: expected a size such as 131072 or \"128KiB\", \
+             from 1KiB to 1GiB, found -1",
+        ),
+        (
+            "[limits]\nin_flight_per_connection = 1.5\n",
+            "gatepost.toml:2: limits.in_flight_per_connection: expected a number from 1 to 10000, \
+             found 1.5",
+        ),
+        (
+            "[limits]\nin_flight_per_connection = \"2\"\n",
+            "gatepost.toml:2: limits.in_flight_per_connection: expected a number from 1 to 10000, \
+             found \"2\"",
+        ),
+        (
+            "[extensions]\npermessage_deflate = 1\n",
+            "gatepost.toml:2: extensions.permessage_deflate: expected true or false, found 1",
+        ),
+        (
+            "[egress]\nallow = [1, \"x\"]\n",
+            "gatepost.toml:2: egress.allow: expected a list such as [\"10.0.0.0/8\", \
+             \"example.com\"], found [1, \"x\"]",
+        ),
+        (
+            "[server]\nlisten = \"example.com:80\"\n",
+            "gatepost.toml:2: server.listen: expected an address and a port such as \
+             \"127.0.0.1:4100\", or several, found \"example.com:80\"",
+        ),
+        (
+            "[functions]\nretry_delays = \"7h\"\n",
+            "gatepost.toml:2: functions.retry_delays: expected durations up to 6h such as [\"1m\", \
+             \"2m\"], found \"7h\"",
+        ),
+        (
+            "[functions]\nendpoint = \"localhost\"\n",
+            "gatepost.toml:2: functions.endpoint: expected a URL such as \
+             \"http://localhost:3001\", found \"localhost\"",
+        ),
+        (
+            "limits = 5\n",
+            "gatepost.toml:1: limits: expected a section [limits], found 5",
+        ),
+    ] {
+        assert_error(toml, &EMPTY, error);
+    }
+    assert_error(
+        "",
+        &[("GATEPOST_FUNCTIONS__MAX_PROCESSES", "many")],
+        "GATEPOST_FUNCTIONS__MAX_PROCESSES: functions.max_processes: expected a number from 1 to \
+         10000, found \"many\"",
+    );
+}
+
+#[test]
+fn what_is_not_there_yet_is_refused() {
+    for (toml, error) in [
+        (
+            "[auth]\nmode = \"sigv4\"\n",
+            "gatepost.toml:2: auth.mode = \"sigv4\" is not there yet in Gatepost: remove it",
+        ),
+        (
+            "[limits]\naws_quotas = true\n",
+            "gatepost.toml:2: limits.aws_quotas = true is not there yet in Gatepost: remove it",
+        ),
+        (
+            "[server]\ntrusted_proxies = []\n",
+            "gatepost.toml:2: server.trusted_proxies is not there yet in Gatepost: remove it",
+        ),
+        (
+            "[store]\npath = \"x\"\n",
+            "gatepost.toml:1: store is not there yet in Gatepost: remove it",
+        ),
+    ] {
+        assert_error(toml, &EMPTY, error);
+    }
+    assert_error(
+        "[auth]\nmode = \"on\"\n",
+        &EMPTY,
+        "gatepost.toml:2: auth.mode: expected \"off\", found \"on\"",
+    );
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once() {
+    let errors = load(
+        "[server]\nlisten = 1\ntls_key = \"key.pem\"\n[limits]\nspeed = 1\n",
+        &[("GATEPOST_AUTH__MODE", "sigv4")],
+        &[("--drain", "limits.drain", "soon")],
+    )
+    .unwrap_err();
+    assert_eq!(
+        errors,
+        "gatepost.toml:2: server.listen: expected an address and a port such as \
+         \"127.0.0.1:4100\", or several, found 1\n\
+         gatepost.toml:3: server.tls_key needs server.tls_certificate: set both or none\n\
+         --drain: limits.drain: expected a duration such as \"10m\", from 0ms to 1h, found \
+         \"soon\"\n\
+         GATEPOST_AUTH__MODE: auth.mode = \"sigv4\" is not there yet in Gatepost: remove it\n\
+         gatepost.toml:5: unknown key limits.speed"
+    );
+}
+
+#[test]
+fn paths_in_the_file_are_relative_to_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gatepost.toml");
+    fs::write(&file, "[server]\ntls_certificate = \"tls/cert.pem\"\n").unwrap();
+    let env = [(
+        "GATEPOST_SERVER__TLS_KEY".to_owned(),
+        "tls/key.pem".to_owned(),
+    )];
+    let tls = Config::load(Some(&file), &env, &[])
+        .unwrap()
+        .server
+        .tls
+        .unwrap();
+    assert_eq!(tls.certificate, folder.path().join("tls/cert.pem"));
+    assert_eq!(tls.key, Path::new("tls/key.pem"));
+}
+
+#[test]
+fn a_file_that_is_missing_or_no_toml_is_named() {
+    let missing = Config::load(Some(Path::new("/nowhere/gatepost.toml")), &[], &[]).unwrap_err();
+    assert!(
+        missing
+            .to_string()
+            .starts_with("/nowhere/gatepost.toml: cannot read it: ")
+    );
+    for (toml, place) in [
+        ("[limits]\ndrain = \"1m\n", "gatepost.toml:2: "),
+        (
+            "[limits]\ndrain = \"1m\"\ndrain = \"2m\"\n",
+            "gatepost.toml:3: ",
+        ),
+        ("[limits\n", "gatepost.toml:1: "),
+    ] {
+        let error = load(toml, &EMPTY, &[]).unwrap_err();
+        assert!(error.starts_with(place) && !error.contains('\n'), "{error}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_a_configuration_or_an_error(
+        toml in "(\\[(server|limits|egress)\\]\n)?[a-z._= \"\\[\\]{}0-9\n]{0,60}",
+        name in "GATEPOST_(LIMITS|SERVER)?_{0,3}[A-Z_]{0,12}",
+        value: String,
+    ) {
+        let _ = load(&toml, &[(&name, &value)], &[]);
+    }
+}

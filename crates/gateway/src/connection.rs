@@ -1,0 +1,200 @@
+//! A live connection: the record that the registry holds, and what may be done with it.
+
+pub mod client;
+pub mod outbox;
+pub mod task;
+pub mod transport;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU16, AtomicU64, Ordering},
+};
+
+use gatepost_model::{
+    connection::{CloseCause, ConnectionState},
+    limits::Limits,
+    request_context::ConnectionContext,
+};
+use gatepost_wire::websocket::{self, Decoder, Deflate, Role};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::deployed::StageSlot;
+use client::ClientKey;
+use outbox::{Ending, Outbox, SendError};
+use transport::Transport;
+
+/// An open (or closing) connection. One allocation beside its socket's; no timer, no channel, no
+/// buffer of its own.
+#[derive(Debug)]
+pub struct Connection {
+    /// Ids, identity and authorizer context.
+    pub context: Arc<ConnectionContext>,
+    /// The stage it came through, as it is deployed now.
+    pub stage: Arc<StageSlot>,
+    /// By what the client is recognised when it comes back.
+    pub client_key: Option<ClientKey>,
+    /// permessage-deflate, when it was negotiated.
+    deflate: Option<Deflate>,
+    transport: Transport,
+    outbox: Mutex<Outbox>,
+    last_active_ms: AtomicU64,
+    in_flight: AtomicU16,
+    /// Wakes the connection's task: to write, to end, or to read on.
+    wake: Notify,
+}
+
+impl Connection {
+    /// A connection that has just been established.
+    pub fn new(
+        context: Arc<ConnectionContext>,
+        stage: Arc<StageSlot>,
+        client_key: Option<ClientKey>,
+        deflate: Option<Deflate>,
+        transport: Transport,
+        now_ms: u64,
+    ) -> Self {
+        Self {
+            context,
+            stage,
+            client_key,
+            deflate,
+            transport,
+            outbox: Mutex::default(),
+            last_active_ms: AtomicU64::new(now_ms),
+            in_flight: AtomicU16::new(0),
+            wake: Notify::new(),
+        }
+    }
+
+    /// `Open`, or `Closing` with its cause.
+    pub fn state(&self) -> ConnectionState {
+        match self.ending() {
+            None => ConnectionState::Open,
+            Some(ending) => ConnectionState::Closing(ending.cause),
+        }
+    }
+
+    /// How it ends, once it does.
+    pub fn ending(&self) -> Option<Ending> {
+        self.outbox.lock().ending().cloned()
+    }
+
+    /// When something was last sent or received, milliseconds since the epoch.
+    pub fn last_active_ms(&self) -> u64 {
+        self.last_active_ms.load(Ordering::Relaxed)
+    }
+
+    /// Notes that something was sent or received.
+    pub fn touch(&self, now_ms: u64) {
+        self.last_active_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// A decoder for what this client sends.
+    fn decoder(&self) -> Decoder {
+        let decoder = Decoder::new(Role::Server);
+        if self.deflate.is_some() { decoder.with_deflate() } else { decoder }
+    }
+
+    /// Appends a text message to `frames`, compressed if that was negotiated and pays.
+    fn encode_text(&self, text: &[u8], frames: &mut Vec<u8>) {
+        match self.deflate {
+            Some(deflate) => deflate.encode_text(text, frames),
+            None => websocket::encode_text(text, frames),
+        }
+    }
+
+    /// Sends one text message. The client sees messages in the order of these calls.
+    ///
+    /// # Errors
+    /// [`SendError`]; then nothing is sent.
+    pub fn send_text(&self, text: &[u8], limits: &Limits, now_ms: u64) -> Result<(), SendError> {
+        let mut frame = Vec::with_capacity(text.len() + 10);
+        self.encode_text(text, &mut frame);
+        self.send_frames(&frame, limits, now_ms)
+    }
+
+    /// Sends encoded frames.
+    ///
+    /// # Errors
+    /// [`SendError`]; then nothing is sent.
+    pub fn send_frames(
+        &self,
+        frames: &[u8],
+        limits: &Limits,
+        now_ms: u64,
+    ) -> Result<(), SendError> {
+        let mut outbox = self.outbox.lock();
+        let sent = outbox.send(&self.transport, frames, limits.outbox_bytes, now_ms);
+        let must_wake = outbox.is_waiting();
+        drop(outbox);
+        if must_wake {
+            self.wake.notify_one();
+        }
+        if sent.is_ok() {
+            self.touch(now_ms);
+        }
+        sent
+    }
+
+    /// Begins to close the connection from this side; the first cause wins. From now on it is gone
+    /// for posts. Returns whether this call was the first.
+    pub fn close(&self, cause: CloseCause, now_ms: u64) -> bool {
+        let mut frame = Vec::new();
+        if let Some((code, reason)) = cause.close_frame() {
+            websocket::encode_close(code, reason, &mut frame);
+        }
+        let first = self.outbox.lock().close(&self.transport, cause, &frame, now_ms);
+        if first {
+            self.wake.notify_one();
+        }
+        first
+    }
+
+    /// The client closed: its unsent messages are dropped and its close frame is echoed. Returns
+    /// whether this ended the connection.
+    fn close_by_client(&self, cause: CloseCause, echo: &[u8], now_ms: u64) -> bool {
+        let mut outbox = self.outbox.lock();
+        outbox.discard_unsent();
+        outbox.close(&self.transport, cause, echo, now_ms)
+    }
+
+    /// Whether another message may go to an integration; if so it counts as in flight.
+    fn begin_request(&self, limit: u16) -> bool {
+        // Only the connection's task begins requests, so nothing comes between load and add.
+        let may = self.in_flight.load(Ordering::Acquire) < limit;
+        if may {
+            self.in_flight.fetch_add(1, Ordering::AcqRel);
+        }
+        may
+    }
+
+    /// A message's integration is done.
+    pub(crate) fn end_request(&self, limit: u16) {
+        if self.in_flight.fetch_sub(1, Ordering::AcqRel) >= limit {
+            self.wake.notify_one();
+        }
+    }
+
+    /// What the sweeper does to this connection now: idle, too old, or too slow a reader.
+    pub(crate) fn enforce_limits(&self, limits: &Limits, now_ms: u64) {
+        let since = |then: u64| u128::from(now_ms.saturating_sub(then));
+        let outbox = self.outbox.lock();
+        let blocked =
+            outbox.blocked_since_ms().is_some_and(|t| since(t) >= limits.write_timeout.as_millis());
+        let ending = outbox.ending().map(|ending| ending.since_ms);
+        drop(outbox);
+        if let Some(ending_since_ms) = ending {
+            if since(ending_since_ms) >= limits.close_timeout.as_millis() {
+                self.wake.notify_one();
+            }
+        } else if blocked {
+            self.close(CloseCause::SlowConsumer, now_ms);
+        } else if since(self.context.connected_at_ms) >= limits.max_connection_duration.as_millis()
+        {
+            self.close(CloseCause::MaxDuration, now_ms);
+        } else if since(self.last_active_ms()) >= limits.idle_timeout.as_millis() {
+            self.close(CloseCause::IdleTimeout, now_ms);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What waits for one client: one queue, one order for replies, posts and the close frame, bounded
+//! in bytes, and empty (owning no heap) whenever the socket takes everything.
+
+use std::{collections::VecDeque, io};
+
+use bytes::Bytes;
+use gatepost_model::connection::CloseCause;
+
+use super::transport::Transport;
+
+/// The outgoing side of a connection; behind its mutex.
+#[derive(Debug)]
+pub struct Outbox {
+    queue: VecDeque<Bytes>,
+    queued_bytes: usize,
+    /// Whether the front of the queue is the rest of a frame that has begun.
+    front_is_partial: bool,
+    /// Since when the socket has taken nothing, milliseconds since the epoch.
+    blocked_since_ms: Option<u64>,
+    ending: Option<Ending>,
+}
+
+/// That a connection ends, and how.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// Why.
+    pub cause: CloseCause,
+    /// Since when, milliseconds since the epoch.
+    pub since_ms: u64,
+}
+
+/// Why a frame was not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SendError {
+    /// The connection is closing or closed.
+    #[error("the connection has ended")]
+    Ended(Ending),
+    /// The client reads too slowly.
+    #[error("the client's outbox is full")]
+    Full,
+    /// The socket failed; the connection's task finds out by itself.
+    #[error("the socket failed")]
+    Broken,
+}
+
+impl Outbox {
+    /// An empty outbox.
+    pub fn new() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            front_is_partial: false,
+            blocked_since_ms: None,
+            ending: None,
+        }
+    }
+
+    /// How the connection ends, once it does.
+    pub fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// Whether bytes wait for the socket.
+    pub fn is_waiting(&self) -> bool {
+        self.blocked_since_ms.is_some()
+    }
+
+    /// Since when bytes wait, milliseconds since the epoch.
+    pub fn blocked_since_ms(&self) -> Option<u64> {
+        self.blocked_since_ms
+    }
+
+    /// Sends whole frames: at once if the socket takes them, else queued within `limit` bytes.
+    /// A frame is always taken when nothing waits, so that a limit below the message size works.
+    ///
+    /// # Errors
+    /// [`SendError`]; then nothing of `frames` is sent.
+    pub fn send(
+        &mut self,
+        transport: &Transport,
+        frames: &[u8],
+        limit: usize,
+        now_ms: u64,
+    ) -> Result<(), SendError> {
+        if let Some(ending) = &self.ending {
+            return Err(SendError::Ended(ending.clone()));
+        }
+        self.enqueue(transport, frames, limit, now_ms)
+    }
+
+    /// Begins to end the connection: the first cause wins. Queued frames still go out, then
+    /// `close_frame`. Returns whether this call was the first.
+    pub fn close(
+        &mut self,
+        transport: &Transport,
+        cause: CloseCause,
+        close_frame: &[u8],
+        now_ms: u64,
+    ) -> bool {
+        if self.ending.is_some() {
+            return false;
+        }
+        self.ending = Some(Ending { cause, since_ms: now_ms });
+        if !close_frame.is_empty() {
+            // A socket that fails now is noticed by the connection's task.
+            let _ = self.enqueue(transport, close_frame, usize::MAX, now_ms);
+        }
+        true
+    }
+
+    /// Drops frames that have not begun, when the client no longer wants them.
+    pub fn discard_unsent(&mut self) {
+        let keep = usize::from(self.front_is_partial);
+        self.queue.truncate(keep);
+        self.queued_bytes = self.queue.iter().map(Bytes::len).sum();
+    }
+
+    /// Writes what the socket takes now.
+    ///
+    /// # Errors
+    /// The socket's error.
+    pub fn flush(&mut self, transport: &Transport, now_ms: u64) -> io::Result<()> {
+        while let Some(front) = self.queue.front_mut() {
+            match transport.try_write(front) {
+                Ok(written) => {
+                    self.queued_bytes -= written;
+                    self.blocked_since_ms = Some(now_ms);
+                    if written == front.len() {
+                        self.queue.pop_front();
+                        self.front_is_partial = false;
+                    } else {
+                        *front = front.slice(written..);
+                        self.front_is_partial = true;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        if transport.try_flush()? {
+            // The heap of the queue goes with the burst that needed it.
+            self.queue = VecDeque::new();
+            self.blocked_since_ms = None;
+        }
+        Ok(())
+    }
+
+    fn enqueue(
+        &mut self,
+        transport: &Transport,
+        frames: &[u8],
+        limit: usize,
+        now_ms: u64,
+    ) -> Result<(), SendError> {
+        if self.is_waiting() {
+            if self.queued_bytes.saturating_add(frames.len()) > limit {
+                return Err(SendError::Full);
+            }
+            self.push(Bytes::copy_from_slice(frames));
+            return Ok(());
+        }
+        let mut rest = frames;
+        while !rest.is_empty() {
+            match transport.try_write(rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.front_is_partial = rest.len() < frames.len();
+                    self.push(Bytes::copy_from_slice(rest));
+                    self.blocked_since_ms = Some(now_ms);
+                    return Ok(());
+                }
+                Err(_) => return Err(SendError::Broken),
+            }
+        }
+        match transport.try_flush() {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                self.blocked_since_ms = Some(now_ms);
+                Ok(())
+            }
+            Err(_) => Err(SendError::Broken),
+        }
+    }
+
+    fn push(&mut self, bytes: Bytes) {
+        self.queued_bytes += bytes.len();
+        self.queue.push_back(bytes);
+    }
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,300 @@
+//! The task of a connection: it waits for its socket, reads all that is ready into a buffer shared
+//! by its thread, and answers with one write. While it waits it owns no buffer.
+
+use std::{cell::RefCell, io, sync::Arc};
+
+use gatepost_model::connection::CloseCause;
+use gatepost_wire::websocket::{self, CloseFrame, Decoder, Event as Incoming, FrameLimits};
+use tokio::io::Interest;
+
+use super::Connection;
+use crate::{
+    clock::now_ms,
+    gateway::Gateway,
+    observe::Event,
+    pipeline::{self, Walked},
+    tombstones::{End, Tombstone},
+};
+
+/// Bytes read at once.
+const READ_BYTES: usize = 64 * 1024;
+/// Reads of one busy connection before others have their turn.
+const READS_PER_TURN: usize = 8;
+
+thread_local! {
+    static BUFFERS: RefCell<Buffers> = RefCell::new(Buffers {
+        read: vec![0; READ_BYTES],
+        replies: Vec::new(),
+    });
+}
+
+/// The buffers of a thread; borrowed only between waits.
+struct Buffers {
+    read: Vec<u8>,
+    replies: Vec<u8>,
+}
+
+/// Enters an accepted connection as established and serves it. `early` are bytes that came right
+/// behind the handshake: they are its first frames.
+pub fn start(gateway: &Arc<Gateway>, connection: Connection, early: Vec<u8>) {
+    let connection = Arc::new(connection);
+    let context = &connection.context;
+    gateway.tombstones.opened(
+        context.connection_id,
+        &context.api_id,
+        connection.client_key,
+        context.connected_at_ms,
+    );
+    gateway.registry.establish(Arc::clone(&connection));
+    if gateway.observer().is_listening() {
+        gateway.observer().emit(Event::ConnectionOpened {
+            api_id: context.api_id.clone(),
+            stage: context.stage.clone(),
+            connection_id: context.connection_id,
+            source_ip: context.source_ip.to_string(),
+        });
+    }
+    let live = Live { gateway: Arc::clone(gateway), connection };
+    tokio::spawn(serve(live, early));
+}
+
+/// A served connection. However its task ends, the connection then ends for everybody.
+struct Live {
+    gateway: Arc<Gateway>,
+    connection: Arc<Connection>,
+}
+
+/// What the task does next.
+enum Next {
+    /// The connection has ended.
+    End,
+    /// There is more to do, but others first.
+    Yield,
+    /// Wait for the socket.
+    Socket(Interest),
+    /// Wait for an integration, since too many messages are in flight.
+    InFlight,
+}
+
+/// What the task knows between waits.
+struct Reader {
+    decoder: Decoder,
+    /// Bytes that wait until fewer messages are in flight.
+    held: Vec<u8>,
+    /// The client's close frame is here.
+    client_closed: bool,
+    /// The client broke the protocol: whatever it sends is dropped until it is gone.
+    discarding: bool,
+}
+
+async fn serve(live: Live, early: Vec<u8>) {
+    let mut reader = Reader {
+        decoder: live.connection.decoder(),
+        held: early,
+        client_closed: false,
+        discarding: false,
+    };
+    loop {
+        let connection = &live.connection;
+        match reader.step(&live) {
+            Next::End => return,
+            Next::Yield => tokio::task::yield_now().await,
+            Next::InFlight => connection.wake.notified().await,
+            Next::Socket(interest) => tokio::select! {
+                // An error of the socket is found by the next read or write.
+                _ = connection.transport.ready(interest) => {}
+                () = connection.wake.notified() => {}
+            },
+        }
+    }
+}
+
+impl Reader {
+    /// Does all that can be done without waiting.
+    fn step(&mut self, live: &Live) -> Next {
+        let (gateway, connection) = (&live.gateway, &live.connection);
+        if self.flush(connection).is_err() {
+            connection.close(CloseCause::ClientVanished, now_ms());
+            return Next::End;
+        }
+        if let Some(next) = self.ending(gateway, connection) {
+            return next;
+        }
+        if connection.outbox.lock().is_waiting() {
+            // Who does not read is not read from either.
+            return Next::Socket(Interest::WRITABLE);
+        }
+        BUFFERS.with_borrow_mut(|buffers| self.receive(live, buffers))
+    }
+
+    fn flush(&self, connection: &Connection) -> io::Result<()> {
+        let mut outbox = connection.outbox.lock();
+        if outbox.is_waiting() {
+            outbox.flush(&connection.transport, now_ms())?;
+        }
+        let must_shut_down = self.discarding && !outbox.is_waiting();
+        drop(outbox);
+        if must_shut_down {
+            connection.transport.shut_down_write();
+        }
+        Ok(())
+    }
+
+    /// What an ending connection does next; `None` when it goes on reading.
+    fn ending(&self, gateway: &Gateway, connection: &Connection) -> Option<Next> {
+        let outbox = connection.outbox.lock();
+        let ending = outbox.ending()?;
+        let waited_ms = u128::from(now_ms().saturating_sub(ending.since_ms));
+        let given_up = waited_ms >= gateway.limits().close_timeout.as_millis();
+        let vanished =
+            matches!(ending.cause, CloseCause::ClientVanished | CloseCause::SlowConsumer);
+        let both_closed = self.client_closed && !outbox.is_waiting();
+        (given_up || vanished || both_closed).then_some(Next::End)
+    }
+
+    fn receive(&mut self, live: &Live, buffers: &mut Buffers) -> Next {
+        let Buffers { read, replies } = buffers;
+        for _ in 0..READS_PER_TURN {
+            if !self.held.is_empty() {
+                let mut held = std::mem::take(&mut self.held);
+                self.handle(live, &mut held, replies);
+                if !self.held.is_empty() {
+                    return Next::InFlight;
+                }
+                continue;
+            }
+            let n = match live.connection.transport.try_read(read) {
+                Ok(0) => {
+                    live.connection.close(CloseCause::ClientVanished, now_ms());
+                    return Next::End;
+                }
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Next::Socket(Interest::READABLE);
+                }
+                Err(_) => {
+                    live.connection.close(CloseCause::ClientVanished, now_ms());
+                    return Next::End;
+                }
+            };
+            if !self.discarding {
+                self.handle(live, &mut read[..n], replies);
+            }
+            if !self.held.is_empty() {
+                return Next::InFlight;
+            }
+            if self.client_closed || self.discarding || live.connection.outbox.lock().is_waiting() {
+                return Next::Yield;
+            }
+            if n < read.len() {
+                // Nothing more is there; asking again would cost a call for `WouldBlock`.
+                return Next::Socket(Interest::READABLE);
+            }
+        }
+        Next::Yield
+    }
+
+    /// Handles the frames in `bytes` and sends the replies with one write.
+    fn handle(&mut self, live: &Live, bytes: &mut [u8], replies: &mut Vec<u8>) {
+        let (gateway, connection) = (&live.gateway, &live.connection);
+        let limits = gateway.limits();
+        let frame_limits = FrameLimits::from(limits);
+        let now = now_ms();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if !connection.begin_request(limits.in_flight_per_connection) {
+                self.held = rest.to_vec();
+                break;
+            }
+            let mut in_integration = false;
+            let decoded = self.decoder.decode(&frame_limits, &mut rest);
+            let mut stop = false;
+            match decoded {
+                Ok(None) => stop = true,
+                Ok(Some(Incoming::Text(text))) => {
+                    connection.touch(now);
+                    match pipeline::on_message(gateway, connection, &text, now) {
+                        Walked::InIntegration => in_integration = true,
+                        Walked::Done(Some(reply)) => {
+                            connection.encode_text(reply.as_bytes(), replies);
+                        }
+                        Walked::Done(None) => {}
+                    }
+                }
+                // Binary frames are refused by the decoder.
+                Ok(Some(Incoming::Binary(_) | Incoming::Pong(_))) => connection.touch(now),
+                Ok(Some(Incoming::Ping(payload))) => {
+                    connection.touch(now);
+                    websocket::encode_pong(&payload, replies);
+                }
+                Ok(Some(Incoming::Close(frame))) => {
+                    let mut echo = Vec::new();
+                    match &frame {
+                        Some(frame) => {
+                            websocket::encode_close(frame.code, &frame.reason, &mut echo);
+                        }
+                        None => websocket::encode_empty_close(&mut echo),
+                    }
+                    self.client_closed = true;
+                    send_replies(gateway, connection, replies, now);
+                    connection.close_by_client(CloseFrame::close_cause(frame), &echo, now);
+                    stop = true;
+                }
+                Err(violation) => {
+                    self.discarding = true;
+                    send_replies(gateway, connection, replies, now);
+                    connection.close(CloseCause::from(violation), now);
+                    stop = true;
+                }
+            }
+            if !in_integration {
+                connection.end_request(u16::MAX);
+            }
+            if stop {
+                break;
+            }
+        }
+        send_replies(gateway, connection, replies, now);
+    }
+}
+
+fn send_replies(gateway: &Gateway, connection: &Connection, replies: &mut Vec<u8>, now_ms: u64) {
+    if !replies.is_empty() {
+        // A connection that is ending gets no more replies; it is no longer read when it is slow.
+        let _ = connection.send_frames(replies, gateway.limits(), now_ms);
+        replies.clear();
+        replies.shrink_to(READ_BYTES);
+    }
+}
+
+impl Drop for Live {
+    /// The connection is gone: its tombstone stands before its entry goes, then `$disconnect` runs.
+    fn drop(&mut self) {
+        let Self { gateway, connection } = self;
+        let now = now_ms();
+        connection.close(CloseCause::ClientVanished, now);
+        connection.transport.shut_down_write();
+        let (cause, at_ms) = match connection.ending() {
+            Some(ending) => (ending.cause, ending.since_ms),
+            None => (CloseCause::ClientVanished, now),
+        };
+        let context = &connection.context;
+        gateway.tombstones.ended(
+            context.connection_id,
+            Tombstone {
+                api_id: context.api_id.clone(),
+                end: End::Closed(cause.clone()),
+                at_ms,
+                replaced_by: None,
+                client_key: connection.client_key,
+            },
+        );
+        pipeline::on_disconnect(gateway, Arc::clone(context), &connection.stage, &cause);
+        gateway.registry.remove(&context.connection_id);
+        gateway.observer().emit(Event::ConnectionClosed {
+            api_id: context.api_id.clone(),
+            connection_id: context.connection_id,
+            cause,
+        });
+    }
+}

@@ -1,0 +1,218 @@
+//! A deployment as it is served: routes found by key, expressions and templates parsed once, at
+//! deployment, never per message.
+
+mod compile;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use arc_swap::ArcSwapOption;
+use gatepost_model::{ApiId, AuthorizerId, StageName, route::RouteKey};
+use gatepost_wire::{
+    expression::{parameter_mapping::ParameterMapping, selection::SelectionExpression},
+    template::Template,
+};
+use hyper::Method;
+
+pub use compile::CompileError;
+
+/// A stage of an API and what it serves now. Live connections hold it, so that they use a new
+/// deployment from their next message on.
+#[derive(Debug)]
+pub struct StageSlot {
+    /// The API.
+    pub api_id: ApiId,
+    /// The stage.
+    pub stage_name: StageName,
+    /// What is deployed; `None` once the stage is deleted.
+    pub deployed: ArcSwapOption<DeployedStage>,
+}
+
+/// What a stage serves.
+#[derive(Debug)]
+pub struct DeployedStage {
+    /// The API.
+    pub api_id: ApiId,
+    /// The stage.
+    pub stage_name: StageName,
+    /// `stageVariables`.
+    pub stage_variables: Arc<BTreeMap<String, String>>,
+    /// `routeSelectionExpression`.
+    pub route_selection_expression: SelectionExpression,
+    /// `disableExecuteApiEndpoint`.
+    pub disable_execute_api_endpoint: bool,
+    /// The `$connect` route.
+    pub connect: Option<Arc<DeployedRoute>>,
+    /// The `$disconnect` route.
+    pub disconnect: Option<Arc<DeployedRoute>>,
+    /// The `$default` route.
+    pub default: Option<Arc<DeployedRoute>>,
+    /// The custom routes.
+    pub custom: HashMap<Box<str>, Arc<DeployedRoute>>,
+}
+
+/// A route as it is served.
+#[derive(Debug)]
+pub struct DeployedRoute {
+    /// `routeKey`.
+    pub route_key: RouteKey,
+    /// Whether the integration's answer goes to the client.
+    pub two_way: bool,
+    /// The Lambda authorizer; on `$connect` only.
+    pub authorizer: Option<DeployedAuthorizer>,
+    /// `requestParameters` that must be there.
+    pub required_parameters: Vec<IdentitySource>,
+    /// The integration; a route without one does nothing.
+    pub integration: Option<Arc<DeployedIntegration>>,
+}
+
+/// A Lambda REQUEST authorizer as it is served.
+#[derive(Debug)]
+pub struct DeployedAuthorizer {
+    /// `authorizerId`.
+    pub authorizer_id: AuthorizerId,
+    /// The function.
+    pub function: WithStageVariables,
+    /// What must be present and non-empty.
+    pub identity_source: Vec<IdentitySource>,
+}
+
+/// Where a value of the handshake stands: an identity source, or a request parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IdentitySource {
+    /// `route.request.header.{name}`, lower case.
+    Header(String),
+    /// `route.request.querystring.{name}`.
+    QueryString(String),
+    /// `stageVariables.{name}`.
+    StageVariable(String),
+    /// `context.{name}`.
+    Context(String),
+}
+
+/// An integration as it is served.
+#[derive(Debug)]
+pub struct DeployedIntegration {
+    /// `timeoutInMillis`.
+    pub timeout: Duration,
+    /// What it calls.
+    pub backend: Backend,
+}
+
+/// What an integration calls.
+#[derive(Debug)]
+pub enum Backend {
+    /// `AWS_PROXY`.
+    LambdaProxy {
+        /// The function.
+        function: WithStageVariables,
+    },
+    /// `HTTP_PROXY`.
+    HttpProxy {
+        /// The URL.
+        uri: WithStageVariables,
+        /// `integrationMethod`; `None` (`ANY`) sends POST.
+        method: Option<Method>,
+        /// `requestParameters`.
+        request_parameters: Vec<ParameterMapping>,
+    },
+    /// `MOCK`.
+    Mock(DeployedMock),
+}
+
+/// A `MOCK` integration.
+#[derive(Debug)]
+pub struct DeployedMock {
+    /// `requestTemplates`.
+    pub request_templates: Templates,
+    /// `integrationResponses`.
+    pub responses: Vec<DeployedIntegrationResponse>,
+}
+
+/// An integration response.
+#[derive(Debug)]
+pub struct DeployedIntegrationResponse {
+    /// Which statuses it is for.
+    pub key: ResponseKey,
+    /// `responseTemplates`.
+    pub response_templates: Templates,
+}
+
+/// `integrationResponseKey`.
+#[derive(Debug)]
+pub enum ResponseKey {
+    /// `$default`.
+    Default,
+    /// `/regex/`, matched against the whole value.
+    Pattern(regex::Regex),
+}
+
+/// Templates and the expression that selects one.
+#[derive(Debug, Default)]
+pub struct Templates {
+    /// `templateSelectionExpression`.
+    pub selection: Option<SelectionExpression>,
+    /// Template key to template.
+    pub by_key: BTreeMap<String, Template>,
+}
+
+impl Templates {
+    /// The template for a selected key: that, else `$default`, else (with no expression)
+    /// `application/json`, as AWS's own MOCK example has it (data-plane spec 5.7).
+    pub fn select(&self, key: Option<&str>) -> Option<&Template> {
+        key.and_then(|key| self.by_key.get(key))
+            .or_else(|| self.by_key.get("$default"))
+            .or_else(|| self.by_key.get("application/json").filter(|_| self.selection.is_none()))
+    }
+}
+
+/// A URI or ARN in which `${stageVariables.name}` may stand.
+#[derive(Debug, Clone)]
+pub struct WithStageVariables(pub String);
+
+impl WithStageVariables {
+    /// The text with the variables' values; unset ones are empty.
+    pub fn resolve(&self, variables: &BTreeMap<String, String>) -> String {
+        const OPEN: &str = "${stageVariables.";
+        let mut resolved = String::with_capacity(self.0.len());
+        let mut rest = self.0.as_str();
+        while let Some((before, after)) = rest.split_once(OPEN) {
+            let Some((name, after)) = after.split_once('}') else { break };
+            resolved.push_str(before);
+            resolved.push_str(variables.get(name).map_or("", String::as_str));
+            rest = after;
+        }
+        resolved.push_str(rest);
+        resolved
+    }
+}
+
+impl DeployedStage {
+    /// The route that a message selects: the expression's value, else `$default` (spec 4.3).
+    /// A client cannot select `$connect` or `$disconnect`.
+    pub fn select_route(&self, body: &str) -> Option<&Arc<DeployedRoute>> {
+        gatepost_wire::expression::selection::select_route_key(
+            &self.route_selection_expression,
+            body,
+        )
+        .and_then(|key| self.custom.get(key.as_str()))
+        .or(self.default.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stage_variables_are_resolved_wherever_they_stand() {
+        let variables = BTreeMap::from([("host".to_owned(), "example.com".to_owned())]);
+        let resolve = |text: &str| WithStageVariables(text.to_owned()).resolve(&variables);
+        assert_eq!(resolve("http://${stageVariables.host}/x"), "http://example.com/x");
+        assert_eq!(resolve("${stageVariables.none}a${stageVariables.host}"), "aexample.com");
+        assert_eq!(resolve("http://${stageVariables.host"), "http://${stageVariables.host");
+    }
+}

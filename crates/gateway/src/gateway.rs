@@ -1,0 +1,311 @@
+//! The gateway: everything that one process serves.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use gatepost_model::{
+    ApiId,
+    api::Api,
+    connection::{CloseCause, GoneReason, InvalidConnectionId},
+    connection_id::{ConnectionId, ConnectionIdKey},
+    domain_name::DomainName,
+    limits::Limits,
+};
+use tokio::sync::Notify;
+
+use crate::{
+    clock::now_ms,
+    connection::Connection,
+    deployed::{CompileError, DeployedStage, StageSlot},
+    integration::{http_client::HttpClient, invoke_function::InvokeFunction},
+    new_id::random_bytes,
+    observe::Observer,
+    registry::{Entry, Registry},
+    store::Store,
+    tombstones::Tombstones,
+};
+
+/// What a gateway is made of.
+pub struct GatewayConfig {
+    /// The limits in force.
+    pub limits: Limits,
+    /// The region in ARNs.
+    pub region: String,
+    /// The account in ARNs.
+    pub account_id: String,
+    /// The number of this node, part of every connection id.
+    pub node: u16,
+    /// The embedded store.
+    pub store: Arc<Store>,
+    /// Who invokes Lambda functions.
+    pub lambda: Arc<dyn InvokeFunction>,
+    /// Who calls HTTP backends.
+    pub http: HttpClient,
+    /// Who is told what happens.
+    pub observer: Observer,
+}
+
+/// Everything that one process serves.
+pub struct Gateway {
+    pub(crate) config: GatewayConfig,
+    pub(crate) registry: Registry,
+    pub(crate) tombstones: Tombstones,
+    apis: ArcSwap<ApiTable>,
+    work: Work,
+}
+
+/// The deployed APIs by id, and the custom domains.
+#[derive(Debug, Default)]
+pub struct ApiTable {
+    /// The APIs.
+    pub apis: BTreeMap<ApiId, DeployedApi>,
+    /// The custom domains.
+    pub domain_names: Vec<DomainName>,
+}
+
+/// An API and its stages.
+#[derive(Debug)]
+pub struct DeployedApi {
+    /// The API.
+    pub api: Arc<Api>,
+    /// Its stages that serve something.
+    pub stages: HashMap<Box<str>, Arc<StageSlot>>,
+}
+
+/// Integrations and `$disconnect` routes that still run, so that a drain can wait for them.
+#[derive(Debug, Default)]
+struct Work {
+    running: AtomicUsize,
+    done: Notify,
+}
+
+/// A connection id that an `@connections` call may act on, or why not.
+#[derive(Debug, Clone)]
+pub enum FoundConnection {
+    /// It is open.
+    Open(Arc<Connection>),
+    /// 410.
+    Gone(GoneReason),
+}
+
+impl Gateway {
+    /// A gateway without APIs. Its sweeper runs until the gateway is dropped.
+    pub fn new(config: GatewayConfig) -> Arc<Self> {
+        let tombstones = Tombstones::new(Arc::clone(&config.store));
+        let gateway = Arc::new(Self {
+            config,
+            registry: Registry::new(),
+            tombstones,
+            apis: ArcSwap::default(),
+            work: Work::default(),
+        });
+        crate::sweeper::start(&gateway);
+        gateway
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.config.limits
+    }
+
+    /// The region in ARNs.
+    pub fn region(&self) -> &str {
+        &self.config.region
+    }
+
+    /// The account in ARNs.
+    pub fn account_id(&self) -> &str {
+        &self.config.account_id
+    }
+
+    /// Who is told what happens.
+    pub fn observer(&self) -> &Observer {
+        &self.config.observer
+    }
+
+    /// The APIs as they are deployed now.
+    pub fn apis(&self) -> Arc<ApiTable> {
+        self.apis.load_full()
+    }
+
+    /// How many connections handshake, are open or close.
+    pub fn connections(&self) -> usize {
+        self.registry.len()
+    }
+
+    /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
+    /// and use the new deployment from their next message on; those of deleted stages are closed.
+    ///
+    /// # Errors
+    /// Everything that cannot be served, at once; then nothing changes.
+    pub fn deploy(
+        &self,
+        apis: Vec<Api>,
+        domain_names: Vec<DomainName>,
+    ) -> Result<(), Vec<CompileError>> {
+        let mut errors = Vec::new();
+        let mut compiled = Vec::new();
+        for api in apis {
+            let mut stages = Vec::new();
+            for stage in &api.stages {
+                let Some(definition) = api.deployed_to(stage) else { continue };
+                match DeployedStage::compile(&api, stage, definition) {
+                    Ok(deployed) => stages.push(Arc::new(deployed)),
+                    Err(found) => errors.extend(found),
+                }
+            }
+            compiled.push((api, stages));
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let before = self.apis.load_full();
+        let mut table = ApiTable { apis: BTreeMap::new(), domain_names };
+        for (api, deployed_stages) in compiled {
+            let known = before.apis.get(&api.api_id);
+            let mut stages = HashMap::new();
+            for deployed in deployed_stages {
+                let name = deployed.stage_name.as_str();
+                let slot =
+                    known.and_then(|known| known.stages.get(name)).cloned().unwrap_or_else(|| {
+                        Arc::new(StageSlot {
+                            api_id: api.api_id.clone(),
+                            stage_name: deployed.stage_name.clone(),
+                            deployed: None.into(),
+                        })
+                    });
+                stages.insert(Box::from(name), Arc::clone(&slot));
+                slot.deployed.store(Some(deployed));
+            }
+            table.apis.insert(api.api_id.clone(), DeployedApi { api: Arc::new(api), stages });
+        }
+        let deleted: Vec<_> = before
+            .apis
+            .iter()
+            .flat_map(|(api_id, api)| api.stages.iter().map(move |(name, slot)| (api_id, name, slot)))
+            .filter(|(api_id, name, _)| {
+                !table.apis.get(*api_id).is_some_and(|api| api.stages.contains_key(*name))
+            })
+            .map(|(_, _, slot)| Arc::clone(slot))
+            .collect();
+        self.apis.store(Arc::new(table));
+        for slot in &deleted {
+            self.close_all(&CloseCause::StageDeleted, |connection| {
+                Arc::ptr_eq(&connection.stage, slot)
+            });
+            slot.deployed.store(None);
+        }
+        Ok(())
+    }
+
+    fn close_all(&self, cause: &CloseCause, which: impl Fn(&Connection) -> bool) {
+        let mut connections = Vec::new();
+        self.registry.for_each(|connection| {
+            if which(connection) {
+                connections.push(Arc::clone(connection));
+            }
+        });
+        let now = now_ms();
+        for connection in connections {
+            connection.close(cause.clone(), now);
+        }
+    }
+
+    /// Closes every connection with 1001 and waits until their `$disconnect` routes and all other
+    /// integrations have run, at most `limits.drain`.
+    pub async fn drain(&self) {
+        let deadline = tokio::time::Instant::now() + self.limits().drain;
+        self.close_all(&CloseCause::Draining, |_| true);
+        while !(self.registry.is_empty() && self.work.running.load(Ordering::Acquire) == 0) {
+            let done = self.work.done.notified();
+            let poll = tokio::time::sleep(std::time::Duration::from_millis(20));
+            tokio::select! {
+                () = done => {}
+                () = poll => {}
+                () = tokio::time::sleep_until(deadline) => break,
+            }
+        }
+        let store = Arc::clone(&self.config.store);
+        // The store's writer cannot panic; were it gone, there is nothing to flush.
+        let _ = tokio::task::spawn_blocking(move || store.flush()).await;
+    }
+
+    /// Runs work that a drain waits for, detached from whoever asked for it.
+    pub(crate) fn spawn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        self.work.running.fetch_add(1, Ordering::AcqRel);
+        let gateway = Arc::clone(self);
+        tokio::spawn(async move {
+            let _running = Running(gateway);
+            work.await;
+        });
+    }
+
+    /// A new connection id of `api_id`, entered as handshaking.
+    pub(crate) fn begin_handshake(&self, api_id: &ApiId, since_ms: u64) -> ConnectionId {
+        loop {
+            let id = self.key().issue(api_id, self.config.node, random_bytes());
+            if self.registry.begin_handshake(id, api_id.clone(), since_ms) {
+                return id;
+            }
+        }
+    }
+
+    fn key(&self) -> &ConnectionIdKey {
+        self.config.store.connection_id_key()
+    }
+
+    /// The API of this process that issued `id`.
+    pub fn api_of(&self, id: &ConnectionId) -> Option<ApiId> {
+        let apis = self.apis.load();
+        apis.apis.keys().find(|api_id| self.key().is_issued_for(id, api_id)).cloned()
+    }
+
+    /// Finds the connection that an `@connections` call of `api_id` names, or says why it is gone.
+    ///
+    /// # Errors
+    /// [`InvalidConnectionId::NotIssuedHere`] for an id that this Gatepost did not issue.
+    pub async fn find(
+        &self,
+        api_id: &ApiId,
+        id: ConnectionId,
+    ) -> Result<FoundConnection, InvalidConnectionId> {
+        if !self.key().is_issued_for(&id, api_id) {
+            let owner = self.api_of(&id).ok_or(InvalidConnectionId::NotIssuedHere)?;
+            return Ok(FoundConnection::Gone(GoneReason::OtherApi { api_id: owner }));
+        }
+        match self.registry.get(&id) {
+            Some(Entry::Handshaking { since_ms, .. }) => {
+                return Ok(FoundConnection::Gone(GoneReason::NotEstablished { since_ms }));
+            }
+            Some(Entry::Established(connection)) => {
+                return Ok(match connection.ending() {
+                    None => FoundConnection::Open(connection),
+                    Some(ending) => FoundConnection::Gone(GoneReason::Closed {
+                        cause: ending.cause,
+                        at_ms: ending.since_ms,
+                    }),
+                });
+            }
+            None => {}
+        }
+        let is_live = |id: &ConnectionId| self.registry.get(id).is_some();
+        Ok(FoundConnection::Gone(self.tombstones.reason(id, is_live).await))
+    }
+}
+
+/// Counts one piece of work as done, even when it panics.
+struct Running(Arc<Gateway>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.0.work.running.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.work.done.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Fresh, unguessable identifiers in AWS's shapes (data-plane spec §2).
+
+use base64::{Engine, engine::general_purpose::URL_SAFE};
+use gatepost_model::{MessageId, RequestId};
+
+/// Unpredictable bytes from the operating system.
+///
+/// # Panics
+/// When the operating system has no randomness to give, since then no id is safe to issue.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // Linux's getrandom does not fail once the system is up; going on without it would make
+    // guessable ids.
+    #[allow(clippy::expect_used)]
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// A `requestId`: 16 characters, base64url of 11 bytes.
+pub fn request_id() -> RequestId {
+    RequestId::new(URL_SAFE.encode(random_bytes::<11>()))
+}
+
+/// A `messageId`: 20 characters, base64url of 13 bytes.
+pub fn message_id() -> MessageId {
+    MessageId::new(URL_SAFE.encode(random_bytes::<13>()))
+}
+
+/// An `x-amzn-RequestId`: a UUID of version 4.
+pub fn uuid() -> String {
+    let mut bytes = random_bytes::<16>();
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let number = u128::from_be_bytes(bytes);
+    let (low, high) = (number & 0xffff_ffff_ffff, number >> 48);
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{low:012x}",
+        high >> 48,
+        high >> 32 & 0xffff,
+        high >> 16 & 0xffff,
+        high & 0xffff,
+    )
+}
+
+/// An `X-Amzn-Trace-Id`: `Root=1-{8 hex}-{24 hex}`, the first being the time in seconds.
+pub fn trace_id(now_ms: u64) -> String {
+    let random = u128::from_be_bytes(random_bytes::<16>()) >> 32;
+    format!("Root=1-{:08x}-{random:024x}", (now_ms / 1000) & 0xffff_ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_awss_shapes() {
+        let request_id = request_id();
+        assert_eq!(request_id.as_str().len(), 16);
+        assert!(request_id.as_str().ends_with('=') && !request_id.as_str().ends_with("=="));
+        assert_eq!(message_id().as_str().len(), 20);
+        let uuid = uuid();
+        assert_eq!(uuid.len(), 36, "{uuid}");
+        assert_eq!(&uuid[14..15], "4", "{uuid}");
+        assert!("89ab".contains(&uuid[19..20]), "{uuid}");
+        let trace_id = trace_id(1_790_294_508_123);
+        assert!(trace_id.starts_with("Root=1-6ab"), "{trace_id}");
+        assert_eq!(trace_id.len(), "Root=1-65d2f0c0-0123456789abcdef01234567".len());
+    }
+}

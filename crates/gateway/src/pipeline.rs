@@ -1,0 +1,16 @@
+//! The way of a request, in the order of AWS's documentation: `$connect`, a message, `$disconnect`.
+//! The files beside this one are its stages.
+
+pub mod authorize;
+pub mod integration_request;
+pub mod rescue;
+pub mod route_reply;
+pub mod select_route;
+
+mod on_connect;
+mod on_disconnect;
+mod on_message;
+
+pub use on_connect::{Accepted, ConnectRequest, Refusal, abandoned, on_connect};
+pub(crate) use on_disconnect::on_disconnect;
+pub(crate) use on_message::{Walked, on_message};

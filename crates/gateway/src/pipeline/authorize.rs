@@ -1,0 +1,140 @@
+//! The Lambda REQUEST authorizer of `$connect` (data-plane spec 9.2). It is asked on every
+//! handshake; nothing is cached.
+
+use std::time::{Duration, Instant};
+
+use gatepost_model::{
+    arn::{ExecuteApiArn, lambda_function_of_uri},
+    fault::{Fault, FaultKind},
+    invocation::InvokeRequest,
+    request_context::{AuthorizerContext, RequestContext},
+};
+use gatepost_wire::{
+    authorizer_response::parse_authorizer_response,
+    iam_policy::PolicyDecision,
+    lambda_event::{self, HandshakeRequest},
+    lambda_response::function_error,
+};
+
+use crate::{
+    deployed::{DeployedAuthorizer, IdentitySource},
+    gateway::Gateway,
+};
+
+/// Asks the authorizer whether the handshake may go on.
+///
+/// # Errors
+/// The [`Fault`] that the client is refused with.
+pub async fn authorize(
+    gateway: &Gateway,
+    authorizer: &DeployedAuthorizer,
+    context: &RequestContext,
+    handshake: &HandshakeRequest,
+) -> Result<AuthorizerContext, Fault> {
+    if let Some(source) = missing_source(&authorizer.identity_source, context, handshake) {
+        let detail = format!("Unauthorized request: the identity source {source} is missing");
+        return Err(Fault::new(FaultKind::Unauthorized, detail));
+    }
+    let connection = &context.connection;
+    let method_arn = ExecuteApiArn {
+        region: gateway.region(),
+        account: gateway.account_id(),
+        resource: format!("{}/{}/$connect", connection.api_id, connection.stage),
+    }
+    .to_string();
+    let started = Instant::now();
+    let event = lambda_event::authorizer_event(context, handshake, &method_arn);
+    let answer = invoke(gateway, authorizer, context, event).await?;
+    let response =
+        parse_authorizer_response(&answer, gateway.limits().max_authorizer_result_bytes).map_err(
+            |error| {
+                let detail = format!(
+                    "Execution failed due to configuration error: the authorizer's answer is not \
+                     one: {error}"
+                );
+                Fault::new(FaultKind::AuthorizerConfiguration, detail)
+            },
+        )?;
+    match response.policy.evaluate("execute-api:Invoke", &method_arn) {
+        PolicyDecision::Allow => Ok(AuthorizerContext {
+            principal_id: response.principal_id,
+            context: response.context,
+            usage_identifier_key: response.usage_identifier_key,
+            integration_latency_ms: u64::try_from(started.elapsed().as_millis())
+                .unwrap_or(u64::MAX),
+        }),
+        PolicyDecision::ExplicitDeny => Err(Fault::new(
+            FaultKind::ExplicitDeny,
+            format!("the authorizer's policy denies {method_arn}"),
+        )),
+        PolicyDecision::ImplicitDeny => Err(Fault::new(
+            FaultKind::ImplicitDeny,
+            format!("the authorizer's policy does not allow {method_arn}"),
+        )),
+    }
+}
+
+async fn invoke(
+    gateway: &Gateway,
+    authorizer: &DeployedAuthorizer,
+    context: &RequestContext,
+    event: Vec<u8>,
+) -> Result<Vec<u8>, Fault> {
+    let failed = |detail: String| Fault::new(FaultKind::AuthorizerFailure, detail);
+    let uri = authorizer.function.resolve(&context.stage_variables);
+    let Some(function) = lambda_function_of_uri(&uri) else {
+        return Err(failed(format!("the authorizer's URI {uri} names no Lambda function")));
+    };
+    let request = InvokeRequest::synchronous(function, event);
+    let timeout: Duration = gateway.limits().integration_timeout;
+    let answer = match tokio::time::timeout(timeout, gateway.config.lambda.invoke(request)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => return Err(failed(format!("the authorizer cannot be invoked: {error}"))),
+        Err(_) => return Err(failed("the authorizer did not answer in time".into())),
+    };
+    if answer.function_error.is_none() {
+        return Ok(answer.payload);
+    }
+    let message = function_error(&answer.payload)
+        .map(|error| error.error_message)
+        .unwrap_or_default();
+    if message == "Unauthorized" {
+        let detail = "Unauthorized request: the authorizer said `Unauthorized`";
+        return Err(Fault::new(FaultKind::Unauthorized, detail));
+    }
+    Err(failed(format!(
+        "Execution failed due to an authorizer error: {message}. Lambda request id: {}",
+        answer.request_id
+    )))
+}
+
+/// The first source that is absent or empty, in AWS's notation.
+pub(super) fn missing_source(
+    sources: &[IdentitySource],
+    context: &RequestContext,
+    handshake: &HandshakeRequest,
+) -> Option<String> {
+    let has = |pairs: &[(String, String)], wanted: &str| {
+        pairs.iter().any(|(name, value)| name == wanted && !value.is_empty())
+    };
+    sources.iter().find_map(|source| {
+        let (present, text) = match source {
+            IdentitySource::Header(name) => {
+                (has(&handshake.headers, name), format!("route.request.header.{name}"))
+            }
+            IdentitySource::QueryString(name) => {
+                (has(&handshake.query, name), format!("route.request.querystring.{name}"))
+            }
+            IdentitySource::StageVariable(name) => (
+                context.stage_variables.get(name).is_some_and(|value| !value.is_empty()),
+                format!("stageVariables.{name}"),
+            ),
+            // Of the context only these three resolve before the authorizer ran (spec 9.2).
+            IdentitySource::Context(name) => (
+                matches!(name.as_str(), "connectionId" | "connectedAt" | "requestTimeEpoch"),
+                format!("context.{name}"),
+            ),
+        };
+        (!present).then_some(text)
+    })
+}

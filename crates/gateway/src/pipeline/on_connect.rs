@@ -1,0 +1,279 @@
+//! The handshake: authorize → required parameters → `$connect` integration → `101`
+//! (data-plane spec 1.2). The client has no answer until all of it is done.
+
+use std::{sync::Arc, time::Instant};
+
+use gatepost_model::{
+    RequestId,
+    connection::CloseCause,
+    connection_id::ConnectionId,
+    fault::{Fault, FaultKind},
+    request_context::{AuthorizerContext, ConnectionContext, EventType, RequestContext},
+    route::RouteKey,
+};
+use gatepost_wire::lambda_event::HandshakeRequest;
+
+use super::{
+    authorize::{authorize, missing_source},
+    integration_request,
+    on_disconnect::on_disconnect,
+    rescue,
+    select_route::RoutedRequest,
+};
+use crate::{
+    clock::now_ms,
+    connection::client::ClientKey,
+    deployed::{DeployedRoute, DeployedStage, StageSlot},
+    gateway::Gateway,
+    integration::{self, IntegrationReply},
+    new_id,
+    observe::Event,
+    tombstones::{End, Tombstone},
+};
+
+/// A valid WebSocket upgrade request to a stage.
+pub struct ConnectRequest {
+    /// The stage.
+    pub stage: Arc<StageSlot>,
+    /// The host (and port) that the client used.
+    pub domain_name: Arc<str>,
+    /// Headers (lower-case names), query, source address.
+    pub handshake: HandshakeRequest,
+}
+
+/// A handshake that is answered with `101`.
+pub struct Accepted {
+    /// What is constant for the connection.
+    pub context: Arc<ConnectionContext>,
+    /// Its stage.
+    pub stage: Arc<StageSlot>,
+    /// By what its client is recognised later.
+    pub client_key: Option<ClientKey>,
+    /// `Sec-WebSocket-Protocol` of the `101`.
+    pub subprotocol: Option<String>,
+}
+
+/// A handshake that is answered with an HTTP error.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The status.
+    pub status: u16,
+    /// The headers, in order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Why, for the log.
+    pub detail: String,
+}
+
+/// Carries out a handshake up to its answer.
+///
+/// # Errors
+/// [`Refusal`]; the connection then never opens and has no `$disconnect`.
+pub async fn on_connect(
+    gateway: &Arc<Gateway>,
+    request: ConnectRequest,
+) -> Result<Accepted, Refusal> {
+    let Some(deployed) = request.stage.deployed.load_full() else {
+        return Err(Refusal::forbidden("the stage is being deleted"));
+    };
+    let connected_at_ms = now_ms();
+    let connection_id = gateway.begin_handshake(&deployed.api_id, connected_at_ms);
+    let handshake = Handshake {
+        gateway,
+        deployed: &deployed,
+        request: &request,
+        request_id: new_id::request_id(),
+        connection_id,
+        connected_at_ms,
+    };
+    match handshake.run().await {
+        Ok((context, subprotocol)) => {
+            let principal_id =
+                context.authorizer.as_ref().map(|authorizer| authorizer.principal_id.as_str());
+            let client_key = ClientKey::of(
+                &context.api_id,
+                principal_id,
+                &request.handshake.headers,
+                &request.handshake.query,
+            );
+            Ok(Accepted { context, stage: request.stage, client_key, subprotocol })
+        }
+        Err(refusal) => {
+            let tombstone = Tombstone {
+                api_id: deployed.api_id.clone(),
+                end: End::Refused,
+                at_ms: now_ms(),
+                replaced_by: None,
+                client_key: None,
+            };
+            gateway.tombstones.ended(connection_id, tombstone);
+            gateway.registry.remove(&connection_id);
+            gateway.observer().emit(Event::ConnectionRefused {
+                api_id: Some(deployed.api_id.clone()),
+                status: refusal.status,
+                detail: refusal.detail.clone(),
+            });
+            Err(refusal)
+        }
+    }
+}
+
+/// The client left before its `101`, though `$connect` had accepted it: whoever stored the id in
+/// `$connect` learns of the end through `$disconnect`.
+pub fn abandoned(gateway: &Arc<Gateway>, accepted: Accepted) {
+    let id = accepted.context.connection_id;
+    let tombstone = Tombstone {
+        api_id: accepted.context.api_id.clone(),
+        end: End::Closed(CloseCause::ClientVanished),
+        at_ms: now_ms(),
+        replaced_by: None,
+        client_key: accepted.client_key,
+    };
+    gateway.tombstones.ended(id, tombstone);
+    on_disconnect(gateway, accepted.context, &accepted.stage, &CloseCause::ClientVanished);
+    gateway.registry.remove(&id);
+}
+
+struct Handshake<'a> {
+    gateway: &'a Gateway,
+    deployed: &'a DeployedStage,
+    request: &'a ConnectRequest,
+    request_id: RequestId,
+    connection_id: ConnectionId,
+    connected_at_ms: u64,
+}
+
+impl Handshake<'_> {
+    async fn run(&self) -> Result<(Arc<ConnectionContext>, Option<String>), Refusal> {
+        let Some(route) = &self.deployed.connect else { return Ok((self.context(None), None)) };
+        let authorizer = match &route.authorizer {
+            None => None,
+            Some(authorizer) => {
+                let context = self.request_context(self.context(None));
+                let allowed =
+                    authorize(self.gateway, authorizer, &context, &self.request.handshake).await;
+                Some(allowed.map_err(|fault| self.refuse(&fault))?)
+            }
+        };
+        let context = self.request_context(self.context(authorizer));
+        let missing = missing_source(&route.required_parameters, &context, &self.request.handshake);
+        if let Some(parameter) = missing {
+            let detail = format!("the required request parameter {parameter} is missing");
+            return Err(self.refuse(&Fault::new(FaultKind::BadRequestParameters, detail)));
+        }
+        let subprotocol = self.integrate(route, &context).await?;
+        Ok((context.connection, subprotocol))
+    }
+
+    /// Runs the `$connect` integration; on success it may have chosen a subprotocol.
+    async fn integrate(
+        &self,
+        route: &Arc<DeployedRoute>,
+        context: &RequestContext,
+    ) -> Result<Option<String>, Refusal> {
+        let started = Instant::now();
+        let request = RoutedRequest {
+            route: Arc::clone(route),
+            context: context.clone(),
+            body: String::new(),
+        };
+        let built = integration_request::build(&request, Some(&self.request.handshake));
+        let reply = match built.map_err(|fault| self.refuse(&fault))? {
+            None => return Ok(None),
+            Some(integration_request) => {
+                integration::invoke(self.gateway, integration_request).await
+            }
+        };
+        let status = match &reply {
+            Ok(reply) => reply.status,
+            Err(fault) => fault.kind.handshake_status(),
+        };
+        self.gateway.observer().emit(Event::Request {
+            connection_id: self.connection_id,
+            request_id: self.request_id.clone(),
+            route_key: Some(RouteKey::Connect),
+            status,
+            latency_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            error: reply.as_ref().err().map(|fault| fault.detail.clone()),
+        });
+        let reply = reply.map_err(|fault| self.refuse(&fault))?;
+        if !reply.has_status {
+            let detail = "Execution failed due to configuration error: Malformed Lambda proxy \
+                          response: statusCode is missing";
+            return Err(self.refuse(&Fault::new(FaultKind::IntegrationFailure, detail)));
+        }
+        if (200..300).contains(&reply.status) {
+            return Ok(reply.subprotocol().map(str::to_owned));
+        }
+        Err(Refusal::of_integration(reply))
+    }
+
+    fn context(&self, authorizer: Option<AuthorizerContext>) -> Arc<ConnectionContext> {
+        let headers = &self.request.handshake.headers;
+        let user_agent =
+            headers.iter().find(|(name, _)| name == "user-agent").map(|(_, value)| &**value);
+        Arc::new(ConnectionContext {
+            connection_id: self.connection_id,
+            api_id: self.deployed.api_id.clone(),
+            stage: self.deployed.stage_name.clone(),
+            connected_at_ms: self.connected_at_ms,
+            domain_name: Arc::clone(&self.request.domain_name),
+            source_ip: self.request.handshake.source_ip.as_str().into(),
+            user_agent: user_agent.map(Into::into),
+            authorizer: authorizer.map(Box::new),
+        })
+    }
+
+    fn request_context(&self, connection: Arc<ConnectionContext>) -> RequestContext {
+        RequestContext {
+            connection,
+            request_id: self.request_id.clone(),
+            request_time_ms: self.connected_at_ms,
+            route_key: RouteKey::Connect,
+            event_type: EventType::Connect,
+            stage_variables: Arc::clone(&self.deployed.stage_variables),
+        }
+    }
+
+    fn refuse(&self, fault: &Fault) -> Refusal {
+        rescue::handshake(fault, self.connection_id, &self.request_id)
+    }
+}
+
+/// Headers that a `$connect` integration cannot set on the answer: they frame it.
+const FRAMING_HEADERS: [&str; 6] =
+    ["connection", "content-length", "keep-alive", "transfer-encoding", "trailer", "upgrade"];
+
+impl Refusal {
+    /// `403 {"message":"Forbidden"}`: unknown API, stage or path.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self {
+            status: 403,
+            headers: vec![
+                ("content-type".into(), "application/json".into()),
+                ("x-amzn-errortype".into(), "ForbiddenException".into()),
+            ],
+            body: br#"{"message":"Forbidden"}"#.to_vec(),
+            detail: detail.into(),
+        }
+    }
+
+    /// The `$connect` integration's own answer: its status, headers and body (spec 1.5).
+    fn of_integration(reply: IntegrationReply) -> Self {
+        let detail = format!("the $connect integration answered {}", reply.status);
+        let headers = reply
+            .headers
+            .into_iter()
+            .filter(|(name, _)| {
+                !FRAMING_HEADERS.iter().any(|framing| name.eq_ignore_ascii_case(framing))
+            })
+            .collect();
+        Self {
+            status: reply.status,
+            headers,
+            body: reply.body.unwrap_or_default().into_bytes(),
+            detail,
+        }
+    }
+}

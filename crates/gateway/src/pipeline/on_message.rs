@@ -1,0 +1,155 @@
+//! The walk of a message: select route → integration request → invoke → route reply.
+
+use std::{sync::Arc, time::Instant};
+
+use gatepost_model::{RequestId, connection_id::ConnectionId, fault::Fault, route::RouteKey};
+
+use super::{
+    integration_request, rescue,
+    route_reply::route_reply,
+    select_route::{ReceivedMessage, RoutedRequest},
+};
+use crate::{
+    clock::now_ms,
+    connection::Connection,
+    gateway::Gateway,
+    integration::{self, IntegrationReply, IntegrationRequest},
+    observe::Event,
+};
+
+/// What a message came to when it was received.
+pub(crate) enum Walked {
+    /// It is done; this goes to the client, if anything.
+    Done(Option<String>),
+    /// It is in an integration and answers by itself, ending the request it began.
+    InIntegration,
+}
+
+/// Carries out a message. Integrations that call something run detached from the socket; `MOCK`
+/// is done at once, so that all messages of one read are answered with one write.
+pub(crate) fn on_message(
+    gateway: &Arc<Gateway>,
+    connection: &Arc<Connection>,
+    body: &str,
+    now_ms: u64,
+) -> Walked {
+    let started = Instant::now();
+    let Some(received) = ReceivedMessage::new(connection, body, now_ms) else {
+        return Walked::Done(None);
+    };
+    let request_id = received.context.request_id.clone();
+    let routed = match received.select_route() {
+        Ok(routed) => routed,
+        Err(fault) => {
+            let outcome = Outcome { gateway, connection, request_id, route_key: None, started };
+            return Walked::Done(Some(outcome.of_fault(&fault)));
+        }
+    };
+    let outcome = Outcome {
+        gateway,
+        connection,
+        request_id,
+        route_key: Some(routed.context.route_key.clone()),
+        started,
+    };
+    match integration_request::build(&routed, None) {
+        Err(fault) => Walked::Done(Some(outcome.of_fault(&fault))),
+        Ok(None) => Walked::Done(outcome.of_reply(&routed, IntegrationReply::nothing())),
+        Ok(Some(IntegrationRequest::Mock(mock))) => Walked::Done(match mock.reply() {
+            Ok(reply) => outcome.of_reply(&routed, reply),
+            Err(fault) => Some(outcome.of_fault(&fault)),
+        }),
+        Ok(Some(request)) => {
+            invoke_detached(gateway, connection, routed, request, started);
+            Walked::InIntegration
+        }
+    }
+}
+
+fn invoke_detached(
+    gateway: &Arc<Gateway>,
+    connection: &Arc<Connection>,
+    routed: RoutedRequest,
+    request: IntegrationRequest,
+    started: Instant,
+) {
+    let (gateway, connection) = (Arc::clone(gateway), Arc::clone(connection));
+    Arc::clone(&gateway).spawn(async move {
+        let request_in_flight = RequestInFlight { gateway: &gateway, connection: &connection };
+        let replied = integration::invoke(&gateway, request).await;
+        let outcome = Outcome {
+            gateway: &gateway,
+            connection: &connection,
+            request_id: routed.context.request_id.clone(),
+            route_key: Some(routed.context.route_key.clone()),
+            started,
+        };
+        let text = match replied {
+            Ok(reply) => outcome.of_reply(&routed, reply),
+            Err(fault) => Some(outcome.of_fault(&fault)),
+        };
+        if let Some(text) = text {
+            // A client that left, or reads too slowly, does not get the reply.
+            let _ = connection.send_text(text.as_bytes(), gateway.limits(), now_ms());
+        }
+        drop(request_in_flight);
+    });
+}
+
+/// Frees the message's place among those in flight, even when the integration panics.
+struct RequestInFlight<'a> {
+    gateway: &'a Gateway,
+    connection: &'a Connection,
+}
+
+impl Drop for RequestInFlight<'_> {
+    fn drop(&mut self) {
+        self.connection.end_request(self.gateway.limits().in_flight_per_connection);
+    }
+}
+
+/// The end of a message: what the client gets, and what is told of it.
+struct Outcome<'a> {
+    gateway: &'a Gateway,
+    connection: &'a Connection,
+    request_id: RequestId,
+    route_key: Option<RouteKey>,
+    started: Instant,
+}
+
+impl Outcome<'_> {
+    fn of_reply(self, routed: &RoutedRequest, reply: IntegrationReply) -> Option<String> {
+        let status = reply.status;
+        match route_reply(&routed.route, reply, self.gateway.limits().max_message_bytes) {
+            Ok(text) => {
+                self.tell(status, None);
+                text
+            }
+            Err(fault) => Some(self.of_fault(&fault)),
+        }
+    }
+
+    fn of_fault(self, fault: &Fault) -> String {
+        let frame = rescue::frame(fault, &self.connection_id(), &self.request_id);
+        self.tell(fault.kind.handshake_status(), Some(fault.detail.clone()));
+        frame
+    }
+
+    fn connection_id(&self) -> ConnectionId {
+        self.connection.context.connection_id
+    }
+
+    fn tell(self, status: u16, error: Option<String>) {
+        let observer = self.gateway.observer();
+        if observer.is_listening() {
+            observer.emit(Event::Request {
+                connection_id: self.connection_id(),
+                latency_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                request_id: self.request_id,
+                route_key: self.route_key,
+                status,
+                error,
+            });
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Where a connection id lives: the connections of this process that handshake, are open or close.
+
+use std::{
+    collections::{HashMap, hash_map::Entry as MapEntry},
+    sync::Arc,
+};
+
+use gatepost_model::{ApiId, connection_id::ConnectionId};
+use parking_lot::RwLock;
+
+use crate::connection::Connection;
+
+const SHARDS: usize = 64;
+
+/// What an id stands for now.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// Its `$connect` route runs.
+    Handshaking {
+        /// The API.
+        api_id: ApiId,
+        /// Since when, milliseconds since the epoch.
+        since_ms: u64,
+    },
+    /// It has its `101`; perhaps it is closing.
+    Established(Arc<Connection>),
+}
+
+/// All connections of this process.
+#[derive(Debug)]
+pub struct Registry {
+    shards: Box<[RwLock<HashMap<ConnectionId, Entry>>]>,
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
+    }
+
+    fn shard(&self, id: &ConnectionId) -> &RwLock<HashMap<ConnectionId, Entry>> {
+        // The first byte is random.
+        &self.shards[usize::from(id.as_bytes()[0]) % SHARDS]
+    }
+
+    /// What `id` stands for.
+    pub fn get(&self, id: &ConnectionId) -> Option<Entry> {
+        self.shard(id).read().get(id).cloned()
+    }
+
+    /// Enters an id whose handshake begins; `false` when the id is taken.
+    pub fn begin_handshake(&self, id: ConnectionId, api_id: ApiId, since_ms: u64) -> bool {
+        match self.shard(&id).write().entry(id) {
+            MapEntry::Occupied(_) => false,
+            MapEntry::Vacant(vacant) => {
+                vacant.insert(Entry::Handshaking { api_id, since_ms });
+                true
+            }
+        }
+    }
+
+    /// The handshake of `connection` is done.
+    pub fn establish(&self, connection: Arc<Connection>) {
+        let id = connection.context.connection_id;
+        self.shard(&id).write().insert(id, Entry::Established(connection));
+    }
+
+    /// Forgets an id, after its tombstone stands.
+    pub fn remove(&self, id: &ConnectionId) {
+        let mut shard = self.shard(id).write();
+        shard.remove(id);
+        // The memory of a burst goes back.
+        if shard.capacity() > 64 && shard.len() * 4 < shard.capacity() {
+            let keep = shard.len() * 2;
+            shard.shrink_to(keep);
+        }
+    }
+
+    /// Calls `visit` for every established connection.
+    pub fn for_each(&self, mut visit: impl FnMut(&Arc<Connection>)) {
+        for shard in &self.shards {
+            for entry in shard.read().values() {
+                if let Entry::Established(connection) = entry {
+                    visit(connection);
+                }
+            }
+        }
+    }
+
+    /// How many ids are handshaking, open or closing.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().len()).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.shards.iter().all(|shard| shard.read().is_empty())
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}

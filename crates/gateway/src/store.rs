@@ -1,0 +1,377 @@
+//! The embedded store: one SQLite file with the key of the connection ids, the lives of the
+//! connections and the functions' logs. Writes are batched on a thread of their own.
+
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use gatepost_model::{
+    ApiId, FunctionName,
+    connection::CloseCause,
+    connection_id::{ConnectionId, ConnectionIdKey},
+};
+use parking_lot::Mutex;
+use rusqlite::{Connection as Database, OptionalExtension, params};
+
+use crate::{
+    clock::now_ms,
+    connection::client::ClientKey,
+    new_id::random_bytes,
+    tombstones::{End, Tombstone},
+};
+
+/// Changes that may wait for the disk; more are counted as dropped.
+const QUEUE: usize = 65_536;
+const SCHEMA_VERSION: i64 = 1;
+const SCHEMA: &str = "
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE connections (
+        id BLOB PRIMARY KEY,
+        api_id TEXT NOT NULL,
+        client_key INTEGER,
+        opened_at_ms INTEGER,
+        ended_at_ms INTEGER,
+        cause TEXT,
+        code INTEGER,
+        reason TEXT,
+        replaced_by BLOB
+    ) WITHOUT ROWID;
+    CREATE INDEX connections_by_client ON connections (client_key) WHERE client_key IS NOT NULL;
+    CREATE INDEX connections_by_end ON connections (ended_at_ms);
+    CREATE TABLE function_logs (
+        function TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        timestamp_ms INTEGER NOT NULL,
+        message TEXT NOT NULL
+    );
+    CREATE INDEX function_logs_by_time ON function_logs (function, timestamp_ms);
+";
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be opened or read.
+    #[error("the store {path} cannot be used: {source}; it was left as it is: repair or move it")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The file was written by a newer Gatepost.
+    #[error(
+        "the store {path} has version {found}, this Gatepost knows {SCHEMA_VERSION}: use the \
+         Gatepost that wrote it, or another store"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// The writing thread cannot be started.
+    #[error("the store's writer cannot be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A change to be written.
+#[derive(Debug)]
+pub enum Lifecycle {
+    /// A connection opened.
+    Opened {
+        /// Its id.
+        id: ConnectionId,
+        /// Its API.
+        api_id: ApiId,
+        /// By what its client is recognised.
+        client_key: Option<ClientKey>,
+        /// The client whose ended connections it replaces.
+        replaces: Option<ClientKey>,
+        /// When, milliseconds since the epoch.
+        at_ms: u64,
+    },
+    /// A connection ended, or was refused.
+    Ended {
+        /// Its id.
+        id: ConnectionId,
+        /// How.
+        tombstone: Tombstone,
+    },
+    /// A function logged a line.
+    FunctionLog {
+        /// The function.
+        function: FunctionName,
+        /// The stream.
+        stream: Arc<str>,
+        /// When, milliseconds since the epoch.
+        timestamp_ms: u64,
+        /// The line.
+        message: String,
+    },
+}
+
+enum Command {
+    Record(Lifecycle),
+    Flush(mpsc::SyncSender<()>),
+}
+
+/// What the store knows of a connection.
+#[derive(Debug, Clone)]
+pub enum StoredConnection {
+    /// It opened and did not end.
+    Open,
+    /// It ended.
+    Ended(Tombstone),
+}
+
+/// How much the store keeps.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Ended connections.
+    pub max_tombstones: usize,
+    /// Age of ended connections.
+    pub tombstone_age: Duration,
+    /// Log lines of functions.
+    pub max_log_lines: usize,
+}
+
+/// The embedded store.
+#[derive(Debug)]
+pub struct Store {
+    reader: Mutex<Database>,
+    queue: mpsc::SyncSender<Command>,
+    dropped: AtomicU64,
+    key: ConnectionIdKey,
+}
+
+impl Store {
+    /// Opens (or makes) the store. Connections that an earlier run left open are noted as lost.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the file is then left untouched.
+    pub fn open(path: &Path, retention: Retention) -> Result<Arc<Self>, StoreError> {
+        let damaged = |source| StoreError::Damaged { path: path.to_owned(), source };
+        let mut writer = Database::open(path).map_err(damaged)?;
+        prepare(&mut writer, path)?;
+        let key = connection_id_key(&writer).map_err(damaged)?;
+        writer
+            .execute(
+                "UPDATE connections SET ended_at_ms = ?1, cause = ?2 WHERE ended_at_ms IS NULL",
+                params![sql_ms(now_ms()), CloseCause::NodeLost.slug()],
+            )
+            .map_err(damaged)?;
+        let reader = Database::open(path).map_err(damaged)?;
+        let (queue, commands) = mpsc::sync_channel(QUEUE);
+        std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || writer::run(writer, &commands, retention))
+            .map_err(StoreError::Thread)?;
+        Ok(Arc::new(Self { reader: Mutex::new(reader), queue, dropped: AtomicU64::new(0), key }))
+    }
+
+    /// The key with which connection ids are issued.
+    pub fn connection_id_key(&self) -> &ConnectionIdKey {
+        &self.key
+    }
+
+    /// Writes a change soon. A change that does not fit the queue is counted as dropped.
+    pub fn record(&self, change: Lifecycle) {
+        if self.queue.try_send(Command::Record(change)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Changes that were dropped so far.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Waits until everything recorded so far is on disk. Blocks.
+    pub fn flush(&self) {
+        let (done, wait) = mpsc::sync_channel(1);
+        if self.queue.send(Command::Flush(done)).is_ok() {
+            // The writer answers or has ended; either way there is nothing more to wait for.
+            let _ = wait.recv();
+        }
+    }
+
+    /// What is known of a connection. Blocks.
+    pub fn connection(&self, id: &ConnectionId) -> Option<StoredConnection> {
+        let reader = self.reader.lock();
+        let mut statement = reader
+            .prepare_cached(
+                "SELECT api_id, ended_at_ms, cause, code, reason, replaced_by, client_key
+                 FROM connections WHERE id = ?1",
+            )
+            .ok()?;
+        statement
+            .query_row([id.as_bytes().as_slice()], |row| {
+                let Some(at_ms) = row.get::<_, Option<i64>>(1)? else {
+                    return Ok(StoredConnection::Open);
+                };
+                let slug: String = row.get(2)?;
+                let code: Option<u16> = row.get(3)?;
+                let reason: Option<String> = row.get(4)?;
+                let replaced_by: Option<[u8; 13]> = row.get(5)?;
+                let client_key: Option<i64> = row.get(6)?;
+                Ok(StoredConnection::Ended(Tombstone {
+                    api_id: ApiId::from(row.get::<_, String>(0)?),
+                    end: end_from_columns(&slug, code, reason),
+                    at_ms: at_ms.cast_unsigned(),
+                    replaced_by: replaced_by.map(ConnectionId::from_bytes),
+                    client_key: client_key.map(ClientKey::from_number),
+                }))
+            })
+            .optional()
+            .ok()?
+    }
+}
+
+/// Milliseconds as SQLite keeps them.
+fn sql_ms(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
+}
+
+fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
+    let damaged = |source| StoreError::Damaged { path: path.to_owned(), source };
+    database.busy_timeout(Duration::from_secs(5)).map_err(damaged)?;
+    let version: i64 =
+        database.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
+    if version > SCHEMA_VERSION {
+        return Err(StoreError::Newer { path: path.to_owned(), found: version });
+    }
+    database
+        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+        .map_err(damaged)?;
+    if version == 0 {
+        let transaction = database.transaction().map_err(damaged)?;
+        transaction.execute_batch(SCHEMA).map_err(damaged)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(damaged)?;
+        transaction.commit().map_err(damaged)?;
+    }
+    Ok(())
+}
+
+fn connection_id_key(database: &Database) -> rusqlite::Result<ConnectionIdKey> {
+    let kept: Option<[u8; 32]> = database
+        .query_row("SELECT value FROM meta WHERE key = 'connection_id_key'", [], |row| row.get(0))
+        .optional()?;
+    if let Some(bytes) = kept {
+        return Ok(ConnectionIdKey::new(bytes));
+    }
+    let bytes = random_bytes::<32>();
+    database.execute(
+        "INSERT INTO meta (key, value) VALUES ('connection_id_key', ?1)",
+        [bytes.as_slice()],
+    )?;
+    Ok(ConnectionIdKey::new(bytes))
+}
+
+const REFUSED: &str = "refused";
+
+/// The columns `cause`, `code` and `reason` of an end.
+fn end_to_columns(end: &End) -> (&'static str, Option<u16>, Option<&str>) {
+    match end {
+        End::Refused => (REFUSED, None, None),
+        End::Closed(cause @ CloseCause::ClientClosed { code, reason }) => {
+            (cause.slug(), *code, Some(reason))
+        }
+        End::Closed(cause @ CloseCause::ProtocolError { code }) => (cause.slug(), Some(*code), None),
+        End::Closed(cause) => (cause.slug(), None, None),
+    }
+}
+
+fn end_from_columns(slug: &str, code: Option<u16>, reason: Option<String>) -> End {
+    let cause = match slug {
+        REFUSED => return End::Refused,
+        "closed-by-client" => {
+            CloseCause::ClientClosed { code, reason: reason.unwrap_or_default() }
+        }
+        "client-vanished" => CloseCause::ClientVanished,
+        "idle-timeout" => CloseCause::IdleTimeout,
+        "max-duration" => CloseCause::MaxDuration,
+        "deleted" => CloseCause::Deleted,
+        "draining" => CloseCause::Draining,
+        "slow-consumer" => CloseCause::SlowConsumer,
+        "protocol-error" => CloseCause::ProtocolError { code: code.unwrap_or(1002) },
+        "message-too-big" => CloseCause::MessageTooBig,
+        "binary-refused" => CloseCause::BinaryRefused,
+        "stage-deleted" => CloseCause::StageDeleted,
+        // `node-lost`, and whatever a damaged row holds: what is known is that it is gone.
+        _ => CloseCause::NodeLost,
+    };
+    End::Closed(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETENTION: Retention = Retention {
+        max_tombstones: 100,
+        tombstone_age: Duration::from_secs(3600),
+        max_log_lines: 100,
+    };
+
+    fn api() -> ApiId {
+        ApiId::from("abcdef1234")
+    }
+
+    #[test]
+    fn lives_and_key_survive_a_restart_and_open_connections_are_then_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        let store = Store::open(&path, RETENTION).unwrap();
+        let key = *store.connection_id_key().as_bytes();
+        let ended = store.connection_id_key().issue(&api(), 0, [1; 7]);
+        let open = store.connection_id_key().issue(&api(), 0, [2; 7]);
+        for id in [ended, open] {
+            store.record(Lifecycle::Opened {
+                id,
+                api_id: api(),
+                client_key: None,
+                replaces: None,
+                at_ms: 1,
+            });
+        }
+        let cause = CloseCause::ClientClosed { code: Some(4001), reason: "bye".into() };
+        let tombstone = Tombstone {
+            api_id: api(),
+            end: End::Closed(cause.clone()),
+            at_ms: now_ms(),
+            replaced_by: Some(open),
+            client_key: None,
+        };
+        store.record(Lifecycle::Ended { id: ended, tombstone });
+        store.flush();
+        drop(store);
+
+        let store = Store::open(&path, RETENTION).unwrap();
+        assert_eq!(*store.connection_id_key().as_bytes(), key);
+        let Some(StoredConnection::Ended(tombstone)) = store.connection(&ended) else { panic!() };
+        assert_eq!(tombstone.end, End::Closed(cause));
+        assert_eq!(tombstone.replaced_by, Some(open));
+        let Some(StoredConnection::Ended(tombstone)) = store.connection(&open) else { panic!() };
+        assert_eq!(tombstone.end, End::Closed(CloseCause::NodeLost));
+        assert!(store.connection(&store.key.issue(&api(), 0, [3; 7])).is_none());
+    }
+
+    #[test]
+    fn a_newer_or_damaged_store_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        Database::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(Store::open(&path, RETENTION), Err(StoreError::Newer { found: 99, .. })));
+        std::fs::write(&path, "this is not a database, and long enough to be sure of it").unwrap();
+        assert!(matches!(Store::open(&path, RETENTION), Err(StoreError::Damaged { .. })));
+        assert!(std::fs::read_to_string(&path).unwrap().starts_with("this is not"));
+    }
+}

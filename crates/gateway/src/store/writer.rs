@@ -1,0 +1,133 @@
+//! The thread that writes: it takes what waits, commits it as one transaction, and prunes.
+
+use std::{
+    sync::mpsc::{Receiver, RecvTimeoutError},
+    time::Duration,
+};
+
+use rusqlite::{Connection as Database, Transaction, params};
+
+use super::{Command, Lifecycle, Retention, end_to_columns, sql_ms};
+use crate::{clock::now_ms, connection::client::ClientKey};
+
+/// Changes committed at once at most.
+const BATCH: usize = 4096;
+/// How often old rows are removed.
+const PRUNE_EVERY_MS: u64 = 60_000;
+
+pub(super) fn run(mut database: Database, commands: &Receiver<Command>, retention: Retention) {
+    let mut pruned_at_ms = 0;
+    loop {
+        let first = match commands.recv_timeout(Duration::from_millis(PRUNE_EVERY_MS)) {
+            Ok(command) => Some(command),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let mut flushed = Vec::new();
+        if let Some(first) = first {
+            // A full disk must not stop serving: what cannot be written is lost, and an id whose
+            // end was not written is later found `node-lost` or forgotten.
+            let _ = write_batch(&mut database, first, commands, &mut flushed);
+        }
+        for done in flushed {
+            let _ = std::sync::mpsc::SyncSender::send(&done, ());
+        }
+        let now = now_ms();
+        if now.saturating_sub(pruned_at_ms) >= PRUNE_EVERY_MS {
+            pruned_at_ms = now;
+            let _ = prune(&database, retention, now);
+        }
+    }
+}
+
+fn write_batch(
+    database: &mut Database,
+    first: Command,
+    commands: &Receiver<Command>,
+    flushed: &mut Vec<std::sync::mpsc::SyncSender<()>>,
+) -> rusqlite::Result<()> {
+    let transaction = database.transaction()?;
+    for command in std::iter::once(first).chain(commands.try_iter()).take(BATCH) {
+        match command {
+            Command::Record(change) => write(&transaction, &change)?,
+            Command::Flush(done) => flushed.push(done),
+        }
+    }
+    transaction.commit()
+}
+
+fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<()> {
+    match change {
+        Lifecycle::Opened { id, api_id, client_key, replaces, at_ms } => {
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO connections (id, api_id, client_key, opened_at_ms)
+                     VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![
+                    id.as_bytes().as_slice(),
+                    api_id.as_str(),
+                    client_key.map(ClientKey::to_number),
+                    sql_ms(*at_ms)
+                ])?;
+            if let Some(client_key) = replaces {
+                transaction
+                    .prepare_cached(
+                        "UPDATE connections SET replaced_by = ?1 WHERE client_key = ?2
+                         AND ended_at_ms IS NOT NULL AND replaced_by IS NULL",
+                    )?
+                    .execute(params![id.as_bytes().as_slice(), client_key.to_number()])?;
+            }
+        }
+        Lifecycle::Ended { id, tombstone } => {
+            let (cause, code, reason) = end_to_columns(&tombstone.end);
+            transaction
+                .prepare_cached(
+                    "INSERT INTO connections
+                     (id, api_id, client_key, ended_at_ms, cause, code, reason, replaced_by)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                     ON CONFLICT (id) DO UPDATE SET ended_at_ms = excluded.ended_at_ms,
+                     cause = excluded.cause, code = excluded.code, reason = excluded.reason,
+                     replaced_by = excluded.replaced_by",
+                )?
+                .execute(params![
+                    id.as_bytes().as_slice(),
+                    tombstone.api_id.as_str(),
+                    tombstone.client_key.map(ClientKey::to_number),
+                    sql_ms(tombstone.at_ms),
+                    cause,
+                    code,
+                    reason,
+                    tombstone.replaced_by.as_ref().map(|by| by.as_bytes().as_slice()),
+                ])?;
+        }
+        Lifecycle::FunctionLog { function, stream, timestamp_ms, message } => {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO function_logs (function, stream, timestamp_ms, message)
+                     VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![function.as_str(), stream, sql_ms(*timestamp_ms), message])?;
+        }
+    }
+    Ok(())
+}
+
+fn prune(database: &Database, retention: Retention, now_ms: u64) -> rusqlite::Result<()> {
+    let age_ms = u64::try_from(retention.tombstone_age.as_millis()).unwrap_or(u64::MAX);
+    database.execute(
+        "DELETE FROM connections WHERE ended_at_ms < ?1",
+        [sql_ms(now_ms.saturating_sub(age_ms))],
+    )?;
+    database.execute(
+        "DELETE FROM connections WHERE ended_at_ms <= (SELECT ended_at_ms FROM connections
+         WHERE ended_at_ms IS NOT NULL ORDER BY ended_at_ms DESC LIMIT 1 OFFSET ?1)",
+        [i64::try_from(retention.max_tombstones).unwrap_or(i64::MAX)],
+    )?;
+    database.execute(
+        "DELETE FROM function_logs WHERE rowid <= (SELECT rowid FROM function_logs
+         ORDER BY rowid DESC LIMIT 1 OFFSET ?1)",
+        [i64::try_from(retention.max_log_lines).unwrap_or(i64::MAX)],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! One timer for all connections: idle, too old, reading too slowly, or not answering a close.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use gatepost_model::limits::Limits;
+
+use crate::{clock::now_ms, gateway::Gateway};
+
+/// Starts the sweeper; it ends with the gateway.
+pub(crate) fn start(gateway: &Arc<Gateway>) {
+    let period = period(gateway.limits());
+    tokio::spawn(run(Arc::downgrade(gateway), period));
+}
+
+async fn run(gateway: Weak<Gateway>, period: Duration) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(gateway) = gateway.upgrade() else { return };
+        let now = now_ms();
+        let mut due = Vec::new();
+        gateway.registry.for_each(|connection| due.push(Arc::clone(connection)));
+        for connection in due {
+            connection.enforce_limits(gateway.limits(), now);
+        }
+    }
+}
+
+/// A tenth of the shortest limit, between 20 ms and a second.
+fn period(limits: &Limits) -> Duration {
+    let shortest = [
+        limits.idle_timeout,
+        limits.max_connection_duration,
+        limits.write_timeout,
+        limits.close_timeout,
+    ]
+    .into_iter()
+    .min()
+    .unwrap_or(Duration::from_secs(10));
+    (shortest / 10).clamp(Duration::from_millis(20), Duration::from_secs(1))
+}

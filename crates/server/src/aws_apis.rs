@@ -1,0 +1,127 @@
+//! The AWS APIs on the same port, told apart by credential scope, then `X-Amz-Target`, then path
+//! (contract, "Endpoints"). What does not exist here yet answers `NotImplemented` with its name.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gatepost_model::api::Api;
+use http_body_util::Full;
+use hyper::{
+    Request, Response, StatusCode,
+    body::Incoming,
+    header::{AUTHORIZATION, HeaderValue},
+};
+
+use crate::{
+    body::{BodyError, read_body},
+    control_plane, lambda, respond,
+    server::{Peer, Server},
+    sts,
+};
+
+/// The greatest body of an AWS API call, bytes: Lambda's synchronous payload.
+const MAX_BODY_BYTES: usize = 6_291_556;
+
+/// The AWS service that a request is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Service {
+    /// `apigatewayv2`.
+    ApiGateway,
+    /// `lambda`.
+    Lambda,
+    /// `sts`.
+    Sts,
+    /// Another one, by its signing name or target prefix.
+    Other(String),
+}
+
+impl Service {
+    /// The service of a request; `None` when it is no AWS API call.
+    pub fn of<B>(request: &Request<B>) -> Option<Self> {
+        let path = request.uri().path();
+        if let Some(name) = credential_scope(request) {
+            return match name.as_str() {
+                "apigateway" => Some(Self::ApiGateway),
+                "lambda" => Some(Self::Lambda),
+                "sts" => Some(Self::Sts),
+                // Only `@connections` and handshakes are signed so, and they are none of these.
+                "execute-api" => None,
+                _ => Some(Self::Other(name)),
+            };
+        }
+        if let Some(target) = request.headers().get("x-amz-target") {
+            let target = String::from_utf8_lossy(target.as_bytes());
+            return Some(Self::Other(target.split('.').next().unwrap_or_default().to_owned()));
+        }
+        if path.starts_with("/v2/") {
+            Some(Self::ApiGateway)
+        } else if ["/2015-03-31/", "/2014-11-13/", "/2021-11-15/"]
+            .iter()
+            .any(|version| path.starts_with(version))
+        {
+            Some(Self::Lambda)
+        } else if request.uri().query().is_some_and(|query| query.contains("Action=")) {
+            Some(Self::Sts)
+        } else {
+            None
+        }
+    }
+}
+
+/// The service name in `Credential={key}/{date}/{region}/{service}/aws4_request`.
+fn credential_scope<B>(request: &Request<B>) -> Option<String> {
+    let authorization = request.headers().get(AUTHORIZATION)?;
+    let authorization = String::from_utf8_lossy(authorization.as_bytes());
+    let (_, credential) = authorization.split_once("Credential=")?;
+    credential.split([',', ' ']).next()?.split('/').nth(3).map(str::to_owned)
+}
+
+/// Answers an AWS API call.
+pub async fn handle(
+    server: &Arc<Server>,
+    _peer: &Peer,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let Some(service) = Service::of(&request) else { return respond::forbidden() };
+    let (parts, body) = request.into_parts();
+    let body = match read_body(body, MAX_BODY_BYTES).await {
+        Ok(body) => body,
+        Err(BodyError::TooLarge) => {
+            return respond::error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestTooLargeException",
+                "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+            );
+        }
+        Err(BodyError::Broken) => return respond::status(StatusCode::BAD_REQUEST),
+    };
+    match service {
+        Service::ApiGateway => {
+            let table = server.gateway.apis();
+            let apis: Vec<Arc<Api>> = table.apis.values().map(|api| Arc::clone(&api.api)).collect();
+            let endpoint = |api_id: &gatepost_model::ApiId| server.api_endpoint(api_id);
+            let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+            control_plane::handle(&apis, &table.domain_names, &endpoint, &parts.method, path)
+                .map(Full::new)
+        }
+        Service::Lambda => {
+            let request = Request::from_parts(parts, body);
+            lambda::invoke_api::handle(&server.functions, request).await
+        }
+        Service::Sts => {
+            let query = parts.uri.query().unwrap_or_default().as_bytes();
+            let form = if body.is_empty() { query } else { &body };
+            sts::handle(form, server.gateway.account_id()).map(Full::new)
+        }
+        Service::Other(name) => not_implemented(&name, &parts.headers),
+    }
+}
+
+fn not_implemented(service: &str, headers: &hyper::HeaderMap) -> Response<Full<Bytes>> {
+    let target = headers.get("x-amz-target").map(HeaderValue::as_bytes).unwrap_or_default();
+    let operation = String::from_utf8_lossy(target);
+    let operation = operation.rsplit('.').next().filter(|name| !name.is_empty());
+    let name = operation.unwrap_or("this operation");
+    let text = format!("{name} of the service {service} is not there yet in Gatepost");
+    respond::error(StatusCode::NOT_IMPLEMENTED, "NotImplementedException", &text)
+}

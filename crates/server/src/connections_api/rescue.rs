@@ -1,0 +1,110 @@
+//! The one place where a failed `@connections` call becomes bytes (data-plane spec 8.4).
+
+use bytes::Bytes;
+use gatepost_gateway::observe::Refused;
+use gatepost_model::connection::{GoneReason, InvalidConnectionId};
+use gatepost_wire::management_api::{invalid_connection_id_body, message_body};
+use http_body_util::Full;
+use hyper::{
+    Method, Response, StatusCode,
+    header::{CONNECTION, HeaderName, HeaderValue},
+};
+
+use super::success;
+use crate::{
+    respond,
+    target::{Target, TargetError},
+};
+
+const GONE_REASON: HeaderName = HeaderName::from_static("x-gatepost-gone-reason");
+
+/// Why an `@connections` call fails.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// 413, from the front end: bare.
+    TooLarge,
+    /// The request's body ended early.
+    Broken,
+    /// No such API or stage.
+    Target(TargetError),
+    /// 400.
+    InvalidId(InvalidConnectionId),
+    /// 410.
+    Gone(GoneReason),
+    /// 429: the client's outbox is full.
+    LimitExceeded,
+    /// A method that the API does not have.
+    NoMethod,
+}
+
+impl Failure {
+    /// What the observer is told of 410 and 400.
+    pub(super) fn refused(&self) -> Option<Refused> {
+        match self {
+            Self::Gone(reason) => Some(Refused::Gone(reason.clone())),
+            Self::InvalidId(reason) => Some(Refused::Invalid(*reason)),
+            _ => None,
+        }
+    }
+}
+
+/// The answer to a failed call.
+pub(super) fn response(
+    failure: &Failure,
+    target: &Target,
+    id_text: &str,
+    method: &Method,
+    with_reason: bool,
+) -> Response<Full<Bytes>> {
+    let mut slug = None;
+    let mut response = match failure {
+        Failure::TooLarge => closing(respond::status(StatusCode::PAYLOAD_TOO_LARGE)),
+        Failure::Broken => closing(respond::status(StatusCode::BAD_REQUEST)),
+        Failure::Target(TargetError::NoMethod { path }) => {
+            let text = no_method(&format!("{path}/@connections/{id_text}"), method);
+            respond::error(StatusCode::FORBIDDEN, "ForbiddenException", &text)
+        }
+        Failure::Target(TargetError::Unknown(_) | TargetError::Disabled) => respond::forbidden(),
+        Failure::InvalidId(reason) => {
+            slug = Some(reason.slug());
+            let mut response =
+                respond::json(StatusCode::BAD_REQUEST, invalid_connection_id_body(id_text));
+            let headers = response.headers_mut();
+            headers.insert(respond::ERROR_TYPE, HeaderValue::from_static("BadRequestException"));
+            respond::add_request_ids(headers);
+            response
+        }
+        Failure::Gone(reason) => {
+            slug = Some(reason.slug());
+            typed(success(StatusCode::GONE, Bytes::new()), "GoneException")
+        }
+        Failure::LimitExceeded => {
+            typed(success(StatusCode::TOO_MANY_REQUESTS, Bytes::new()), "LimitExceededException")
+        }
+        Failure::NoMethod => {
+            let path = target.segments.join("/");
+            let text = no_method(&format!("{path}/@connections/{id_text}"), method);
+            let mut response = respond::json(StatusCode::FORBIDDEN, message_body(&text));
+            respond::add_request_ids(response.headers_mut());
+            typed(response, "ForbiddenException")
+        }
+    };
+    if let (true, Some(slug)) = (with_reason, slug) {
+        response.headers_mut().insert(GONE_REASON, HeaderValue::from_static(slug));
+    }
+    response
+}
+
+fn no_method(path: &str, method: &Method) -> String {
+    format!("No method found matching route {path} for http method {method}.")
+}
+
+fn typed(mut response: Response<Full<Bytes>>, error_type: &'static str) -> Response<Full<Bytes>> {
+    response.headers_mut().insert(respond::ERROR_TYPE, HeaderValue::from_static(error_type));
+    response
+}
+
+fn closing(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}

@@ -1,0 +1,170 @@
+//! The control plane: `apigatewayv2` (rest-json, API version 2018-11-29), as far as it reads.
+//!
+//! Its answers are made from the model's values. What changes them answers `501` with the
+//! operation's name: APIs come from templates.
+
+mod api;
+mod authorizer;
+mod deployment;
+mod domain_name;
+mod integration;
+mod integration_response;
+mod json;
+mod model;
+mod not_there_yet;
+mod page;
+mod rescue;
+mod route;
+mod route_response;
+mod stage;
+mod tags;
+mod uri;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gatepost_model::{ApiId, api::Api, domain_name::DomainName};
+use http::{Method, Response, StatusCode};
+use serde_json::Value;
+
+use self::{page::Page, rescue::ControlPlaneError};
+
+/// Answers one request to `apigatewayv2`.
+///
+/// `endpoint` gives the `ApiEndpoint` of an API: the URL that its clients connect to.
+pub fn handle(
+    apis: &[Arc<Api>],
+    domain_names: &[DomainName],
+    endpoint: &dyn Fn(&ApiId) -> String,
+    method: &Method,
+    path_and_query: &str,
+) -> Response<Bytes> {
+    let control_plane = ControlPlane {
+        apis,
+        domain_names,
+        endpoint,
+    };
+    match control_plane.answer(method, path_and_query) {
+        Ok(body) => rescue::response(StatusCode::OK, &body),
+        Err(error) => rescue::error_response(&error),
+    }
+}
+
+/// What there is to read.
+struct ControlPlane<'a> {
+    apis: &'a [Arc<Api>],
+    domain_names: &'a [DomainName],
+    endpoint: &'a dyn Fn(&ApiId) -> String,
+}
+
+impl ControlPlane<'_> {
+    fn answer(&self, method: &Method, path_and_query: &str) -> Result<Value, ControlPlaneError> {
+        let (path, query) = path_and_query
+            .split_once('?')
+            .unwrap_or((path_and_query, ""));
+        let segments = uri::segments(path)?;
+        let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+        match segments.as_slice() {
+            segments if segments.contains(&"") => Err(ControlPlaneError::UnknownOperation),
+            ["v2", resource @ ..] if method == Method::GET => {
+                self.read(resource, &Page::parse(query)?)
+            }
+            segments => Err(not_there_yet::refuse(method, segments)),
+        }
+    }
+
+    /// The operations, by path: `Get{Resource}s` lists, `Get{Resource}` reads one.
+    fn read(&self, resource: &[&str], page: &Page) -> Result<Value, ControlPlaneError> {
+        let find_api = |api_id| api::find(self.apis, api_id);
+        match *resource {
+            ["apis"] => Ok(page.list(self.apis, api::id, |api| api::body(api, self.endpoint))),
+            ["apis", api_id] => Ok(api::body(find_api(api_id)?, self.endpoint)),
+            ["apis", api_id, kind] => list_of_api(find_api(api_id)?, kind, page)
+                .ok_or_else(|| not_there_yet::refuse_read(resource)),
+            ["apis", api_id, kind, id] => one_of_api(find_api(api_id)?, kind, id)
+                .unwrap_or_else(|| Err(not_there_yet::refuse_read(resource))),
+            ["apis", api_id, "routes", route_id, "routeresponses"] => {
+                let route = route::find(find_api(api_id)?, route_id)?;
+                Ok(page.list(
+                    &route.route_responses,
+                    route_response::id,
+                    route_response::body,
+                ))
+            }
+            ["apis", api_id, "routes", route_id, "routeresponses", id] => {
+                let route = route::find(find_api(api_id)?, route_id)?;
+                route_response::find(route, id).map(route_response::body)
+            }
+            [
+                "apis",
+                api_id,
+                "integrations",
+                integration_id,
+                "integrationresponses",
+            ] => {
+                let integration = integration::find(find_api(api_id)?, integration_id)?;
+                let responses = &integration.integration_responses;
+                Ok(page.list(
+                    responses,
+                    integration_response::id,
+                    integration_response::body,
+                ))
+            }
+            [
+                "apis",
+                api_id,
+                "integrations",
+                integration_id,
+                "integrationresponses",
+                id,
+            ] => {
+                let integration = integration::find(find_api(api_id)?, integration_id)?;
+                integration_response::find(integration, id).map(integration_response::body)
+            }
+            ["domainnames"] => Ok(page.list(self.domain_names, domain_name::id, domain_name::body)),
+            ["domainnames", name] => {
+                domain_name::find(self.domain_names, name).map(domain_name::body)
+            }
+            ["domainnames", name, "apimappings"] => {
+                let mappings = &domain_name::find(self.domain_names, name)?.api_mappings;
+                Ok(page.list(mappings, domain_name::mapping_id, domain_name::mapping_body))
+            }
+            ["domainnames", name, "apimappings", id] => {
+                let domain_name = domain_name::find(self.domain_names, name)?;
+                domain_name::find_mapping(domain_name, id).map(domain_name::mapping_body)
+            }
+            ["tags", arn] => tags::body(self.apis, self.domain_names, arn),
+            _ => Err(not_there_yet::refuse_read(resource)),
+        }
+    }
+}
+
+/// `/v2/apis/{apiId}/{kind}`; `None` when that lists nothing.
+fn list_of_api(api: &Api, kind: &str, page: &Page) -> Option<Value> {
+    let definition = &api.definition;
+    Some(match kind {
+        "routes" => page.list(&definition.routes, route::id, route::body),
+        "integrations" => page.list(&definition.integrations, integration::id, integration::body),
+        "authorizers" => page.list(&definition.authorizers, authorizer::id, authorizer::body),
+        "models" => page.list(&definition.models, model::id, model::body),
+        "stages" => page.list(&api.stages, stage::id, stage::body),
+        "deployments" => page.list(&api.deployments, deployment::id, deployment::body),
+        _ => return None,
+    })
+}
+
+/// `/v2/apis/{apiId}/{kind}/{id}`; `None` when that reads nothing.
+fn one_of_api(api: &Api, kind: &str, id: &str) -> Option<Result<Value, ControlPlaneError>> {
+    Some(match kind {
+        "routes" => route::find(api, id).map(route::body),
+        "integrations" => integration::find(api, id).map(integration::body),
+        "authorizers" => authorizer::find(api, id).map(authorizer::body),
+        "models" => model::find(api, id).map(model::body),
+        "stages" => stage::find(api, id).map(stage::body),
+        "deployments" => deployment::find(api, id).map(deployment::body),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

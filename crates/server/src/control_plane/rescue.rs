@@ -1,0 +1,79 @@
+//! The one place that turns a control-plane error into its HTTP answer.
+
+use bytes::Bytes;
+use gatepost_gateway::new_id;
+use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+use serde_json::{Value, json};
+
+/// Why an operation gave nothing. The texts are what the caller reads as `message`
+/// (control-and-observability spec D.5).
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ControlPlaneError {
+    #[error("Invalid {resource} identifier specified {id}")]
+    NotFound { resource: &'static str, id: String },
+    #[error("Invalid {0} identifier specified")]
+    NotFoundUnnamed(&'static str),
+    #[error("The {0} resource specified in the request was not found.")]
+    NotFoundInDomain(&'static str),
+    #[error("Invalid ARN specified: no API, stage or domain name has the tags of {0}")]
+    NotFoundTagged(String),
+    #[error("Invalid maxResults {0}: must be a whole number, 1 or more")]
+    InvalidMaxResults(String),
+    #[error("Invalid nextToken: must be the nextToken of the page before")]
+    InvalidNextToken,
+    #[error("Invalid request: {0} does not decode to UTF-8")]
+    NotUtf8(String),
+    #[error("Missing Authentication Token")]
+    UnknownOperation,
+    #[error("{operation} is not there yet in Gatepost: {mend}")]
+    NotThereYet {
+        operation: String,
+        mend: &'static str,
+    },
+}
+
+impl ControlPlaneError {
+    fn status_and_type(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::NotFound { .. }
+            | Self::NotFoundUnnamed(_)
+            | Self::NotFoundInDomain(_)
+            | Self::NotFoundTagged(_) => (StatusCode::NOT_FOUND, "NotFoundException"),
+            Self::InvalidMaxResults(_) | Self::InvalidNextToken | Self::NotUtf8(_) => {
+                (StatusCode::BAD_REQUEST, "BadRequestException")
+            }
+            // What AWS answers where no operation is.
+            Self::UnknownOperation => {
+                (StatusCode::FORBIDDEN, "MissingAuthenticationTokenException")
+            }
+            Self::NotThereYet { .. } => (StatusCode::NOT_IMPLEMENTED, "NotImplementedException"),
+        }
+    }
+}
+
+/// An answer with the headers that all have.
+pub(super) fn response(status: StatusCode, body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, id) in [
+        ("x-amzn-requestid", new_id::uuid()),
+        ("x-amz-apigw-id", new_id::request_id().as_str().to_owned()),
+    ] {
+        if let Ok(id) = HeaderValue::try_from(id) {
+            headers.insert(name, id);
+        }
+    }
+    response
+}
+
+/// The answer to an operation that gave nothing.
+pub(super) fn error_response(error: &ControlPlaneError) -> Response<Bytes> {
+    let (status, error_type) = error.status_and_type();
+    let mut response = response(status, &json!({ "message": error.to_string() }));
+    response
+        .headers_mut()
+        .insert("x-amzn-errortype", HeaderValue::from_static(error_type));
+    response
+}

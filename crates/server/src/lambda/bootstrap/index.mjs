@@ -1,0 +1,263 @@
+// Runs a Node.js function against the Lambda Runtime API.
+
+import { statSync } from "node:fs";
+import http from "node:http";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import util from "node:util";
+
+const RUNTIME = "/2018-06-01/runtime";
+const environment = process.env;
+const [host, port] = environment.AWS_LAMBDA_RUNTIME_API.split(":");
+const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+let requestId;
+
+class RuntimeError extends Error {
+  constructor(name, message) {
+    super(message);
+    this.name = name;
+  }
+}
+
+function call(method, route, body, headers = {}) {
+  return new Promise((resolve, reject) => {
+    const request = http.request(
+      { host, port, agent, method, path: RUNTIME + route, headers },
+      (response) => {
+        const chunks = [];
+        response.on("data", (chunk) => chunks.push(chunk));
+        response.on("end", () =>
+          resolve({
+            status: response.statusCode,
+            headers: response.headers,
+            body: Buffer.concat(chunks),
+          }),
+        );
+        response.on("error", reject);
+      },
+    );
+    request.on("error", reject);
+    request.end(body);
+  });
+}
+
+function post(route, text, headers = {}) {
+  const body = Buffer.from(text);
+  return call("POST", route, body, {
+    "Content-Type": "application/json",
+    "Content-Length": body.length,
+    ...headers,
+  });
+}
+
+function describe(error) {
+  if (util.types.isNativeError(error) || error instanceof Error) {
+    return {
+      errorType: String(error.name),
+      errorMessage: String(error.message),
+      trace: String(error.stack ?? error).split("\n"),
+    };
+  }
+  return { errorType: typeof error, errorMessage: String(error), trace: [] };
+}
+
+function postError(route, document) {
+  // A header holds no other characters.
+  const type = document.errorType.replace(/[^\x21-\x7e]/g, "_");
+  return post(route, JSON.stringify(document), {
+    "Lambda-Runtime-Function-Error-Type": type,
+  });
+}
+
+function write(level, text) {
+  const line = [new Date().toISOString(), requestId ?? "undefined", level, text];
+  // One log event: its line breaks are carriage returns.
+  process.stdout.write(line.join("\t").replace(/\n/g, "\r") + "\n");
+}
+
+function patchConsole() {
+  const levels = {
+    trace: "TRACE",
+    debug: "DEBUG",
+    info: "INFO",
+    log: "INFO",
+    warn: "WARN",
+    error: "ERROR",
+    fatal: "FATAL",
+  };
+  for (const [name, level] of Object.entries(levels)) {
+    console[name] = (...values) => write(level, util.format(...values));
+  }
+}
+
+function logError(title, error) {
+  const document = describe(error);
+  const extra = error instanceof Error ? Object.entries(error) : [];
+  write(
+    "ERROR",
+    `${title}\t${JSON.stringify({
+      errorType: document.errorType,
+      errorMessage: document.errorMessage,
+      ...Object.fromEntries(extra.filter(([name]) => name !== "name")),
+      stack: document.trace,
+    })}`,
+  );
+}
+
+async function load(file) {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile()) {
+    if (file.endsWith(".mjs")) return import(pathToFileURL(file).href);
+    try {
+      return createRequire(file)(file);
+    } catch (error) {
+      if (!/^ERR_REQUIRE_(ESM|ASYNC_MODULE)$/.test(error.code)) throw error;
+      return import(pathToFileURL(file).href);
+    }
+  }
+  return undefined;
+}
+
+async function loadHandler(name) {
+  const parts = /^(.*[\\/])?([^.\\/]+)\.(.+)$/.exec(name);
+  if (parts === null || name.includes("..")) {
+    throw new RuntimeError("Runtime.MalformedHandlerName", `Bad handler '${name}'`);
+  }
+  const [, folder = "", module, keys] = parts;
+  const base = path.resolve(environment.LAMBDA_TASK_ROOT, folder, module);
+  let exported;
+  try {
+    for (const ending of [".js", ".mjs", ".cjs", ""]) {
+      exported = await load(base + ending);
+      if (exported !== undefined) break;
+    }
+  } catch (error) {
+    if (error instanceof SyntaxError) {
+      throw new RuntimeError("Runtime.UserCodeSyntaxError", error.stack ?? String(error));
+    }
+    if (/^(ERR_)?MODULE_NOT_FOUND$/.test(error.code)) {
+      throw new RuntimeError("Runtime.ImportModuleError", `Error: ${error.message}`);
+    }
+    throw error;
+  }
+  if (exported === undefined) {
+    throw new RuntimeError(
+      "Runtime.ImportModuleError",
+      `Error: Cannot find module '${folder}${module}'`,
+    );
+  }
+  const find = (root) => keys.split(".").reduce((value, key) => value?.[key], root);
+  const handler = find(exported) ?? find(exported.default);
+  if (handler === undefined) {
+    throw new RuntimeError(
+      "Runtime.HandlerNotFound",
+      `${name} is undefined or not exported`,
+    );
+  }
+  if (typeof handler !== "function") {
+    throw new RuntimeError("Runtime.HandlerNotFound", `${name} is not a function`);
+  }
+  return handler;
+}
+
+// What AWS says once the event loop is empty and nobody has answered.
+let endOfLoop;
+process.on("beforeExit", () => endOfLoop?.());
+
+function invoke(handler, event, headers) {
+  return new Promise((resolve, reject) => {
+    const deadline = Number(headers["lambda-runtime-deadline-ms"]);
+    const context = {
+      callbackWaitsForEmptyEventLoop: true,
+      functionName: environment.AWS_LAMBDA_FUNCTION_NAME,
+      functionVersion: environment.AWS_LAMBDA_FUNCTION_VERSION,
+      memoryLimitInMB: environment.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+      logGroupName: environment.AWS_LAMBDA_LOG_GROUP_NAME,
+      logStreamName: environment.AWS_LAMBDA_LOG_STREAM_NAME,
+      awsRequestId: requestId,
+      invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"],
+      clientContext: JSON.parse(headers["lambda-runtime-client-context"] ?? "null") ?? undefined,
+      identity: undefined,
+      getRemainingTimeInMillis: () => Math.max(deadline - Date.now(), 0),
+      done: (error, value) => settle(error, value),
+      succeed: (value) => settle(null, value, true),
+      fail: (error) => settle(error ?? new Error("handled"), undefined, true),
+    };
+    let settled = false;
+    function settle(error, value, atOnce = false) {
+      if (settled) return;
+      settled = true;
+      const finish = () => {
+        endOfLoop = undefined;
+        if (error === null || error === undefined) resolve(value);
+        else reject(error);
+      };
+      // A callback's answer waits for what the handler has begun, unless it said not to.
+      if (context.callbackWaitsForEmptyEventLoop && !atOnce) endOfLoop = finish;
+      else finish();
+    }
+    endOfLoop = () => {
+      endOfLoop = undefined;
+      resolve(null);
+    };
+    const result = handler(event, context, settle);
+    if (typeof result?.then === "function") {
+      result.then(
+        (value) => settle(null, value, true),
+        (error) => settle(error ?? new Error(String(error)), undefined, true),
+      );
+    }
+  });
+}
+
+async function serve(handler) {
+  const event = await call("GET", "/invocation/next");
+  if (event.status !== 200) process.exit(1);
+  requestId = event.headers["lambda-runtime-aws-request-id"];
+  environment._X_AMZN_TRACE_ID = event.headers["lambda-runtime-trace-id"] ?? "";
+  const route = `/invocation/${requestId}`;
+  let text;
+  try {
+    const result = await invoke(handler, JSON.parse(event.body), event.headers);
+    text = JSON.stringify(result) ?? "null";
+  } catch (error) {
+    logError("Invoke Error", error);
+    await postError(`${route}/error`, describe(error));
+    return;
+  }
+  await post(`${route}/response`, text);
+}
+
+async function fatal(title, error) {
+  logError(title, error);
+  const document = describe(error);
+  try {
+    await postError(requestId ? `/invocation/${requestId}/error` : "/init/error", document);
+  } finally {
+    process.exit(title === "Init Error" ? 1 : 129);
+  }
+}
+
+patchConsole();
+process.on("uncaughtException", (error) => fatal("Uncaught Exception", error));
+process.on("unhandledRejection", (reason) => {
+  const error = new RuntimeError("Runtime.UnhandledPromiseRejection", String(reason));
+  fatal("Unhandled Promise Rejection", Object.assign(error, { reason }));
+});
+
+async function main() {
+  let handler;
+  try {
+    handler = await loadHandler(environment._HANDLER);
+  } catch (error) {
+    return fatal("Init Error", error);
+  }
+  try {
+    for (;;) await serve(handler);
+  } catch {
+    // The other side is gone; without it there is nothing to do.
+    process.exit(1);
+  }
+}
+
+main();

@@ -1,0 +1,38 @@
+//! Who calls: every process signs with a dummy access key of its own.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
+
+use parking_lot::Mutex;
+
+use super::{config::Caller, process::Process};
+
+/// All processes by their access key id.
+#[derive(Default)]
+pub(super) struct Callers(Mutex<HashMap<String, Weak<Process>>>);
+
+impl Callers {
+    /// Knows a process from now on.
+    pub fn add(&self, process: &Arc<Process>) {
+        let weak = Arc::downgrade(process);
+        self.0.lock().insert(process.access_key_id.clone(), weak);
+    }
+
+    /// Forgets a process that has ended.
+    pub fn remove(&self, process: &Process) {
+        self.0.lock().remove(&process.access_key_id);
+    }
+
+    /// The function that signs with this key.
+    pub fn caller_of(&self, access_key_id: &str) -> Option<Caller> {
+        let process = self.0.lock().get(access_key_id)?.upgrade()?;
+        Some(process.caller())
+    }
+
+    /// All processes there are.
+    pub fn processes(&self) -> Vec<Arc<Process>> {
+        self.0.lock().values().filter_map(Weak::upgrade).collect()
+    }
+}

@@ -1,0 +1,174 @@
+//! One invocation on its way to a process, and what comes back.
+
+use bytes::Bytes;
+use gatepost_model::invocation::InvokeError;
+use tokio::sync::oneshot;
+
+use super::error_body;
+
+/// An event for a process, with the place where its answer goes.
+pub(super) struct Job {
+    pub request_id: String,
+    pub payload: Bytes,
+    /// The ARN as it was invoked, with its qualifier if it had one.
+    pub function_arn: String,
+    /// `$LATEST` or the version behind the alias.
+    pub version: String,
+    pub client_context: Option<String>,
+    pub trace_id: String,
+    pub tail_log: bool,
+    answer: oneshot::Sender<Outcome>,
+}
+
+/// What became of a job: the function's answer, or why it never got there.
+pub(super) type Outcome = Result<Answer, InvokeError>;
+
+/// What a function answered, or the error document in its place.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub payload: Vec<u8>,
+    /// `X-Amz-Function-Error: Unhandled`.
+    pub failed: bool,
+    pub log_tail: Option<String>,
+}
+
+/// The event that a job carries.
+#[derive(Clone)]
+pub(super) struct Event {
+    pub request_id: String,
+    pub payload: Bytes,
+    pub function_arn: String,
+    pub version: String,
+    pub client_context: Option<String>,
+    pub trace_id: Option<String>,
+    pub tail_log: bool,
+}
+
+/// Where the outcome of a job arrives.
+pub(super) struct Pending(oneshot::Receiver<Outcome>);
+
+impl Job {
+    pub fn new(event: Event) -> (Box<Self>, Pending) {
+        let (answer, pending) = oneshot::channel();
+        let job = Self {
+            request_id: event.request_id,
+            payload: event.payload,
+            function_arn: event.function_arn,
+            version: event.version,
+            client_context: event.client_context,
+            trace_id: event.trace_id.unwrap_or_else(new_trace_id),
+            tail_log: event.tail_log,
+            answer,
+        };
+        (Box::new(job), Pending(pending))
+    }
+
+    /// Answers; that nobody waits any more does not matter.
+    pub fn settle(self, outcome: Outcome) {
+        let _ = self.answer.send(outcome);
+    }
+}
+
+impl Pending {
+    pub async fn outcome(self) -> Outcome {
+        self.0.await.unwrap_or_else(|_| {
+            Err(error_body::service(
+                "Gatepost stopped before the function answered.",
+            ))
+        })
+    }
+}
+
+/// `N` random bytes.
+pub(super) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // The kernel's generator fails only before it is seeded, at boot.
+    #[allow(clippy::expect_used)]
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
+}
+
+/// A request id: a random UUID.
+pub(super) fn new_request_id() -> String {
+    let mut bytes = random::<16>();
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut id = hex(&bytes);
+    for dash in [20, 16, 12, 8] {
+        id.insert(dash, '-');
+    }
+    id
+}
+
+/// A trace that is not sampled.
+pub(super) fn new_trace_id() -> String {
+    let bytes = random::<20>();
+    let seconds = time::OffsetDateTime::now_utc().unix_timestamp();
+    format!(
+        "Root=1-{seconds:08x}-{};Parent={};Sampled=0",
+        hex(&bytes[..12]),
+        hex(&bytes[12..])
+    )
+}
+
+/// A dummy access key id, `AKIA` and 16 of `A-Z2-7`, by which a process is known when it calls back.
+pub(super) fn new_access_key_id() -> String {
+    const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    random::<16>()
+        .iter()
+        .map(|byte| char::from(BASE32[usize::from(byte & 31)]))
+        .fold("AKIA".to_owned(), |mut id, c| {
+            id.push(c);
+            id
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_is_a_version_4_uuid() {
+        let id = new_request_id();
+        let parts: Vec<&str> = id.split('-').collect();
+        assert_eq!(
+            parts.iter().map(|part| part.len()).collect::<Vec<_>>(),
+            [8, 4, 4, 4, 12]
+        );
+        assert!(
+            parts[2].starts_with('4') && "89ab".contains(&parts[3][..1]),
+            "{id}"
+        );
+        assert_ne!(id, new_request_id());
+    }
+
+    #[test]
+    fn an_access_key_id_has_the_shape_of_aws() {
+        let id = new_access_key_id();
+        assert_eq!(id.len(), 20);
+        assert!(id.starts_with("AKIA"));
+        assert!(
+            id.bytes()
+                .all(|c| c.is_ascii_uppercase() || (b'2'..=b'7').contains(&c))
+        );
+    }
+
+    #[test]
+    fn a_trace_id_has_root_parent_and_sampling() {
+        let id = new_trace_id();
+        assert_eq!(
+            id.len(),
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0".len()
+        );
+    }
+}

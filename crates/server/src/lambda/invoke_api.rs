@@ -1,0 +1,382 @@
+//! Lambda's own API, as far as programs that invoke functions need it
+//! (control-and-observability spec F.1).
+
+use std::{collections::HashMap, sync::Arc};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use gatepost_gateway::integration::invoke_function::InvokeFunction;
+use gatepost_model::{
+    function::{Function, FunctionCode},
+    invocation::{InvocationType, InvokeError, InvokeRequest, InvokeResponse},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use serde_json::{Value, json};
+
+use super::{
+    error_body,
+    invocation::{new_request_id, new_trace_id},
+    runner::LocalRunner,
+};
+
+/// `X-Amz-Client-Context` may be this long.
+const MAX_CLIENT_CONTEXT: usize = 3583;
+const MAX_ITEMS: usize = 10_000;
+const DEFAULT_ITEMS: usize = 50;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+/// Answers a request to a path under `/2015-03-31/` and Lambda's other API versions. What is not
+/// built yet answers 501 with the operation's name.
+pub async fn handle(runner: &LocalRunner, request: Request<Bytes>) -> Response<Full<Bytes>> {
+    let (parts, body) = request.into_parts();
+    let steps: Vec<String> = parts
+        .uri
+        .path()
+        .split('/')
+        .skip(1)
+        .map(percent_decoded)
+        .collect();
+    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    let query = query(parts.uri.query().unwrap_or_default());
+    let qualifier = query.get("Qualifier").map(String::as_str);
+    let answer = match (&parts.method, steps.as_slice()) {
+        (&Method::POST, ["2015-03-31", "functions", name, "invocations"]) => {
+            invoke(runner, name, qualifier, &parts.headers, body).await
+        }
+        (
+            &Method::POST,
+            ["2014-11-13", "functions", name, "invoke-async"]
+            | ["2014-11-13", "functions", name, "invoke-async", ""],
+        ) => invoke_async(runner, name, body).await,
+        (&Method::GET, ["2015-03-31", "functions"] | ["2015-03-31", "functions", ""]) => {
+            list_functions(runner, &query)
+        }
+        (&Method::GET, ["2015-03-31", "functions", name]) => get_function(runner, name, qualifier),
+        (&Method::GET, ["2015-03-31", "functions", name, "configuration"]) => {
+            get_function_configuration(runner, name, qualifier)
+        }
+        (method, steps) => Err(error_body::not_implemented(&operation(method, steps))),
+    };
+    answer.unwrap_or_else(|error| refuse(&error))
+}
+
+async fn invoke(
+    runner: &LocalRunner,
+    name: &str,
+    qualifier: Option<&str>,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Response<Full<Bytes>>, InvokeError> {
+    let trace_id = text(headers, TRACE_ID.as_str()).map_or_else(new_trace_id, str::to_owned);
+    let invocation_type = match text(headers, "x-amz-invocation-type") {
+        None | Some("RequestResponse") => InvocationType::RequestResponse,
+        Some("Event") => InvocationType::Event,
+        Some("DryRun") => InvocationType::DryRun,
+        Some(other) => {
+            return Err(not_in_enum(
+                other,
+                "invocationType",
+                "[Event, RequestResponse, DryRun]",
+            ));
+        }
+    };
+    let tail_log = match text(headers, "x-amz-log-type") {
+        None | Some("None") => false,
+        Some("Tail") => true,
+        Some(other) => return Err(not_in_enum(other, "logType", "[None, Tail]")),
+    };
+    let request = InvokeRequest {
+        function: name.to_owned(),
+        qualifier: qualifier.map(str::to_owned),
+        invocation_type,
+        payload: body.into(),
+        tail_log: tail_log && invocation_type == InvocationType::RequestResponse,
+        client_context: client_context(headers, invocation_type)?,
+        trace_id: Some(trace_id.clone()),
+    };
+    let answer = runner.invoke(request).await?;
+    Ok(invoke_response(answer, &trace_id))
+}
+
+fn invoke_response(answer: InvokeResponse, trace_id: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(answer.payload.into()));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(
+        "x-amzn-remapped-content-length",
+        HeaderValue::from_static("0"),
+    );
+    let log_tail = answer.log_tail.map(|tail| BASE64_STANDARD.encode(tail));
+    for (name, value) in [
+        (REQUEST_ID, Some(answer.request_id.as_str())),
+        (TRACE_ID, Some(trace_id)),
+        (
+            HeaderName::from_static("x-amz-executed-version"),
+            Some(&answer.executed_version),
+        ),
+        (
+            HeaderName::from_static("x-amz-function-error"),
+            answer.function_error.as_deref(),
+        ),
+        (
+            HeaderName::from_static("x-amz-log-result"),
+            log_tail.as_deref(),
+        ),
+    ] {
+        if let Some(Ok(value)) = value.map(HeaderValue::from_str) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+/// The deprecated `InvokeAsync`: `{"Status":202}`.
+async fn invoke_async(
+    runner: &LocalRunner,
+    name: &str,
+    body: Bytes,
+) -> Result<Response<Full<Bytes>>, InvokeError> {
+    let request = InvokeRequest {
+        function: name.to_owned(),
+        qualifier: None,
+        invocation_type: InvocationType::Event,
+        payload: body.into(),
+        tail_log: false,
+        client_context: None,
+        trace_id: None,
+    };
+    let answer = runner.invoke(request).await?;
+    Ok(json_response(
+        StatusCode::ACCEPTED,
+        &answer.request_id,
+        &json!({"Status": 202}),
+    ))
+}
+
+fn list_functions(
+    runner: &LocalRunner,
+    query: &HashMap<String, String>,
+) -> Result<Response<Full<Bytes>>, InvokeError> {
+    let max_items = match query.get("MaxItems").map(|text| text.parse::<usize>()) {
+        None => DEFAULT_ITEMS,
+        Some(Ok(items @ 1..=MAX_ITEMS)) => items,
+        Some(_) => {
+            return Err(error_body::validation(format!(
+                "MaxItems is not between 1 and {MAX_ITEMS}"
+            )));
+        }
+    };
+    let after = match query.get("Marker") {
+        None => String::new(),
+        Some(marker) => BASE64_STANDARD
+            .decode(marker)
+            .ok()
+            .and_then(|name| String::from_utf8(name).ok())
+            .ok_or_else(|| error_body::invalid_parameter("Invalid marker"))?,
+    };
+    let functions = runner.functions();
+    let mut rest = functions
+        .iter()
+        .filter(|function| function.name.as_str() > after.as_str());
+    let page: Vec<&Arc<Function>> = rest.by_ref().take(max_items).collect();
+    let last = page.last().filter(|_| rest.next().is_some());
+    let body = json!({
+        "Functions": page.iter().map(|function| configuration(function, "$LATEST")).collect::<Vec<_>>(),
+        "NextMarker": last.map(|function| BASE64_STANDARD.encode(function.name.as_str())),
+    });
+    Ok(json_response(StatusCode::OK, &new_request_id(), &body))
+}
+
+fn get_function(
+    runner: &LocalRunner,
+    name: &str,
+    qualifier: Option<&str>,
+) -> Result<Response<Full<Bytes>>, InvokeError> {
+    let (target, pool) = runner.target(name, qualifier)?;
+    let function = &pool.function;
+    let mut body = json!({
+        "Configuration": configuration(function, &target.version),
+        "Code": {"RepositoryType": "local"},
+        "Tags": {},
+    });
+    if let FunctionCode::Directory(path) | FunctionCode::Zip(path) = &function.code {
+        body["Code"]["Location"] = json!(format!("file://{}", path.display()));
+    }
+    if let Some(reserved) = function.reserved_concurrency {
+        body["Concurrency"] = json!({"ReservedConcurrentExecutions": reserved});
+    }
+    Ok(json_response(StatusCode::OK, &new_request_id(), &body))
+}
+
+fn get_function_configuration(
+    runner: &LocalRunner,
+    name: &str,
+    qualifier: Option<&str>,
+) -> Result<Response<Full<Bytes>>, InvokeError> {
+    let (target, pool) = runner.target(name, qualifier)?;
+    let body = configuration(&pool.function, &target.version);
+    Ok(json_response(StatusCode::OK, &new_request_id(), &body))
+}
+
+/// `FunctionConfiguration`; what has no meaning here is left out.
+fn configuration(function: &Function, version: &str) -> Value {
+    json!({
+        "FunctionName": function.name.as_str(),
+        "FunctionArn": function.arn,
+        "Runtime": function.runtime.identifier(),
+        "Handler": function.handler,
+        "Description": function.description.as_deref().unwrap_or_default(),
+        "Timeout": function.timeout.as_secs(),
+        "MemorySize": function.memory_mb,
+        "Version": version,
+        "Environment": {"Variables": function.environment},
+        "PackageType": "Zip",
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "LoggingConfig": {
+            "LogFormat": "Text",
+            "LogGroup": format!("/aws/lambda/{}", function.name),
+        },
+    })
+}
+
+fn client_context(
+    headers: &HeaderMap,
+    invocation_type: InvocationType,
+) -> Result<Option<String>, InvokeError> {
+    let Some(encoded) = headers.get("x-amz-client-context") else {
+        return Ok(None);
+    };
+    let invalid =
+        || error_body::client_context("Client context must be a valid Base64-encoded JSON object.");
+    if encoded.len() > MAX_CLIENT_CONTEXT {
+        return Err(invalid());
+    }
+    let decoded = BASE64_STANDARD.decode(encoded).map_err(|_| invalid())?;
+    let object: serde_json::Map<String, Value> =
+        serde_json::from_slice(&decoded).map_err(|_| invalid())?;
+    // Written anew, it is one line and fits the header in which the function gets it.
+    let context = Value::Object(object).to_string();
+    Ok((invocation_type == InvocationType::RequestResponse).then_some(context))
+}
+
+fn not_in_enum(value: &str, member: &str, values: &str) -> InvokeError {
+    error_body::validation(format!(
+        "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: \
+         Member must satisfy enum value set: {values}"
+    ))
+}
+
+fn refuse(error: &InvokeError) -> Response<Full<Bytes>> {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = json_response(status, &new_request_id(), &error_body::of(error));
+    let headers = response.headers_mut();
+    if let Ok(error_type) = HeaderValue::from_str(&error.error_type) {
+        headers.insert(ERROR_TYPE, error_type);
+    }
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+fn json_response(status: StatusCode, request_id: &str, body: &Value) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.to_string().into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    if let Ok(request_id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, request_id);
+    }
+    response
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// The operation that a request means, for the refusal of those that do not exist here.
+fn operation(method: &Method, steps: &[&str]) -> String {
+    let known = match (method.as_str(), steps) {
+        ("POST", [_, "functions"] | [_, "functions", ""]) => "CreateFunction",
+        ("DELETE", [_, "functions", _]) => "DeleteFunction",
+        ("PUT", [_, "functions", _, "code"]) => "UpdateFunctionCode",
+        ("PUT", [_, "functions", _, "configuration"]) => "UpdateFunctionConfiguration",
+        ("POST", [_, "functions", _, "response-streaming-invocations"]) => {
+            "InvokeWithResponseStream"
+        }
+        ("GET", [_, "functions", _, "policy"]) => "GetPolicy",
+        ("POST", [_, "functions", _, "policy"]) => "AddPermission",
+        ("DELETE", [_, "functions", _, "policy", _]) => "RemovePermission",
+        ("GET", [_, "functions", _, "versions"]) => "ListVersionsByFunction",
+        ("POST", [_, "functions", _, "versions"]) => "PublishVersion",
+        ("GET", [_, "functions", _, "aliases"]) => "ListAliases",
+        ("POST", [_, "functions", _, "aliases"]) => "CreateAlias",
+        ("GET", [_, "functions", _, "aliases", _]) => "GetAlias",
+        ("PUT", [_, "functions", _, "concurrency"]) => "PutFunctionConcurrency",
+        ("GET", [_, "functions", _, "concurrency"]) => "GetFunctionConcurrency",
+        ("GET", [_, "account-settings"]) => "GetAccountSettings",
+        ("GET", [_, "event-source-mappings"]) => "ListEventSourceMappings",
+        _ => return format!("{method} /{}", steps.join("/")),
+    };
+    known.to_owned()
+}
+
+fn query(text: &str) -> HashMap<String, String> {
+    text.split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (percent_decoded(name), percent_decoded(value)))
+        .collect()
+}
+
+/// Decodes `%XX`; what is not that stays as it is.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let escaped = tail.get(..2).filter(|_| first == b'%');
+        let byte = escaped
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(first));
+        rest = if byte.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arns_are_percent_decoded() {
+        assert_eq!(percent_decoded("arn%3Aaws%3alambda"), "arn:aws:lambda");
+        for text in ["%", "%4", "%zz", "%+1", "a%"] {
+            assert_eq!(percent_decoded(text), text);
+        }
+    }
+
+    #[test]
+    fn a_refused_operation_is_named() {
+        assert_eq!(
+            operation(&Method::POST, &["2015-03-31", "functions"]),
+            "CreateFunction"
+        );
+        assert_eq!(
+            operation(&Method::GET, &["2018-10-31", "layers"]),
+            "GET /2018-10-31/layers"
+        );
+    }
+}

@@ -1,0 +1,338 @@
+//! The local runner: which function an Invoke request means, and whether it may run.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use gatepost_gateway::integration::invoke_function::{Invocation, InvokeFunction};
+use gatepost_model::{
+    FunctionName,
+    arn::FunctionReference,
+    function::Function,
+    invocation::{InvocationType, InvokeError, InvokeRequest, InvokeResponse},
+};
+use serde::de::IgnoredAny;
+
+use super::{
+    async_queue::AsyncQueue,
+    code,
+    config::{Caller, RunnerConfig, Shared},
+    error_body::{self, MAX_EVENT_PAYLOAD, MAX_PAYLOAD},
+    invocation::{Answer, Event, Job, Outcome, new_request_id},
+    pool::Pool,
+};
+
+const LATEST: &str = "$LATEST";
+
+type Pools = HashMap<FunctionName, Arc<Pool>>;
+
+/// Runs functions as processes of this machine. Must be made inside of a Tokio runtime.
+pub struct LocalRunner {
+    shared: Arc<Shared>,
+    pools: ArcSwap<Pools>,
+    queue: AsyncQueue,
+    /// For asynchronous invocations, which must not keep the runner alive.
+    me: Weak<Self>,
+}
+
+impl std::fmt::Debug for LocalRunner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalRunner")
+            .field("config", &self.shared.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A function as an Invoke request names it.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub name: FunctionName,
+    /// The ARN with the qualifier that was asked for.
+    pub arn: String,
+    /// `$LATEST` or a version: `X-Amz-Executed-Version`.
+    pub version: String,
+}
+
+impl LocalRunner {
+    /// A runner for these functions; no process starts yet.
+    pub fn new(config: RunnerConfig, functions: Vec<Function>) -> Arc<Self> {
+        let shared = Arc::new(Shared::new(config));
+        let queue = AsyncQueue::new(shared.config.async_queue_bytes);
+        let runner = Arc::new_cyclic(|me| Self {
+            shared,
+            pools: ArcSwap::default(),
+            queue,
+            me: me.clone(),
+        });
+        runner.replace_functions(functions);
+        runner
+    }
+
+    /// Puts other functions in the place of the present ones. Those whose configuration or code
+    /// changed get new processes; what is running finishes in the old ones.
+    pub fn replace_functions(&self, functions: Vec<Function>) {
+        let endpoints = self.shared.management_endpoints.read().clone();
+        let old = self.pools.load();
+        let pools = functions.into_iter().map(|function| {
+            let endpoint = endpoints.get(&function.name);
+            let same = old.get(&function.name).filter(|pool| {
+                *pool.function == function
+                    && pool.management_endpoint.as_ref() == endpoint
+                    && pool
+                        .code_fingerprint
+                        .get()
+                        .is_none_or(|old| *old == code::fingerprint(&function))
+            });
+            let pool = same.cloned().unwrap_or_else(|| {
+                Pool::new(
+                    Arc::clone(&self.shared),
+                    Arc::new(function),
+                    endpoint.cloned(),
+                )
+            });
+            (pool.function.name.clone(), pool)
+        });
+        self.pools.store(Arc::new(pools.collect()));
+    }
+
+    /// Where each function's `@connections` calls shall go; for the processes of the functions that
+    /// are given to [`Self::replace_functions`] next.
+    pub fn set_management_endpoints(&self, endpoints: BTreeMap<FunctionName, String>) {
+        *self.shared.management_endpoints.write() = endpoints;
+    }
+
+    /// The function's code was edited: its next events get new processes.
+    pub fn code_changed(&self, name: &FunctionName) {
+        self.pools.rcu(|pools| {
+            let mut pools = Pools::clone(pools);
+            if let Some(pool) = pools.get_mut(name) {
+                *pool = Pool::new(
+                    Arc::clone(&self.shared),
+                    Arc::clone(&pool.function),
+                    pool.management_endpoint.clone(),
+                );
+            }
+            pools
+        });
+    }
+
+    /// Starts one process of each function, as far as places are free.
+    pub fn warm(&self) {
+        self.pools.load().values().for_each(Pool::warm);
+    }
+
+    /// All functions, by name.
+    pub fn functions(&self) -> Vec<Arc<Function>> {
+        let pools = self.pools.load();
+        let mut functions: Vec<_> = pools
+            .values()
+            .map(|pool| Arc::clone(&pool.function))
+            .collect();
+        functions.sort_by(|a, b| a.name.cmp(&b.name));
+        functions
+    }
+
+    /// The function whose process signs with this access key, and what it is doing.
+    pub fn caller_of(&self, access_key_id: &str) -> Option<Caller> {
+        self.shared.callers.caller_of(access_key_id)
+    }
+
+    /// Ends all processes: SIGTERM, then SIGKILL, at the latest after the grace and half a second.
+    /// Waiting asynchronous invocations are lost, which a warning tells.
+    pub async fn shutdown(&self) {
+        if let Some(waiting) = self.queue.close() {
+            self.shared.warn(format!(
+                "{waiting} asynchronous invocations were not carried out"
+            ));
+        }
+        self.pools.store(Arc::default());
+        for process in self.shared.callers.processes() {
+            process.stop();
+        }
+        let all = u32::try_from(self.shared.config.max_processes).unwrap_or(u32::MAX);
+        let gone = self.shared.processes.acquire_many(all);
+        let patience = self.shared.config.stop_grace + Duration::from_millis(500);
+        let _ = tokio::time::timeout(patience, gone).await;
+    }
+
+    /// Finds the function that a name or ARN and a qualifier mean.
+    pub(super) fn target(
+        &self,
+        function: &str,
+        qualifier: Option<&str>,
+    ) -> Result<(Target, Arc<Pool>), InvokeError> {
+        let reference = FunctionReference::parse(function)
+            .map_err(|error| error_body::validation(error.to_string()))?;
+        let qualifier = match (reference.qualifier.as_deref(), qualifier) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(error_body::invalid_parameter(
+                    "The derived qualifier from the function name does not match the specified \
+                     qualifier.",
+                ));
+            }
+            (one, other) => one.or(other),
+        };
+        let name = reference.name;
+        let suffix = qualifier
+            .map(|qualifier| format!(":{qualifier}"))
+            .unwrap_or_default();
+        let pool = self.pools.load().get(&name).cloned();
+        let version = pool
+            .as_ref()
+            .and_then(|pool| version(&pool.function, qualifier));
+        let (Some(pool), Some(version)) = (pool, version) else {
+            let config = &self.shared.config;
+            return Err(error_body::function_not_found(&format!(
+                "arn:aws:lambda:{}:{}:function:{name}{suffix}",
+                config.region, config.account_id
+            )));
+        };
+        let arn = format!("{}{suffix}", pool.function.arn);
+        Ok((Target { name, arn, version }, pool))
+    }
+
+    async fn invoke_function(&self, request: InvokeRequest) -> Result<InvokeResponse, InvokeError> {
+        let (target, pool) = self.target(&request.function, request.qualifier.as_deref())?;
+        let payload = event_payload(request.payload, request.invocation_type)?;
+        let response = |status, request_id| InvokeResponse {
+            status,
+            request_id,
+            executed_version: target.version.clone(),
+            function_error: None,
+            payload: Vec::new(),
+            log_tail: None,
+        };
+        let event = Event {
+            request_id: new_request_id(),
+            payload,
+            function_arn: target.arn.clone(),
+            version: target.version.clone(),
+            client_context: request.client_context,
+            trace_id: request.trace_id,
+            tail_log: request.tail_log,
+        };
+        match request.invocation_type {
+            InvocationType::DryRun => Ok(response(204, event.request_id)),
+            InvocationType::Event => {
+                let request_id = event.request_id.clone();
+                self.queue.push(&self.me, target.name.clone(), event)?;
+                Ok(response(202, request_id))
+            }
+            InvocationType::RequestResponse => {
+                let response = response(200, event.request_id.clone());
+                let Answer {
+                    payload,
+                    failed,
+                    log_tail,
+                } = run(&pool, event).await?;
+                Ok(InvokeResponse {
+                    function_error: failed.then(|| "Unhandled".to_owned()),
+                    payload,
+                    log_tail,
+                    ..response
+                })
+            }
+        }
+    }
+
+    /// One attempt at an asynchronous invocation, by the function as it is now.
+    pub(super) async fn attempt(&self, name: &FunctionName, event: Event) -> Outcome {
+        let Some(pool) = self.pools.load().get(name).cloned() else {
+            return Err(error_body::function_not_found(&event.function_arn));
+        };
+        run(&pool, event).await
+    }
+
+    pub(super) fn function(&self, name: &FunctionName) -> Option<Arc<Function>> {
+        self.pools
+            .load()
+            .get(name)
+            .map(|pool| Arc::clone(&pool.function))
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl InvokeFunction for LocalRunner {
+    fn invoke(&self, request: InvokeRequest) -> Invocation<'_> {
+        Box::pin(self.invoke_function(request))
+    }
+}
+
+async fn run(pool: &Arc<Pool>, event: Event) -> Outcome {
+    let (job, pending) = Job::new(event);
+    pool.dispatch(job);
+    pending.outcome().await
+}
+
+/// The version that a qualifier means; `None` when there is no such.
+fn version(function: &Function, qualifier: Option<&str>) -> Option<String> {
+    match qualifier {
+        None | Some(LATEST) => Some(LATEST.to_owned()),
+        Some(qualifier) => function
+            .aliases
+            .get(qualifier)
+            .or_else(|| {
+                function
+                    .versions
+                    .iter()
+                    .find(|version| *version == qualifier)
+            })
+            .cloned(),
+    }
+}
+
+/// Checks an event as the Invoke API does; an empty one is `{}`.
+fn event_payload(payload: Vec<u8>, kind: InvocationType) -> Result<Bytes, InvokeError> {
+    let (name, limit) = match kind {
+        InvocationType::Event => ("Event", MAX_EVENT_PAYLOAD),
+        InvocationType::RequestResponse | InvocationType::DryRun => {
+            ("RequestResponse", MAX_PAYLOAD)
+        }
+    };
+    if payload.len() > limit {
+        return Err(error_body::request_too_large(payload.len(), name, limit));
+    }
+    if payload.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    let text = std::str::from_utf8(&payload)
+        .map_err(|error| error_body::invalid_request_content(&error.to_string()))?;
+    serde_json::from_str::<IgnoredAny>(text)
+        .map_err(|error| error_body::invalid_request_content(&error.to_string()))?;
+    Ok(payload.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_must_be_json_and_no_larger_than_lambda_takes() {
+        let sync =
+            |payload: &[u8]| event_payload(payload.to_vec(), InvocationType::RequestResponse);
+        assert_eq!(&sync(b"").unwrap()[..], b"{}");
+        assert_eq!(&sync(b" [1]").unwrap()[..], b" [1]");
+        for payload in [&b"{"[..], b"\xff", b"1 2"] {
+            assert_eq!(
+                sync(payload).unwrap_err().error_type,
+                "InvalidRequestContentException"
+            );
+        }
+        let nested = "[".repeat(100_000) + &"]".repeat(100_000);
+        assert!(sync(nested.as_bytes()).is_ok());
+        let large = format!("\"{}\"", "x".repeat(1_048_576)).into_bytes();
+        assert!(sync(&large).is_ok());
+        let error = event_payload(large, InvocationType::Event).unwrap_err();
+        assert_eq!(
+            (error.status, error.error_type.as_str()),
+            (413, "RequestTooLargeException")
+        );
+    }
+}

@@ -1,0 +1,201 @@
+//! Listeners: plaintext and TLS on one port (the first byte tells), one deadline from accepting the
+//! socket to the last header, HTTP/1.1 only.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use gatepost_gateway::connection::transport::Transport;
+use gatepost_model::ApiId;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    time::{Instant, sleep_until, timeout_at},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use crate::server::{Peer, Server};
+
+/// Header bytes of one request at most.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+const MAX_HEADERS: usize = 100;
+/// How long an HTTP connection may wait for its next request.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// The first byte of a TLS handshake record.
+const TLS_HANDSHAKE: u8 = 22;
+
+/// Serves everything that arrives at `listener`, until the task is dropped.
+pub async fn serve(
+    server: Arc<Server>,
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    api_id: Option<ApiId>,
+) {
+    let local_port = listener.local_addr().map_or(0, |address| address.port());
+    let tls = tls.map(TlsAcceptor::from);
+    loop {
+        match listener.accept().await {
+            Ok((socket, address)) => {
+                let connection = Incoming {
+                    server: Arc::clone(&server),
+                    tls: tls.clone(),
+                    peer: Peer { address, local_port, is_tls: false, api_id: api_id.clone() },
+                };
+                tokio::spawn(connection.serve(socket));
+            }
+            // Out of file descriptors, or the client is gone again: others may fare better soon.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// Binds an address; with port 0 the system chooses one.
+///
+/// # Errors
+/// The system's error, e.g. that the port is in use.
+pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        tokio::net::TcpSocket::new_v4()?
+    } else {
+        tokio::net::TcpSocket::new_v6()?
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(4096)
+}
+
+/// A socket that has just been accepted.
+struct Incoming {
+    server: Arc<Server>,
+    tls: Option<TlsAcceptor>,
+    peer: Peer,
+}
+
+impl Incoming {
+    async fn serve(mut self, socket: TcpStream) {
+        // Without it every small frame waits for the client's acknowledgement.
+        let _ = socket.set_nodelay(true);
+        let deadline = Instant::now() + self.server.gateway.limits().handshake_timeout;
+        let Ok(Some(stream)) = timeout_at(deadline, self.open(socket)).await else { return };
+        self.serve_http(stream, deadline).await;
+    }
+
+    /// Decides between plaintext and TLS, and does the TLS handshake. `None` when it fails.
+    async fn open(&mut self, socket: TcpStream) -> Option<ServerStream> {
+        let mut first = [0];
+        if socket.peek(&mut first).await.ok()? == 0 {
+            return None;
+        }
+        match &self.tls {
+            Some(tls) if first[0] == TLS_HANDSHAKE => {
+                self.peer.is_tls = true;
+                let stream = tls.accept(socket).await.ok()?;
+                Some(ServerStream::Tls(Box::new(stream)))
+            }
+            _ => Some(ServerStream::Plain(socket)),
+        }
+    }
+
+    async fn serve_http(self, stream: ServerStream, deadline: Instant) {
+        let asked = Arc::new(AtomicBool::new(false));
+        let service = {
+            let asked = Arc::clone(&asked);
+            let server = self.server;
+            let peer = Arc::new(self.peer);
+            service_fn(move |request| {
+                asked.store(true, Ordering::Relaxed);
+                let (server, peer) = (Arc::clone(&server), Arc::clone(&peer));
+                async move { Ok::<_, std::convert::Infallible>(server.handle(&peer, request).await) }
+            })
+        };
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(KEEP_ALIVE)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEADER_BYTES)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            // A client that breaks HTTP or leaves concerns nobody else.
+            _ = connection.as_mut() => return,
+            () = sleep_until(deadline) => {}
+        }
+        if asked.load(Ordering::Relaxed) {
+            let _ = connection.await;
+        }
+    }
+}
+
+/// A client's socket while it speaks HTTP.
+#[derive(Debug)]
+pub enum ServerStream {
+    /// Plaintext.
+    Plain(TcpStream),
+    /// TLS.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl ServerStream {
+    /// The socket for the connection's task.
+    pub fn into_transport(self) -> Transport {
+        match self {
+            Self::Plain(socket) => Transport::Plain(socket),
+            Self::Tls(stream) => {
+                let (socket, session) = stream.into_inner();
+                Transport::tls(socket, session)
+            }
+        }
+    }
+}
+
+impl AsyncRead for ServerStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for ServerStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}

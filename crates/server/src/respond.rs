@@ -1,0 +1,74 @@
+//! Small answers that several servers give.
+
+use bytes::Bytes;
+use gatepost_gateway::new_id;
+use http_body_util::Full;
+use hyper::{
+    HeaderMap, Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
+};
+
+/// `x-amzn-ErrorType`: from it the SDKs take the exception's type.
+pub const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+/// `x-amzn-RequestId`.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+/// `x-amz-apigw-id`.
+pub const APIGW_ID: HeaderName = HeaderName::from_static("x-amz-apigw-id");
+
+/// An empty answer.
+pub fn status(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}
+
+/// A JSON answer.
+pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A page.
+pub fn html(page: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(page));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
+/// An AWS error: `x-amzn-ErrorType` and `{"message":"…"}`.
+pub fn error(
+    status: StatusCode,
+    error_type: &'static str,
+    message: &str,
+) -> Response<Full<Bytes>> {
+    let body = gatepost_wire::management_api::message_body(message);
+    let mut response = json(status, body);
+    let headers = response.headers_mut();
+    headers.insert(ERROR_TYPE, HeaderValue::from_static(error_type));
+    add_request_ids(headers);
+    response
+}
+
+/// `403 {"message":"Forbidden"}`: unknown API, stage or path.
+pub fn forbidden() -> Response<Full<Bytes>> {
+    error(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden")
+}
+
+/// Adds `x-amzn-RequestId` and `x-amz-apigw-id`.
+pub fn add_request_ids(headers: &mut HeaderMap) {
+    insert(headers, REQUEST_ID, &new_id::uuid());
+    insert(headers, APIGW_ID, new_id::request_id().as_str());
+}
+
+/// Sets a header whose value is made here.
+pub fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

@@ -1,0 +1,102 @@
+//! The server: what a request on the one port is, in the order in which it is decided.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use gatepost_gateway::gateway::Gateway;
+use gatepost_model::ApiId;
+use http_body_util::Full;
+use hyper::{Request, Response, StatusCode, body::Incoming};
+
+use crate::{
+    admin, aws_apis, connections_api, data_plane, lambda::LocalRunner, respond, target::Target,
+};
+
+/// What all listeners of one process share.
+pub struct Server {
+    /// The core.
+    pub gateway: Arc<Gateway>,
+    /// The functions that run here.
+    pub functions: Arc<LocalRunner>,
+    /// Where clients reach the APIs, e.g. `localhost:4100`.
+    pub authority: String,
+    /// The page at `/`, for the demo.
+    pub home_page: Option<&'static str>,
+    /// Whether 410 and 400 answers of `@connections` carry `x-gatepost-gone-reason`.
+    pub gone_reason_header: bool,
+    /// Whether clients may have permessage-deflate.
+    pub permessage_deflate: bool,
+}
+
+/// From where a request came.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The client's address.
+    pub address: SocketAddr,
+    /// The port it came to.
+    pub local_port: u16,
+    /// Whether it came over TLS.
+    pub is_tls: bool,
+    /// The API whose own port it came to.
+    pub api_id: Option<ApiId>,
+}
+
+impl Peer {
+    /// The address as `sourceIp` writes it.
+    pub fn source_ip(&self) -> String {
+        self.address.ip().to_canonical().to_string()
+    }
+
+    /// Whether the client is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        match self.address.ip().to_canonical() {
+            IpAddr::V4(address) => address.is_loopback(),
+            IpAddr::V6(address) => address.is_loopback(),
+        }
+    }
+}
+
+impl Server {
+    /// `ApiEndpoint`: where clients reach an API, without its stage.
+    pub fn api_endpoint(&self, api_id: &ApiId) -> String {
+        if self.gateway.apis().apis.len() == 1 {
+            format!("ws://{}", self.authority)
+        } else {
+            format!("ws://{}/_aws/execute-api/{api_id}", self.authority)
+        }
+    }
+
+    /// Answers one request: upgrades and `@connections` come first, so that a stage may have any
+    /// name; then Gatepost's own paths, then the AWS APIs.
+    pub async fn handle(
+        self: &Arc<Self>,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
+        if request.uri().path().len() + request.uri().query().map_or(0, str::len)
+            > self.gateway.limits().max_url_bytes
+        {
+            return respond::status(StatusCode::URI_TOO_LONG);
+        }
+        if data_plane::is_upgrade(&request) {
+            return data_plane::handshake(self, peer, request).await;
+        }
+        if let Some(target) = Target::of_connections_api(&request) {
+            return connections_api::handle(self, peer, target, request).await;
+        }
+        if request.uri().path().starts_with("/_gatepost/") {
+            return admin::handle(self, peer, &request);
+        }
+        if let (Some(page), "/") = (self.home_page, request.uri().path()) {
+            return respond::html(page);
+        }
+        if aws_apis::Service::of(&request).is_some() {
+            return aws_apis::handle(self, peer, request).await;
+        }
+        // A stage's URL without an upgrade, or nothing at all (data-plane spec §14).
+        respond::forbidden()
+    }
+}

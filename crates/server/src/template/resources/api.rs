@@ -1,0 +1,200 @@
+//! `AWS::ApiGatewayV2::Api`, and the API that its children are gathered in.
+
+use std::sync::Arc;
+
+use gatepost_model::{
+    DeploymentId,
+    api::{Api, ApiDefinition, DEFAULT_API_KEY_SELECTION_EXPRESSION},
+    deployment::Deployment,
+    stage::Stage,
+};
+
+use super::{Declared, Reading};
+use crate::template::{document::Position, properties::Properties};
+
+/// An API while its routes, integrations and stages are being read.
+pub(crate) struct ApiDraft {
+    pub(super) api_id: String,
+    pub(super) logical_id: String,
+    pub(super) position: Position,
+    name: String,
+    description: Option<String>,
+    version: Option<String>,
+    tags: std::collections::BTreeMap<String, String>,
+    pub(super) definition: ApiDefinition,
+    pub(super) deployments: Vec<DeploymentDraft>,
+    pub(super) stages: Vec<Stage>,
+}
+
+/// A deployment whose definition is frozen once all of the API is read.
+pub(super) struct DeploymentDraft {
+    pub(super) deployment_id: DeploymentId,
+    pub(super) description: Option<String>,
+    pub(super) auto_deployed: bool,
+    /// The stage that it shall serve, if the deployment names it.
+    pub(super) stage_name: Option<String>,
+}
+
+/// What a resource of the type turned out to be.
+pub(super) enum ApiKind {
+    WebSocket(Box<ApiDraft>),
+    /// An HTTP API, which Gatepost does not serve.
+    Http,
+}
+
+pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<ApiKind> {
+    let is_http = declared
+        .properties
+        .get("ProtocolType")
+        .is_some_and(|node| node.as_text() == Some("HTTP"));
+    if is_http {
+        return Some(ApiKind::Http);
+    }
+    let properties = declared.properties(
+        &[],
+        &[
+            "ApiKeySelectionExpression",
+            "BasePath",
+            "Body",
+            "BodyS3Location",
+            "CorsConfiguration",
+            "CredentialsArn",
+            "Description",
+            "DisableExecuteApiEndpoint",
+            "DisableSchemaValidation",
+            "FailOnWarnings",
+            "IpAddressType",
+            "Name",
+            "ProtocolType",
+            "RouteKey",
+            "RouteSelectionExpression",
+            "Tags",
+            "Target",
+            "Version",
+        ],
+        reading,
+    )?;
+    for import in ["Body", "BodyS3Location"] {
+        if properties.node(import).is_some() {
+            let mend = "a WebSocket API has no import: write its routes as resources";
+            properties.error(import, format!("{import} imports an HTTP API"), mend);
+            return None;
+        }
+    }
+    for name in [
+        "BasePath",
+        "CorsConfiguration",
+        "CredentialsArn",
+        "RouteKey",
+        "Target",
+    ] {
+        if properties.node(name).is_some() {
+            let message = format!("{name} is for HTTP APIs only");
+            properties.error(name, message, "remove it, or set ProtocolType: HTTP");
+        }
+    }
+    for name in ["Name", "ProtocolType", "RouteSelectionExpression"] {
+        if properties.node(name).is_none() {
+            let mend = match name {
+                "RouteSelectionExpression" => "add it, e.g. $request.body.action",
+                "ProtocolType" => "add `ProtocolType: WEBSOCKET`",
+                _ => "add it",
+            };
+            let message = format!("a WebSocket API needs the property {name}");
+            properties.error(name, message, mend);
+        }
+    }
+    properties.one_of("ProtocolType", &["WEBSOCKET", "HTTP"])?;
+    Some(ApiKind::WebSocket(Box::new(ApiDraft {
+        api_id: declared.id.clone(),
+        logical_id: declared.resource.logical_id.clone(),
+        position: declared.resource.position,
+        name: properties.string("Name")?,
+        description: properties.string("Description"),
+        version: properties.string("Version"),
+        tags: properties.string_map("Tags"),
+        definition: definition(&properties)?,
+        deployments: Vec::new(),
+        stages: Vec::new(),
+    })))
+}
+
+fn definition(properties: &Properties<'_>) -> Option<ApiDefinition> {
+    Some(ApiDefinition {
+        route_selection_expression: properties.string("RouteSelectionExpression")?,
+        api_key_selection_expression: properties
+            .string("ApiKeySelectionExpression")
+            .unwrap_or_else(|| DEFAULT_API_KEY_SELECTION_EXPRESSION.to_owned()),
+        disable_execute_api_endpoint: properties
+            .boolean("DisableExecuteApiEndpoint")
+            .unwrap_or(false),
+        disable_schema_validation: properties
+            .boolean("DisableSchemaValidation")
+            .unwrap_or(false),
+        routes: Vec::new(),
+        integrations: Vec::new(),
+        authorizers: Vec::new(),
+        models: Vec::new(),
+    })
+}
+
+impl ApiDraft {
+    /// The finished API: every deployment is a snapshot of the whole definition, since a template
+    /// declares one state.
+    pub(super) fn finish(self, reading: &Reading<'_>) -> Api {
+        self.warn_of_half_two_way_routes(reading);
+        if self.stages.is_empty() {
+            reading.diagnostics().warn(
+                self.position,
+                format!("{} has no stage, so nothing serves it", self.logical_id),
+                "add an AWS::ApiGatewayV2::Stage",
+            );
+        }
+        let definition = Arc::new(self.definition);
+        let deployments = self
+            .deployments
+            .into_iter()
+            .map(|draft| Deployment {
+                deployment_id: draft.deployment_id,
+                description: draft.description,
+                created_at_ms: reading.now_ms,
+                auto_deployed: draft.auto_deployed,
+                definition: Arc::clone(&definition),
+            })
+            .collect();
+        Api {
+            api_id: self.api_id.into(),
+            name: self.name,
+            description: self.description,
+            version: self.version,
+            tags: self.tags,
+            created_at_ms: reading.now_ms,
+            definition,
+            deployments,
+            stages: self.stages,
+        }
+    }
+
+    /// Replies need both halves (data-plane spec 5.10), and one is often forgotten.
+    fn warn_of_half_two_way_routes(&self, reading: &Reading<'_>) {
+        for route in &self.definition.routes {
+            let has_expression = route.route_response_selection_expression.is_some();
+            let (missing, mend) = match (has_expression, route.route_responses.is_empty()) {
+                (true, true) => ("RouteResponse", "add an AWS::ApiGatewayV2::RouteResponse"),
+                (false, false) => (
+                    "RouteResponseSelectionExpression",
+                    "add `RouteResponseSelectionExpression: $default`",
+                ),
+                _ => continue,
+            };
+            reading.diagnostics().warn(
+                self.position,
+                format!(
+                    "route {} sends no reply: it has no {missing}",
+                    route.route_key
+                ),
+                mend,
+            );
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! `AWS::ApiGatewayV2::Authorizer`, refused where API Gateway refuses (spec D.5).
+
+use gatepost_model::{arn::lambda_function_of_uri, authorizer::Authorizer};
+
+use super::{
+    ApiDraft, Declared, Reading,
+    integration::{is_below, warn_of_other_function},
+};
+use crate::template::properties::Properties;
+
+pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
+    match authorizer(declared, reading) {
+        Some(authorizer) => api.definition.authorizers.push(authorizer),
+        None => reading.mark_broken(declared),
+    }
+}
+
+fn authorizer(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Authorizer> {
+    let properties = declared.properties(
+        &["ApiId", "AuthorizerType", "Name"],
+        &[
+            "AuthorizerCredentialsArn",
+            "AuthorizerPayloadFormatVersion",
+            "AuthorizerResultTtlInSeconds",
+            "AuthorizerUri",
+            "EnableSimpleResponses",
+            "IdentitySource",
+            "IdentityValidationExpression",
+            "JwtConfiguration",
+        ],
+        reading,
+    )?;
+    if properties.string("AuthorizerType")? != "REQUEST" {
+        let message = "Invalid authorizer type. Only REQUEST authorizer type is supported on \
+                       WEBSOCKET protocol Apis.";
+        properties.error("AuthorizerType", message, "use `AuthorizerType: REQUEST`");
+    }
+    for name in [
+        "AuthorizerPayloadFormatVersion",
+        "AuthorizerResultTtlInSeconds",
+        "EnableSimpleResponses",
+        "JwtConfiguration",
+    ] {
+        if properties.node(name).is_some() {
+            let message = format!("{name} cannot be set for WEBSOCKET protocol Apis.");
+            properties.error(name, message, "remove it");
+        }
+    }
+    Some(Authorizer {
+        authorizer_id: declared.id.as_str().into(),
+        name: properties.string("Name")?,
+        authorizer_uri: uri(&properties, reading)?,
+        identity_source: identity_source(&properties),
+        credentials_arn: credentials(&properties),
+        identity_validation_expression: validation_expression(&properties),
+    })
+}
+
+fn uri(properties: &Properties<'_>, reading: &Reading<'_>) -> Option<String> {
+    if properties.node("AuthorizerUri").is_none() {
+        let message = "a REQUEST authorizer needs the property AuthorizerUri";
+        properties.error("AuthorizerUri", message, "add it");
+        return None;
+    }
+    let uri = properties.string("AuthorizerUri")?;
+    match lambda_function_of_uri(&uri) {
+        Some(function) => warn_of_other_function(properties, "AuthorizerUri", function, reading),
+        None => {
+            let mend = "give a Lambda function's invocation URI, \
+                        arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations";
+            let message = format!("`{uri}` names no Lambda function");
+            properties.error("AuthorizerUri", message, mend);
+        }
+    }
+    Some(uri)
+}
+
+/// Identity sources; an empty one is accepted on AWS and asks for nothing.
+fn identity_source(properties: &Properties<'_>) -> Vec<String> {
+    const PREFIXES: [&str; 4] = [
+        "route.request.querystring.",
+        "route.request.header.",
+        "stageVariables.",
+        "context.",
+    ];
+    let sources = properties.strings("IdentitySource");
+    let sources: Vec<String> = sources
+        .into_iter()
+        .filter(|source| !source.is_empty())
+        .collect();
+    for source in &sources {
+        if !PREFIXES.iter().any(|prefix| is_below(source, prefix)) {
+            let message = format!(
+                "Invalid request identity source expression: {source}. The sources must be \
+                 separated by comma, and each source must be either a request parameter, matching \
+                 'route.request.querystring|header.[a-zA-Z0-9._-]+', or a stage variable, matching \
+                 'stageVariables.[a-zA-Z0-9._-]+', or a context parameter, matching \
+                 'context.[a-zA-Z0-9._-]+'"
+            );
+            properties.error("IdentitySource", message, "");
+        }
+    }
+    sources
+}
+
+fn credentials(properties: &Properties<'_>) -> Option<String> {
+    let arn = properties.string("AuthorizerCredentialsArn")?;
+    if !(arn.starts_with("arn:") && arn.contains(":iam:")) {
+        properties.error(
+            "AuthorizerCredentialsArn",
+            "Invalid role ARN",
+            "use !GetAtt Role.Arn",
+        );
+    }
+    Some(arn)
+}
+
+/// Stored, never applied (data-plane spec 9.2); still refused when it is none.
+fn validation_expression(properties: &Properties<'_>) -> Option<String> {
+    let expression = properties.string("IdentityValidationExpression")?;
+    let name = "IdentityValidationExpression";
+    if expression.is_empty() {
+        properties.error(name, format!("{name} must not be empty."), "remove it");
+    } else if regex::Regex::new(&expression).is_err() {
+        let message = format!("Invalid validation expression: {expression}");
+        properties.error(name, message, "correct it");
+    }
+    Some(expression)
+}

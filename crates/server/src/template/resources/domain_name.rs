@@ -1,0 +1,90 @@
+//! `AWS::ApiGatewayV2::DomainName` and `AWS::ApiGatewayV2::ApiMapping`.
+
+use gatepost_model::domain_name::{ApiMapping, DomainName};
+
+use super::{ApiDraft, Declared, Reading};
+
+pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<DomainName> {
+    let properties = declared.properties(
+        &["DomainName"],
+        &[
+            "DomainNameConfigurations",
+            "MutualTlsAuthentication",
+            "RoutingMode",
+            "Tags",
+        ],
+        reading,
+    )?;
+    if properties.node("MutualTlsAuthentication").is_some() {
+        let message = "Mutual TLS domain name association is not supported for Websocket APIs.";
+        properties.error("MutualTlsAuthentication", message, "remove it");
+    }
+    let domain_name = properties.string("DomainName")?;
+    let name = domain_name.strip_prefix("*.").unwrap_or(&domain_name);
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|c| c.is_ascii_alphanumeric() || c == b'-')
+    };
+    if !(name.contains('.') && name.split('.').all(is_label)) {
+        let message = format!("`{domain_name}` is no domain name");
+        properties.error("DomainName", message, "write e.g. ws.example.com");
+    }
+    Some(DomainName {
+        domain_name: domain_name.to_lowercase(),
+        api_mappings: Vec::new(),
+    })
+}
+
+/// Reads an API mapping into its domain name.
+pub(super) fn read_mapping(
+    declared: &Declared<'_>,
+    reading: &Reading<'_>,
+    api: &ApiDraft,
+    domain_names: &mut Vec<DomainName>,
+) -> Option<()> {
+    let properties = declared.properties(
+        &["ApiId", "DomainName", "Stage"],
+        &["ApiMappingKey"],
+        reading,
+    )?;
+    let stage = properties.string("Stage")?;
+    let mut stages = api.stages.iter();
+    if !stages.any(|known| known.stage_name.as_str() == stage) {
+        reading.unless_anything_broken(|| {
+            let message = format!("Invalid stage identifier specified: {stage}");
+            properties.error("Stage", message, "name a stage of the API");
+        });
+    }
+    let domain_name = properties.string("DomainName")?.to_lowercase();
+    let mapping = ApiMapping {
+        api_mapping_id: declared.id.clone(),
+        api_mapping_key: properties.string("ApiMappingKey").unwrap_or_default(),
+        api_id: api.api_id.as_str().into(),
+        stage: stage.into(),
+    };
+    let known = domain_names
+        .iter_mut()
+        .find(|known| known.domain_name == domain_name);
+    if let Some(domain) = known {
+        let key = &mapping.api_mapping_key;
+        if domain
+            .api_mappings
+            .iter()
+            .any(|other| other.api_mapping_key == *key)
+        {
+            let message = format!("ApiMapping key already exists for this domain name: `{key}`");
+            properties.error("ApiMappingKey", message, "change one of them");
+        }
+        domain.api_mappings.push(mapping);
+        return Some(());
+    }
+    let message = format!("the domain name {domain_name} is not in this template");
+    properties.warn("DomainName", message, "it is served as if it were");
+    domain_names.push(DomainName {
+        domain_name,
+        api_mappings: vec![mapping],
+    });
+    Some(())
+}

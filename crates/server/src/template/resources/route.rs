@@ -1,0 +1,277 @@
+//! `AWS::ApiGatewayV2::Route` and `AWS::ApiGatewayV2::RouteResponse`.
+
+use std::collections::BTreeMap;
+
+use gatepost_model::{
+    IntegrationId,
+    route::{Route, RouteAuthorization, RouteKey, RouteResponse},
+};
+
+use super::{ApiDraft, Declared, Reading, integration::is_below};
+use crate::template::properties::Properties;
+
+pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
+    match route(declared, reading, api) {
+        Some(route) => api.definition.routes.push(route),
+        None => reading.mark_broken(declared),
+    }
+}
+
+fn route(declared: &Declared<'_>, reading: &Reading<'_>, api: &ApiDraft) -> Option<Route> {
+    let properties = declared.properties(
+        &["ApiId", "RouteKey"],
+        &[
+            "ApiKeyRequired",
+            "AuthorizationScopes",
+            "AuthorizationType",
+            "AuthorizerId",
+            "ModelSelectionExpression",
+            "OperationName",
+            "RequestModels",
+            "RequestParameters",
+            "RouteResponseSelectionExpression",
+            "Target",
+        ],
+        reading,
+    )?;
+    let key = properties.string("RouteKey")?;
+    let route_key = match RouteKey::parse(&key) {
+        Ok(route_key) => route_key,
+        Err(error) => {
+            properties.error("RouteKey", error.to_string(), "rename it");
+            return None;
+        }
+    };
+    let mut routes = api.definition.routes.iter();
+    if routes.any(|route| route.route_key == route_key) {
+        let message = format!("Route with key {key} already exists for this API");
+        properties.error("RouteKey", message, "remove one of them");
+        return None;
+    }
+    refuse(&properties);
+    let expression = properties.string("RouteResponseSelectionExpression");
+    if expression
+        .as_deref()
+        .is_some_and(|expression| expression != "$default")
+    {
+        let message = "only `$default` as RouteResponseSelectionExpression sends replies";
+        properties.warn(
+            "RouteResponseSelectionExpression",
+            message,
+            "write $default",
+        );
+    }
+    Some(Route {
+        route_id: declared.id.as_str().into(),
+        authorization: authorization(&properties, &route_key, reading, api),
+        api_key_required: false,
+        target: target(&properties, reading, api),
+        model_selection_expression: None,
+        request_models: properties.string_map("RequestModels"),
+        request_parameters: request_parameters(&properties, &route_key),
+        route_response_selection_expression: expression,
+        route_responses: Vec::new(),
+        operation_name: properties.string("OperationName"),
+        route_key,
+    })
+}
+
+fn refuse(properties: &Properties<'_>) {
+    if properties.boolean("ApiKeyRequired") == Some(true) {
+        let at = properties.place("ApiKeyRequired");
+        properties
+            .diagnostics
+            .not_yet(at, "a route with ApiKeyRequired", "remove it");
+    }
+    if properties.node("ModelSelectionExpression").is_some() {
+        let at = properties.place("ModelSelectionExpression");
+        let mend = "remove ModelSelectionExpression and RequestModels";
+        properties
+            .diagnostics
+            .not_yet(at, "validation of messages with models", mend);
+    }
+    if properties.node("AuthorizationScopes").is_some() {
+        let message = "AuthorizationScopes are for HTTP APIs only";
+        properties.error("AuthorizationScopes", message, "remove it");
+    }
+}
+
+fn authorization(
+    properties: &Properties<'_>,
+    route_key: &RouteKey,
+    reading: &Reading<'_>,
+    api: &ApiDraft,
+) -> RouteAuthorization {
+    let types = ["NONE", "AWS_IAM", "CUSTOM", "JWT"];
+    let kind = properties.one_of("AuthorizationType", &types);
+    let kind = kind.as_deref().unwrap_or("NONE");
+    let has_authorizer = properties.node("AuthorizerId").is_some();
+    if kind != "NONE" && *route_key != RouteKey::Connect {
+        let message = "Currently, authorization is restricted to the $connect route only";
+        properties.error("AuthorizationType", message, "protect the $connect route");
+        return RouteAuthorization::None;
+    }
+    if has_authorizer && kind != "CUSTOM" {
+        properties.warn(
+            "AuthorizerId",
+            format!(
+                "route {route_key} is NOT protected: it names an authorizer, but its \
+                 AuthorizationType is {kind}, and so AWS does not ask it"
+            ),
+            "add `AuthorizationType: CUSTOM`",
+        );
+    }
+    match kind {
+        "AWS_IAM" => {
+            let at = properties.place("AuthorizationType");
+            let mend = "use NONE or CUSTOM meanwhile";
+            properties
+                .diagnostics
+                .not_yet(at, "a route with AuthorizationType AWS_IAM", mend);
+            RouteAuthorization::AwsIam
+        }
+        "JWT" => {
+            let message = "AuthorizationType JWT is not supported on WEBSOCKET protocol Apis";
+            let mend = "use CUSTOM with a REQUEST authorizer that checks the token";
+            properties.error("AuthorizationType", message, mend);
+            RouteAuthorization::None
+        }
+        "CUSTOM" => custom(properties, reading, api),
+        _ => RouteAuthorization::None,
+    }
+}
+
+fn custom(
+    properties: &Properties<'_>,
+    reading: &Reading<'_>,
+    api: &ApiDraft,
+) -> RouteAuthorization {
+    let Some(id) = properties.string("AuthorizerId") else {
+        if properties.node("AuthorizerId").is_none() {
+            let message = "AuthorizationType CUSTOM needs an AuthorizerId";
+            properties.error("AuthorizationType", message, "add one");
+        }
+        return RouteAuthorization::None;
+    };
+    let mut authorizers = api.definition.authorizers.iter();
+    if !authorizers.any(|authorizer| authorizer.authorizer_id.as_str() == id) {
+        reading.unless_broken(&id, || {
+            let message = "Invalid Authorizer identifier specified";
+            properties.error(
+                "AuthorizerId",
+                message,
+                "name an authorizer of the same API",
+            );
+        });
+    }
+    RouteAuthorization::Custom(id.into())
+}
+
+fn target(
+    properties: &Properties<'_>,
+    reading: &Reading<'_>,
+    api: &ApiDraft,
+) -> Option<IntegrationId> {
+    if properties.node("Target").is_none() {
+        let message = "the route has no Target, so every message to it fails";
+        properties.warn(
+            "Target",
+            message,
+            "add `Target: integrations/{IntegrationId}`",
+        );
+        return None;
+    }
+    let target = properties.string("Target")?;
+    let Some(id) = target.strip_prefix("integrations/") else {
+        let mend = "write !Sub integrations/${Integration}";
+        properties.error(
+            "Target",
+            format!("the Target `{target}` names no integration"),
+            mend,
+        );
+        return None;
+    };
+    let mut integrations = api.definition.integrations.iter();
+    if !integrations.any(|integration| integration.integration_id.as_str() == id) {
+        reading.unless_broken(id, || {
+            let message = format!("Invalid Integration identifier specified {id}");
+            properties.error("Target", message, "name an integration of the same API");
+        });
+    }
+    Some(id.into())
+}
+
+fn request_parameters(properties: &Properties<'_>, route_key: &RouteKey) -> BTreeMap<String, bool> {
+    let entries = properties.entries_of("RequestParameters");
+    if !entries.is_empty() && *route_key != RouteKey::Connect {
+        let message = "Request parameters are only supported for the $connect route in WebSocket \
+                       APIs.";
+        properties.error(
+            "RequestParameters",
+            message,
+            "move them to the $connect route",
+        );
+    }
+    let sources = ["route.request.querystring.", "route.request.header."];
+    let mut parameters = BTreeMap::new();
+    for entry in entries {
+        if !sources.iter().any(|source| is_below(&entry.key, source)) {
+            properties.diagnostics.error(
+                entry.position,
+                format!("Invalid mapping expression specified: {}", entry.key),
+                "name route.request.header.NAME or route.request.querystring.NAME",
+            );
+        }
+        let constraints = Properties::new(
+            "RequestParameters",
+            &entry.value,
+            entry.position,
+            &[],
+            &["Required"],
+            properties.diagnostics,
+        );
+        let is_required = constraints.and_then(|constraints| constraints.boolean("Required"));
+        parameters.insert(entry.key.clone(), is_required.unwrap_or(false));
+    }
+    parameters
+}
+
+/// Reads a route response into its route.
+pub(super) fn read_response(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
+    let Some(properties) = declared.properties(
+        &["ApiId", "RouteId", "RouteResponseKey"],
+        &[
+            "ModelSelectionExpression",
+            "ResponseModels",
+            "ResponseParameters",
+        ],
+        reading,
+    ) else {
+        return;
+    };
+    let (Some(route_id), Some(key)) = (
+        properties.string("RouteId"),
+        properties.string("RouteResponseKey"),
+    ) else {
+        return;
+    };
+    if key != "$default" {
+        let message = format!("the route response key `{key}` is not supported");
+        properties.error("RouteResponseKey", message, "write $default");
+    }
+    let routes = &mut api.definition.routes;
+    match routes
+        .iter_mut()
+        .find(|route| route.route_id.as_str() == route_id)
+    {
+        Some(route) => route.route_responses.push(RouteResponse {
+            route_response_id: declared.id.as_str().into(),
+            route_response_key: key,
+            model_selection_expression: properties.string("ModelSelectionExpression"),
+        }),
+        None => reading.unless_broken(&route_id, || {
+            let message = format!("Invalid Route identifier specified {route_id}");
+            properties.error("RouteId", message, "name a route of the same API");
+        }),
+    }
+}

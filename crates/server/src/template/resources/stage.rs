@@ -1,0 +1,264 @@
+//! `AWS::ApiGatewayV2::Deployment` and `AWS::ApiGatewayV2::Stage`.
+
+use std::collections::BTreeMap;
+
+use gatepost_model::{
+    DeploymentId,
+    limits::STAGE_NAME_LENGTH,
+    stage::{AccessLogSettings, LoggingLevel, RouteSettings, Stage},
+};
+
+use super::{ApiDraft, Declared, Reading, api::DeploymentDraft};
+use crate::template::{ids, properties::Properties};
+
+/// Reads a deployment.
+pub(super) fn read_deployment(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
+    let optional = ["Description", "StageName"];
+    let Some(properties) = declared.properties(&["ApiId"], &optional, reading) else {
+        return;
+    };
+    if api.definition.routes.is_empty() {
+        reading.unless_anything_broken(|| {
+            let message = "At least one route is required before deploying the Api.";
+            properties.error("ApiId", message, "add an AWS::ApiGatewayV2::Route");
+        });
+    }
+    api.deployments.push(DeploymentDraft {
+        deployment_id: declared.id.as_str().into(),
+        description: properties.string("Description"),
+        auto_deployed: false,
+        stage_name: properties.string("StageName"),
+    });
+}
+
+pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
+    if let Some(stage) = stage(declared, reading, api) {
+        api.stages.push(stage);
+    }
+}
+
+fn stage(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) -> Option<Stage> {
+    let properties = declared.properties(
+        &["ApiId", "StageName"],
+        &[
+            "AccessLogSettings",
+            "AccessPolicyId",
+            "AutoDeploy",
+            "ClientCertificateId",
+            "DefaultRouteSettings",
+            "DeploymentId",
+            "Description",
+            "RouteSettings",
+            "StageVariables",
+            "Tags",
+        ],
+        reading,
+    )?;
+    let stage_name = name(&properties, api)?;
+    if properties.node("ClientCertificateId").is_some() {
+        let at = properties.place("ClientCertificateId");
+        properties
+            .diagnostics
+            .not_yet(at, "ClientCertificateId", "remove it");
+    }
+    let auto_deploy = properties.boolean("AutoDeploy").unwrap_or(false);
+    Some(Stage {
+        deployment_id: deployment(&properties, &stage_name, declared, reading, api),
+        stage_name: stage_name.into(),
+        auto_deploy,
+        description: properties.string("Description"),
+        stage_variables: stage_variables(&properties),
+        default_route_settings: properties
+            .object("DefaultRouteSettings", &[], &ROUTE_SETTINGS)
+            .map(|settings| route_settings(&settings))
+            .unwrap_or_default(),
+        route_settings: settings_by_route(&properties, reading, api),
+        access_log_settings: access_log_settings(&properties),
+        client_certificate_id: None,
+        tags: properties.string_map("Tags"),
+        created_at_ms: reading.now_ms,
+        last_updated_at_ms: reading.now_ms,
+    })
+}
+
+/// `^[A-Za-z0-9_-]{1,128}$`, and `$default`, as SST deploys it.
+fn name(properties: &Properties<'_>, api: &ApiDraft) -> Option<String> {
+    let name = properties.string("StageName")?;
+    let is_plain = name
+        .bytes()
+        .all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c));
+    let fits = (1..=STAGE_NAME_LENGTH).contains(&name.len());
+    if name != "$default" && !(is_plain && fits) {
+        let mend = format!("use 1 to {STAGE_NAME_LENGTH} letters, digits, - and _");
+        properties.error(
+            "StageName",
+            format!("the stage name `{name}` is not one"),
+            mend,
+        );
+    }
+    let mut stages = api.stages.iter();
+    if stages.any(|stage| stage.stage_name.as_str() == name) {
+        let message = format!("Stage with name {name} already exists for this API");
+        properties.error("StageName", message, "rename one of them");
+        return None;
+    }
+    Some(name)
+}
+
+/// The deployment that the stage serves: the one it names, the one that names it, or one that
+/// `AutoDeploy` makes.
+fn deployment(
+    properties: &Properties<'_>,
+    stage_name: &str,
+    declared: &Declared<'_>,
+    reading: &Reading<'_>,
+    api: &mut ApiDraft,
+) -> Option<DeploymentId> {
+    if let Some(id) = properties.string("DeploymentId") {
+        let mut deployments = api.deployments.iter();
+        if !deployments.any(|deployment| deployment.deployment_id.as_str() == id) {
+            reading.unless_broken(&id, || {
+                let message = format!("Invalid Deployment identifier specified {id}");
+                properties.error("DeploymentId", message, "name a deployment of the same API");
+            });
+        }
+        return Some(id.into());
+    }
+    let mut deployments = api.deployments.iter();
+    if let Some(deployment) =
+        deployments.find(|deployment| deployment.stage_name.as_deref() == Some(stage_name))
+    {
+        return Some(deployment.deployment_id.clone());
+    }
+    if properties.boolean("AutoDeploy") != Some(true) {
+        return None;
+    }
+    let seed = format!("{}/deployment", declared.resource.logical_id);
+    let deployment_id = DeploymentId::from(ids::derived(reading.stack_name(), &seed, 6));
+    api.deployments.push(DeploymentDraft {
+        deployment_id: deployment_id.clone(),
+        description: Some("Automatic deployment triggered by changes to the Api".to_owned()),
+        auto_deployed: true,
+        stage_name: None,
+    });
+    Some(deployment_id)
+}
+
+/// A stage without a deployment serves nothing.
+pub(super) fn warn_of_undeployed(api: &ApiDraft, reading: &Reading<'_>) {
+    for stage in api
+        .stages
+        .iter()
+        .filter(|stage| stage.deployment_id.is_none())
+    {
+        reading.diagnostics().warn(
+            api.position,
+            format!(
+                "stage {} of {} serves nothing",
+                stage.stage_name, api.logical_id
+            ),
+            "give it a DeploymentId or `AutoDeploy: true`",
+        );
+    }
+}
+
+fn stage_variables(properties: &Properties<'_>) -> BTreeMap<String, String> {
+    let variables = properties.string_map("StageVariables");
+    for (name, value) in &variables {
+        let is_name =
+            !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
+        let is_value = value
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric() || b"-._~:/?#&=,".contains(&c));
+        if !is_name {
+            let message = format!("the stage variable name `{name}` is not one");
+            properties.error("StageVariables", message, "use letters, digits and _");
+        }
+        if !is_value {
+            let message = format!("the value of the stage variable {name} is not allowed");
+            let mend = "use letters, digits and -._~:/?#&=,";
+            properties.error("StageVariables", message, mend);
+        }
+    }
+    variables
+}
+
+const ROUTE_SETTINGS: [&str; 5] = [
+    "DataTraceEnabled",
+    "DetailedMetricsEnabled",
+    "LoggingLevel",
+    "ThrottlingBurstLimit",
+    "ThrottlingRateLimit",
+];
+
+fn route_settings(settings: &Properties<'_>) -> RouteSettings {
+    let throttling_burst_limit = settings.integer("ThrottlingBurstLimit", 0..=u32::MAX);
+    let throttling_rate_limit = settings.number("ThrottlingRateLimit");
+    for name in ["ThrottlingBurstLimit", "ThrottlingRateLimit"] {
+        if settings.node(name).is_some() {
+            let message = format!("{name} is not enforced yet");
+            settings.warn(name, message, "every request is let through");
+        }
+    }
+    RouteSettings {
+        logging_level: settings
+            .one_of("LoggingLevel", &["OFF", "ERROR", "INFO"])
+            .map(|level| match level.as_str() {
+                "INFO" => LoggingLevel::Info,
+                "ERROR" => LoggingLevel::Error,
+                _ => LoggingLevel::Off,
+            }),
+        data_trace_enabled: settings.boolean("DataTraceEnabled").unwrap_or(false),
+        detailed_metrics_enabled: settings.boolean("DetailedMetricsEnabled").unwrap_or(false),
+        throttling_burst_limit,
+        throttling_rate_limit,
+    }
+}
+
+fn settings_by_route(
+    properties: &Properties<'_>,
+    reading: &Reading<'_>,
+    api: &ApiDraft,
+) -> BTreeMap<String, RouteSettings> {
+    let mut by_route = BTreeMap::new();
+    for entry in properties.entries_of("RouteSettings") {
+        let key = &entry.key;
+        let mut routes = api.definition.routes.iter();
+        if !routes.any(|route| route.route_key.as_str() == key) {
+            reading.unless_anything_broken(|| {
+                let message =
+                    format!("Unable to find Route by key {key} within the provided RouteSettings");
+                properties
+                    .diagnostics
+                    .error(entry.position, message, "name a route of the API");
+            });
+        }
+        if let Some(settings) = Properties::new(
+            "RouteSettings",
+            &entry.value,
+            entry.position,
+            &[],
+            &ROUTE_SETTINGS,
+            properties.diagnostics,
+        ) {
+            by_route.insert(key.clone(), route_settings(&settings));
+        }
+    }
+    by_route
+}
+
+fn access_log_settings(properties: &Properties<'_>) -> Option<AccessLogSettings> {
+    let settings = properties.object("AccessLogSettings", &[], &["DestinationArn", "Format"])?;
+    let (destination_arn, format) = (settings.string("DestinationArn"), settings.string("Format"));
+    let (Some(destination_arn), Some(format)) = (destination_arn, format) else {
+        let message = "Access Log value missing. Expected destinationArn and format.";
+        properties.error("AccessLogSettings", message, "");
+        return None;
+    };
+    let message = "access logs are not written yet";
+    properties.warn("AccessLogSettings", message, "execution logs are");
+    Some(AccessLogSettings {
+        destination_arn,
+        format,
+    })
+}

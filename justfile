@@ -1,0 +1,34 @@
+# The commands of this repository; each is also a plain command in the README.
+
+# List the commands.
+default:
+    @just --list
+
+# Run a chat in the browser.
+demo:
+    cargo run --release -- demo
+
+# Run all tests; arguments go to pytest.
+test *arguments:
+    tests/run {{arguments}}
+
+# Run everything a change must pass.
+ci:
+    .ci/run
+
+# Format the code.
+format:
+    cargo fmt --all
+    cargo fmt --all --manifest-path tests/clients/Cargo.toml
+
+# Check the code as it is written.
+check:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Check licences and sources of the dependencies.
+deny:
+    cargo deny check bans licenses sources
+
+# Build the documentation.
+doc:
+    RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked --workspace

@@ -1,0 +1,99 @@
+"""A plain web server that records what reaches it and answers as the test says."""
+
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+from support.poll import until
+
+
+@dataclass
+class Received:
+    """A request that reached the backend."""
+
+    method: str
+    path: str
+    query: dict
+    #: Names in lower case; every value in order.
+    headers: dict
+    body: str
+
+
+@dataclass
+class Answer:
+    """What the backend answers."""
+
+    status: int = 200
+    body: str = ""
+    headers: tuple = ()
+    delay: threading.Event | None = None
+
+
+class HttpBackend:
+    """`url` to call; `answer(path, …)` to programme it; `received(path)` to look."""
+
+    def __init__(self):
+        self._received = []
+        self._answers = {}
+        backend = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _handle(self):
+                body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+                parts = urlsplit(self.path)
+                headers = {}
+                for name, value in self.headers.items():
+                    headers.setdefault(name.lower(), []).append(value)
+                query = parse_qs(parts.query, keep_blank_values=True)
+                backend._received.append(Received(self.command, parts.path, query, headers, body))
+                answer = backend._answers.get(parts.path, Answer())
+                if answer.delay:
+                    answer.delay.wait(30)
+                payload = answer.body.encode()
+                self.send_response(answer.status)
+                for name, value in answer.headers:
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(payload)))
+                self.end_headers()
+                self.wfile.write(payload)
+
+            do_GET = do_POST = do_PUT = do_DELETE = _handle
+
+            def log_message(self, *_):
+                pass
+
+            def handle_one_request(self):
+                try:
+                    super().handle_one_request()
+                except ConnectionError:
+                    self.close_connection = True
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def answer(self, path, status=200, body="", headers=(), delay=None):
+        """What requests to `path` are answered from now on."""
+        self._answers[path] = Answer(status, body, tuple(headers), delay)
+
+    def received(self, path, count=1, timeout=10.0):
+        """At least `count` requests to `path`."""
+
+        def found():
+            requests = [request for request in self._received if request.path == path]
+            return requests if len(requests) >= count else None
+
+        return until(found, f"request to {path}", timeout)
+
+    def seen(self, path):
+        """The requests to `path` so far."""
+        return [request for request in self._received if request.path == path]
+
+    def stop(self):
+        """Ends the server."""
+        self._server.shutdown()
+        self._server.server_close()
