@@ -54,6 +54,9 @@ pub enum StartError {
     /// The command line is wrong.
     #[error("{0}")]
     Usage(String),
+    /// There is no such template or configuration file.
+    #[error("{0}")]
+    NoFile(String),
     /// The configuration is wrong.
     #[error("{0}")]
     Config(#[from] ConfigErrors),
@@ -460,11 +463,11 @@ fn find_template(named: Option<&Path>) -> Result<PathBuf, StartError> {
             .map(|name| path.join(name))
             .find(|template| template.is_file())
             .ok_or_else(|| {
-                StartError::Usage(format!("{} holds no {}", path.display(), TEMPLATES.join(", no ")))
+                StartError::NoFile(format!("{} holds no {}", path.display(), TEMPLATES.join(", no ")))
             }),
-        Some(path) => Err(StartError::Usage(format!("there is no template {}", path.display()))),
+        Some(path) => Err(StartError::NoFile(format!("there is no template {}", path.display()))),
         None => TEMPLATES.iter().map(PathBuf::from).find(|path| path.is_file()).ok_or_else(|| {
-            StartError::Usage(format!(
+            StartError::NoFile(format!(
                 "there is no {} here: name the template, e.g. gatepost dev app/template.yaml",
                 TEMPLATES.join(", no ")
             ))
@@ -484,7 +487,7 @@ fn load_config(arguments: &Arguments, folder: &Path) -> Result<Config, StartErro
     let file = match &arguments.config {
         Some(file) if !file.is_file() => {
             let text = format!("there is no configuration file {}", file.display());
-            return Err(StartError::Usage(text));
+            return Err(StartError::NoFile(text));
         }
         Some(file) => Some(file.clone()),
         None => beside.is_file().then_some(beside),

@@ -102,20 +102,11 @@ impl Terminal {
     pub fn start_failed(self, error: &StartError) {
         match error {
             StartError::Template(errors) => {
-                let lines = super::error_lines(errors);
-                if self.json {
-                    self.event(&json!({"event": "start-failed", "errors": lines}));
-                }
-                for line in lines {
+                for line in super::error_lines(errors) {
                     eprintln!("{line}");
                 }
             }
-            error => {
-                if self.json {
-                    self.event(&json!({"event": "start-failed", "errors": [error.to_string()]}));
-                }
-                eprintln!("gatepost: {error}");
-            }
+            error => eprintln!("gatepost: {error}"),
         }
     }
 
