@@ -168,7 +168,10 @@ impl<'a> Evaluator<'a> {
             }
             _ => {
                 let message = format!("`{name}` is not an intrinsic function");
-                let mend = did_you_mean(name, FUNCTIONS, "remove it");
+                // `!Reff` was read as `Fn::Reff`.
+                let short = name.trim_start_matches("Fn::");
+                let mend = did_you_mean(short, FUNCTIONS, "remove it");
+                let mend = did_you_mean(name, FUNCTIONS, &mend);
                 self.diagnostics.error(call.position, message, mend);
                 None
             }
@@ -325,7 +328,7 @@ impl<'a> Evaluator<'a> {
             };
             rest = tail;
             if let Some(literal) = name.strip_prefix('!') {
-                result += &format!("${{{literal}}}");
+                result.extend(["${", literal, "}"]);
                 continue;
             }
             match self.substitute(name.trim(), variables, text_node.position) {

@@ -119,10 +119,8 @@ impl<'a> Evaluator<'a> {
                 stack.arn("lambda", &format!("function:{function}:{name}"))
             }
             ("AWS::Lambda::Version", "Version") => self.version_number(resource).to_string(),
-            ("AWS::Lambda::Version", "FunctionArn") => {
-                return Some(self.resource_reference(resource, at));
-            }
-            ("AWS::Lambda::LayerVersion", "LayerVersionArn") => {
+            ("AWS::Lambda::Version", "FunctionArn")
+            | ("AWS::Lambda::LayerVersion", "LayerVersionArn") => {
                 return Some(self.resource_reference(resource, at));
             }
             ("AWS::DynamoDB::Table", "Arn") => stack.arn("dynamodb", &format!("table/{name}")),
@@ -318,12 +316,11 @@ fn attributes_of(type_name: &str) -> &'static [&'static str] {
             "RegionalDomainName",
             "RegionalHostedZoneId",
         ],
-        "AWS::Lambda::Function" => &["Arn"],
+        "AWS::Lambda::Function" | "AWS::Logs::LogGroup" => &["Arn"],
         "AWS::Lambda::Alias" => &["AliasArn"],
         "AWS::Lambda::Version" => &["FunctionArn", "Version"],
         "AWS::Lambda::LayerVersion" => &["LayerVersionArn"],
         "AWS::DynamoDB::Table" => &["Arn", "StreamArn"],
-        "AWS::Logs::LogGroup" => &["Arn"],
         _ => &[],
     }
 }
