@@ -260,6 +260,7 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<App, TemplateErrors> {
     sam::expand(&mut template, &parameters, &diagnostics);
     let imports = [&options.import_values, given];
     let evaluator = Evaluator::new(&diagnostics, &template, &stack, &parameters, imports);
+    evaluator.check_conditions();
     let mut app = App {
         stack_name: stack.name.clone(),
         ..App::default()

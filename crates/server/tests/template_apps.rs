@@ -12,7 +12,10 @@ use template_support::{Project, loaded, route_keys, warnings};
 
 const CHAT: &str = r#"AWSTemplateFormatVersion: '2010-09-09'
 Transform: AWS::Serverless-2016-10-31
-Description: A chat.
+Description: >
+  A chat, as AWS's samples describe it.
+
+  It keeps its connections in a table.
 Parameters:
   TableName:
     Type: String
@@ -116,6 +119,7 @@ Resources:
       Principal: apigateway.amazonaws.com
   Queue:
     Type: AWS::SQS::Queue
+    Description: What AWS's own samples write here, too.
 Outputs:
   WebSocketURI:
     Value: !Join ['', ['wss://', !Ref ChatWebSocket, '.execute-api.', !Ref 'AWS::Region', '.amazonaws.com/', !Ref Stage]]

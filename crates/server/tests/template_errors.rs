@@ -581,6 +581,47 @@ fn doubling_names_end_soon_and_in_an_error() {
     );
 }
 
+#[test]
+fn long_chains_end_in_an_error_and_not_in_the_stack() {
+    let conditions: Vec<String> = (0..20_000)
+        .map(|level| format!("  C{level}: !Not [!Condition C{}]\n", level + 1))
+        .collect();
+    let found = faults(&format!(
+        "{API}Conditions:\n{}Outputs:\n  O: {{Condition: C0, Value: a}}\n",
+        conditions.concat()
+    ));
+    let first = "t.yaml:78: conditions depend on each other over 64 levels; shorten the chain";
+    assert_eq!(found[0], first);
+    let names: Vec<String> = (0..499)
+        .map(|level| {
+            let next = level + 1;
+            format!("  G{level}: {{Type: AWS::Logs::LogGroup, Properties: {{LogGroupName: !Ref G{next}}}}}\n")
+        })
+        .collect();
+    let found = faults(&format!(
+        "Resources:\n{}  G499: {{Type: AWS::Logs::LogGroup}}\n",
+        names.concat()
+    ));
+    assert!(
+        found[0].contains("names depend on each other over 64 levels"),
+        "{}",
+        found[0]
+    );
+}
+
+#[test]
+fn more_resources_than_aws_takes_are_refused() {
+    let groups: Vec<String> = (0..501)
+        .map(|number| format!("  G{number}: {{Type: AWS::Logs::LogGroup}}\n"))
+        .collect();
+    assert_eq!(
+        faults(&format!("Resources:\n{}", groups.concat())),
+        [
+            "t.yaml:502: Number of resources, 501, is greater than maximum allowed, 500; split the template"
+        ]
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 

@@ -3,7 +3,7 @@
 
 use super::{
     diagnostic::did_you_mean,
-    document::{Node, Position},
+    document::{MAX_DEPTH, Node, Position},
     ids,
     intrinsics::{Evaluator, unknown},
     sections::Resource,
@@ -158,6 +158,12 @@ impl<'a> Evaluator<'a> {
             return name.clone();
         }
         if self.is_being_named(logical_id) {
+            return None;
+        }
+        if self.evaluating.borrow().len() > MAX_DEPTH {
+            let message = format!("names depend on each other over {MAX_DEPTH} levels");
+            let mend = "shorten the chain";
+            self.diagnostics.error(resource.position, message, mend);
             return None;
         }
         self.evaluating.borrow_mut().push(logical_id.clone());
