@@ -1,4 +1,4 @@
-//! Templates: `CloudFormation` and SAM, read into APIs, functions and tables.
+//! Templates: CloudFormation and SAM, read into APIs, functions and tables.
 //!
 //! A file is parsed into a tree that knows its lines (`document`), cut into `sections`, SAM's types
 //! are expanded into plain ones (`sam`), intrinsic functions are evaluated (`intrinsics`), and the
@@ -85,7 +85,7 @@ pub struct App {
     pub functions: Vec<Function>,
     /// Who may invoke them.
     pub permissions: Vec<Permission>,
-    /// The `DynamoDB` tables.
+    /// The DynamoDB tables.
     pub tables: Vec<Table>,
     /// The log groups.
     pub log_groups: Vec<LogGroup>,
@@ -260,6 +260,7 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<App, TemplateErrors> {
     sam::expand(&mut template, &parameters, &diagnostics);
     let imports = [&options.import_values, given];
     let evaluator = Evaluator::new(&diagnostics, &template, &stack, &parameters, imports);
+    evaluator.check_conditions();
     let mut app = App {
         stack_name: stack.name.clone(),
         ..App::default()
@@ -348,7 +349,7 @@ fn rewrite_urls(app: &mut App, stack: &Stack, endpoint: &Endpoint, evaluator: &E
         for (name, value) in &mut function.environment {
             let place = format!("{logical_id}: {name}");
             app.rewritten_urls.extend(urls.rewrite(value, &place));
-            if let Some(host) = urls.real_aws_host(value) {
+            if let Some(host) = urls::real_aws_host(value) {
                 let resource = evaluator.template.resource(logical_id);
                 let at = resource.map_or(Position::START, |resource| resource.position);
                 let message = format!("{logical_id} would call the real AWS: {name} names {host}");

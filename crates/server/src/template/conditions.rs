@@ -2,7 +2,7 @@
 
 use super::{
     diagnostic::did_you_mean,
-    document::{Node, Position, Value},
+    document::{MAX_DEPTH, Node, Position, Value},
     intrinsics::Evaluator,
 };
 
@@ -16,6 +16,13 @@ pub(super) enum Truth {
 }
 
 impl Evaluator<'_> {
+    /// Evaluates all conditions, so that the faults of unused ones are told, too.
+    pub(super) fn check_conditions(&self) {
+        for entry in &self.template.conditions {
+            self.condition(&entry.key, entry.position);
+        }
+    }
+
     /// The truth of a named condition; `None` once an error was told.
     pub(super) fn condition(&self, name: &str, at: Position) -> Option<bool> {
         let known = self.conditions.borrow().get(name).copied();
@@ -38,7 +45,17 @@ impl Evaluator<'_> {
         };
         let remember = |truth| self.conditions.borrow_mut().insert(name.to_owned(), truth);
         remember(Truth::BeingEvaluated);
-        let truth = self.truth(&entry.value);
+        let depth = self.condition_depth.get();
+        let truth = if depth < MAX_DEPTH {
+            self.condition_depth.set(depth + 1);
+            let truth = self.truth(&entry.value);
+            self.condition_depth.set(depth);
+            truth
+        } else {
+            let message = format!("conditions depend on each other over {MAX_DEPTH} levels");
+            self.diagnostics.error(at, message, "shorten the chain");
+            None
+        };
         remember(Truth::Known(truth));
         truth
     }

@@ -1,10 +1,11 @@
-//! Circular dependencies between resources, which `CloudFormation` cannot order.
+//! Circular dependencies between resources, which CloudFormation cannot order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::intrinsics::Evaluator;
 
-/// Tells of every circle once, at the resource of it that stands first.
+/// Tells of a circle once, at the resource of it that stands first. Circles that share a resource
+/// are often mended together, so that one of them is enough.
 pub(super) fn refuse(evaluator: &Evaluator<'_>) {
     let dependencies = evaluator.dependencies.borrow();
     let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -17,7 +18,9 @@ pub(super) fn refuse(evaluator: &Evaluator<'_>) {
         if told.contains(logical_id) {
             continue;
         }
-        if let Some(circle) = circle_through(logical_id, &edges) {
+        if let Some(circle) = circle_through(logical_id, &edges)
+            && !circle.iter().any(|member| told.contains(member))
+        {
             let message = match circle.as_slice() {
                 [_] => format!("Circular dependency for resource {logical_id}"),
                 _ => format!(

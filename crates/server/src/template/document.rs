@@ -118,7 +118,7 @@ impl Node {
         }
     }
 
-    /// The text of a scalar: `CloudFormation` converts numbers and booleans to strings freely.
+    /// The text of a scalar: CloudFormation converts numbers and booleans to strings freely.
     pub(super) fn as_text(&self) -> Option<&str> {
         match &self.value {
             Value::String(text) | Value::Number(text) => Some(text),

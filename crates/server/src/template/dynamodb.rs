@@ -1,4 +1,4 @@
-//! Makes a template's tables at a `DynamoDB` endpoint, so that an app that keeps its connection
+//! Makes a template's tables at a DynamoDB endpoint, so that an app that keeps its connection
 //! ids in a table just runs.
 
 use std::time::{Duration, SystemTime};
@@ -87,7 +87,7 @@ pub enum TableError {
 }
 
 /// Makes the tables that are not there yet, and waits until each can be used. Credentials come
-/// from the environment; a local `DynamoDB` takes any.
+/// from the environment; a local DynamoDB takes any.
 pub async fn create_tables(endpoint: &str, region: &str, tables: &[Table]) -> Vec<TableOutcome> {
     let dynamodb = DynamoDb::new(endpoint, region);
     let mut outcomes = Vec::with_capacity(tables.len());
@@ -133,7 +133,10 @@ impl<'a> DynamoDb<'a> {
     }
 
     async fn create(&self, table: &Table) -> Result<TableState, TableError> {
-        let state = match self.call("CreateTable", &table.name, &table.create_table).await {
+        let state = match self
+            .call("CreateTable", &table.name, &table.create_table)
+            .await
+        {
             Ok(_) => TableState::Created,
             Err(TableError::Refused { kind, .. }) if kind == "ResourceInUseException" => {
                 TableState::Existed
@@ -212,15 +215,13 @@ impl<'a> DynamoDb<'a> {
         })
     }
 
-    fn signed(
-        &self,
-        operation: &str,
-        body: String,
-    ) -> Result<Request<Full<Bytes>>, TableError> {
+    fn signed(&self, operation: &str, body: String) -> Result<Request<Full<Bytes>>, TableError> {
         let invalid = || TableError::Endpoint {
             endpoint: self.endpoint.to_owned(),
         };
-        let uri: http::Uri = format!("{}/", self.endpoint).parse().map_err(|_| invalid())?;
+        let uri: http::Uri = format!("{}/", self.endpoint)
+            .parse()
+            .map_err(|_| invalid())?;
         if uri.scheme_str() != Some("http") {
             return Err(invalid());
         }
@@ -250,7 +251,9 @@ impl<'a> DynamoDb<'a> {
             SignableBody::Bytes(body.as_bytes()),
         )
         .map_err(|_| invalid())?;
-        let (instructions, _) = sign(signable, &parameters).map_err(|_| invalid())?.into_parts();
+        let (instructions, _) = sign(signable, &parameters)
+            .map_err(|_| invalid())?
+            .into_parts();
         let mut request = Request::post(uri)
             .header(header::HOST, &host)
             .header(header::CONTENT_TYPE, content_type)
@@ -351,16 +354,26 @@ mod tests {
                 "ftp://x",
                 "ftp://x is no http:// URL; set AWS_ENDPOINT_URL_DYNAMODB to one",
             ),
-            ("", " is no http:// URL; set AWS_ENDPOINT_URL_DYNAMODB to one"),
+            (
+                "",
+                " is no http:// URL; set AWS_ENDPOINT_URL_DYNAMODB to one",
+            ),
         ] {
             let outcomes = create_tables(endpoint, "us-east-1", &[chat_table()]).await;
             let error = outcomes[0].result.as_ref().unwrap_err();
             assert_eq!(error.to_string(), expected);
         }
-        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let endpoint = format!("http://{port}");
         let outcomes = create_tables(&endpoint, "us-east-1", &[chat_table()]).await;
         let error = outcomes[0].result.as_ref().unwrap_err().to_string();
-        assert!(error.starts_with(&format!("CreateTable at {endpoint} failed: ")), "{error}");
+        assert!(
+            error.starts_with(&format!("CreateTable at {endpoint} failed: ")),
+            "{error}"
+        );
     }
 }

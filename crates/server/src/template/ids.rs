@@ -1,5 +1,7 @@
 //! Identifiers that stay the same from run to run: derived from stack and logical id.
 
+use std::fmt::Write;
+
 use sha2::{Digest, Sha256};
 
 const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
@@ -15,19 +17,15 @@ pub(super) fn derived(stack: &str, logical_id: &str, length: usize) -> String {
 
 /// The unique part of a stack's ARN.
 pub(super) fn derived_uuid(stack: &str) -> String {
-    let hex: String = digest(stack, "")
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let (a, b, c, d, e) = (
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    );
-    format!("{a}-{b}-{c}-{d}-{e}")
+    let mut uuid = String::with_capacity(36);
+    for (index, byte) in digest(stack, "").iter().take(16).enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            uuid.push('-');
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(uuid, "{byte:02x}");
+    }
+    uuid
 }
 
 fn digest(stack: &str, logical_id: &str) -> [u8; 32] {

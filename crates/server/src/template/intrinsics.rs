@@ -2,7 +2,7 @@
 //! plain values, each still knowing its place.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
 };
 
@@ -51,6 +51,8 @@ pub(super) struct Evaluator<'a> {
     pub(super) imports_used: RefCell<BTreeSet<String>>,
     /// Conditions that were evaluated before.
     pub(super) conditions: RefCell<BTreeMap<String, Truth>>,
+    /// How many conditions are being evaluated.
+    pub(super) condition_depth: Cell<usize>,
     /// Names of resources that were evaluated before; `None` where that failed.
     pub(super) names: RefCell<BTreeMap<String, Option<String>>>,
     /// The resources being evaluated, outermost first.
@@ -75,6 +77,7 @@ impl<'a> Evaluator<'a> {
             import_values,
             imports_used: RefCell::default(),
             conditions: RefCell::default(),
+            condition_depth: Cell::default(),
             names: RefCell::default(),
             evaluating: RefCell::default(),
             dependencies: RefCell::default(),
@@ -168,7 +171,10 @@ impl<'a> Evaluator<'a> {
             }
             _ => {
                 let message = format!("`{name}` is not an intrinsic function");
-                let mend = did_you_mean(name, FUNCTIONS, "remove it");
+                // `!Reff` was read as `Fn::Reff`.
+                let short = name.trim_start_matches("Fn::");
+                let mend = did_you_mean(short, FUNCTIONS, "remove it");
+                let mend = did_you_mean(name, FUNCTIONS, &mend);
                 self.diagnostics.error(call.position, message, mend);
                 None
             }
@@ -325,7 +331,7 @@ impl<'a> Evaluator<'a> {
             };
             rest = tail;
             if let Some(literal) = name.strip_prefix('!') {
-                result += &format!("${{{literal}}}");
+                result.extend(["${", literal, "}"]);
                 continue;
             }
             match self.substitute(name.trim(), variables, text_node.position) {

@@ -1,4 +1,4 @@
-//! `Parameters`: their given values and defaults, checked as `CloudFormation` checks them.
+//! `Parameters`: their given values and defaults, checked as CloudFormation checks them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

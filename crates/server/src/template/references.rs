@@ -3,7 +3,7 @@
 
 use super::{
     diagnostic::did_you_mean,
-    document::{Node, Position},
+    document::{MAX_DEPTH, Node, Position},
     ids,
     intrinsics::{Evaluator, unknown},
     sections::Resource,
@@ -119,10 +119,8 @@ impl<'a> Evaluator<'a> {
                 stack.arn("lambda", &format!("function:{function}:{name}"))
             }
             ("AWS::Lambda::Version", "Version") => self.version_number(resource).to_string(),
-            ("AWS::Lambda::Version", "FunctionArn") => {
-                return Some(self.resource_reference(resource, at));
-            }
-            ("AWS::Lambda::LayerVersion", "LayerVersionArn") => {
+            ("AWS::Lambda::Version", "FunctionArn")
+            | ("AWS::Lambda::LayerVersion", "LayerVersionArn") => {
                 return Some(self.resource_reference(resource, at));
             }
             ("AWS::DynamoDB::Table", "Arn") => stack.arn("dynamodb", &format!("table/{name}")),
@@ -160,6 +158,12 @@ impl<'a> Evaluator<'a> {
             return name.clone();
         }
         if self.is_being_named(logical_id) {
+            return None;
+        }
+        if self.evaluating.borrow().len() > MAX_DEPTH {
+            let message = format!("names depend on each other over {MAX_DEPTH} levels");
+            let mend = "shorten the chain";
+            self.diagnostics.error(resource.position, message, mend);
             return None;
         }
         self.evaluating.borrow_mut().push(logical_id.clone());
@@ -318,12 +322,11 @@ fn attributes_of(type_name: &str) -> &'static [&'static str] {
             "RegionalDomainName",
             "RegionalHostedZoneId",
         ],
-        "AWS::Lambda::Function" => &["Arn"],
+        "AWS::Lambda::Function" | "AWS::Logs::LogGroup" => &["Arn"],
         "AWS::Lambda::Alias" => &["AliasArn"],
         "AWS::Lambda::Version" => &["FunctionArn", "Version"],
         "AWS::Lambda::LayerVersion" => &["LayerVersionArn"],
         "AWS::DynamoDB::Table" => &["Arn", "StreamArn"],
-        "AWS::Logs::LogGroup" => &["Arn"],
         _ => &[],
     }
 }

@@ -413,7 +413,7 @@ fn read_others(reading: &Reading<'_>, app: &mut App, declared: &[Declared<'_>]) 
             }
             "AWS::ApiGateway::Account" => other::read_account(declared, reading),
             "AWS::ApiGateway::ApiKey" => {
-                app.api_keys.extend(other::read_api_key(declared, reading))
+                app.api_keys.extend(other::read_api_key(declared, reading));
             }
             "AWS::ApiGateway::UsagePlan" => {
                 app.usage_plans

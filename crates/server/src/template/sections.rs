@@ -8,6 +8,9 @@ use super::{
 /// The transform that makes `AWS::Serverless::*` types mean something.
 const SERVERLESS_TRANSFORM: &str = "AWS::Serverless-2016-10-31";
 
+/// The most resources of a template, as on AWS.
+const MAX_RESOURCES: usize = 500;
+
 const SECTIONS: [&str; 12] = [
     "AWSTemplateFormatVersion",
     "Conditions",
@@ -23,12 +26,14 @@ const SECTIONS: [&str; 12] = [
     "Transform",
 ];
 
-const RESOURCE_ATTRIBUTES: [&str; 11] = [
+/// What stands beside a resource's Type; a Description is in no reference, but is accepted on AWS.
+const RESOURCE_ATTRIBUTES: [&str; 12] = [
     "Condition",
     "Connectors",
     "CreationPolicy",
     "DeletionPolicy",
     "DependsOn",
+    "Description",
     "IgnoreGlobals",
     "Metadata",
     "Properties",
@@ -83,11 +88,23 @@ pub(super) fn read(root: &Node, diagnostics: &Diagnostics) -> Template {
             diagnostics.error(entry.position, message, mend);
         }
     }
-    let resources: Vec<Resource> = section("Resources")
+    let entries = section("Resources");
+    if entries.len() > MAX_RESOURCES {
+        diagnostics.error(
+            entries[MAX_RESOURCES].position,
+            format!(
+                "Number of resources, {}, is greater than maximum allowed, {MAX_RESOURCES}",
+                entries.len()
+            ),
+            "split the template",
+        );
+    }
+    let resources: Vec<Resource> = entries
         .iter()
+        .take(MAX_RESOURCES)
         .filter_map(|entry| resource(entry, diagnostics))
         .collect();
-    if resources.is_empty() && section("Resources").is_empty() {
+    if entries.is_empty() {
         let at = root
             .get("Resources")
             .map_or(root.position, |node| node.position);

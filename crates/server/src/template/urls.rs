@@ -45,16 +45,6 @@ impl Urls<'_> {
         rewritten
     }
 
-    /// The real AWS host that `value` still names, if any.
-    pub(super) fn real_aws_host<'v>(&self, value: &'v str) -> Option<&'v str> {
-        let found = value.find(".execute-api.")?;
-        let is_other = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.');
-        let before = value[..found].rsplit(is_other).next().unwrap_or_default();
-        let after = value[found..].split(is_other).next().unwrap_or_default();
-        let host = &value[found - before.len()..found + after.len()];
-        host.contains(".amazonaws.com").then_some(host)
-    }
-
     /// The path before the stage: nothing while one API only is served.
     fn prefix(&self, api_id: &str) -> String {
         match self.api_ids.len() {
@@ -62,6 +52,16 @@ impl Urls<'_> {
             _ => format!("/_aws/execute-api/{api_id}"),
         }
     }
+}
+
+/// The real AWS host that `value` still names, if any.
+pub(super) fn real_aws_host(value: &str) -> Option<&str> {
+    let found = value.find(".execute-api.")?;
+    let is_other = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.');
+    let before = value[..found].rsplit(is_other).next().unwrap_or_default();
+    let after = value[found..].split(is_other).next().unwrap_or_default();
+    let host = &value[found - before.len()..found + after.len()];
+    host.contains(".amazonaws.com").then_some(host)
 }
 
 fn without_scheme(base: &str) -> &str {
@@ -85,9 +85,7 @@ mod tests {
         };
         let mut value = value.to_owned();
         urls.rewrite(&mut value, "X");
-        let host = urls
-            .real_aws_host(&value)
-            .map(|host| format!(" real: {host}"));
+        let host = real_aws_host(&value).map(|host| format!(" real: {host}"));
         value + &host.unwrap_or_default()
     }
 

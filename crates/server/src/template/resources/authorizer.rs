@@ -1,10 +1,10 @@
 //! `AWS::ApiGatewayV2::Authorizer`, refused where API Gateway refuses (spec D.5).
 
-use gatepost_model::{arn::lambda_function_of_uri, authorizer::Authorizer};
+use gatepost_model::authorizer::Authorizer;
 
 use super::{
     ApiDraft, Declared, Reading,
-    integration::{is_below, warn_of_other_function},
+    integration::{check_function, is_below},
 };
 use crate::template::properties::Properties;
 
@@ -63,15 +63,7 @@ fn uri(properties: &Properties<'_>, reading: &Reading<'_>) -> Option<String> {
         return None;
     }
     let uri = properties.string("AuthorizerUri")?;
-    match lambda_function_of_uri(&uri) {
-        Some(function) => warn_of_other_function(properties, "AuthorizerUri", function, reading),
-        None => {
-            let mend = "give a Lambda function's invocation URI, \
-                        arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations";
-            let message = format!("`{uri}` names no Lambda function");
-            properties.error("AuthorizerUri", message, mend);
-        }
-    }
+    check_function(properties, "AuthorizerUri", &uri, reading);
     Some(uri)
 }
 

@@ -148,8 +148,6 @@ fn uri(
     integration_type: IntegrationType,
     reading: &Reading<'_>,
 ) -> Option<String> {
-    let mend = "give a Lambda function's invocation URI, \
-                arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations";
     if properties.node("IntegrationUri").is_none() {
         if integration_type != IntegrationType::Mock {
             let name = integration_type.as_str();
@@ -160,15 +158,7 @@ fn uri(
     }
     let uri = properties.string("IntegrationUri")?;
     match integration_type {
-        IntegrationType::AwsProxy => match lambda_function_of_uri(&uri) {
-            Some(function) => {
-                warn_of_other_function(properties, "IntegrationUri", function, reading)
-            }
-            None => {
-                let message = format!("`{uri}` names no Lambda function");
-                properties.error("IntegrationUri", message, mend);
-            }
-        },
+        IntegrationType::AwsProxy => check_function(properties, "IntegrationUri", &uri, reading),
         IntegrationType::HttpProxy => {
             let begins = ["http://", "https://", "${stageVariables."];
             if !begins.iter().any(|begin| uri.starts_with(begin)) {
@@ -185,14 +175,22 @@ fn uri(
     Some(uri)
 }
 
-/// A function that the template does not have can be called at an Invoke endpoint only.
-pub(super) fn warn_of_other_function(
+/// Checks that a URI names a Lambda function, and warns of one that the template does not have,
+/// since it can be called at an Invoke endpoint only.
+pub(super) fn check_function(
     properties: &Properties<'_>,
     name: &str,
-    function: &str,
+    uri: &str,
     reading: &Reading<'_>,
 ) {
+    let Some(function) = lambda_function_of_uri(uri) else {
+        let mend = "give a Lambda function's invocation URI, \
+                    arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations";
+        properties.error(name, format!("`{uri}` names no Lambda function"), mend);
+        return;
+    };
     if function.contains("${") {
+        // A stage variable, known only when it is called.
         return;
     }
     match FunctionReference::parse(function) {

@@ -3,7 +3,7 @@
 use gatepost_model::secret::Secret;
 
 use super::{Declared, Reading};
-use crate::template::{ApiKey, LogGroup, UsagePlan, UsagePlanKey, VpcLink};
+use crate::template::{ApiKey, LogGroup, UsagePlan, UsagePlanKey, VpcLink, document::Node};
 
 /// `AWS::Logs::LogGroup`.
 pub(super) fn read_log_group(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<LogGroup> {
@@ -97,7 +97,7 @@ pub(super) fn read_usage_plan(declared: &Declared<'_>, reading: &Reading<'_>) ->
         ],
         reading,
     )?;
-    let raw = |name| properties.node(name).map(|node| node.to_json());
+    let raw = |name| properties.node(name).map(Node::to_json);
     Some(UsagePlan {
         usage_plan_id: declared.id.clone(),
         name: properties

@@ -116,7 +116,7 @@ fn time_to_live(properties: &Properties<'_>) -> Option<String> {
     specification.string("AttributeName").filter(|_| is_enabled)
 }
 
-/// Drops what `CloudFormation` has and the request does not.
+/// Drops what CloudFormation has and the request does not.
 fn keep_members(value: &mut Json, members: &[&str]) {
     if members.is_empty() {
         return;

@@ -46,7 +46,7 @@ const INVOCATION_URI: &str = "arn:${AWS::Partition}:apigateway:${AWS::Region}:la
 /// `Auth`: how the `$connect` route is protected.
 struct Auth {
     position: Position,
-    auth_type: Node,
+    kind: Node,
     /// Whether there is an authorizer.
     is_custom: bool,
 }
@@ -151,7 +151,7 @@ fn auth(
     }
     Some(Auth {
         position: at,
-        auth_type: auth_type.clone(),
+        kind: auth_type.clone(),
         is_custom,
     })
 }
@@ -218,7 +218,7 @@ fn route(resource: &Resource, entry: &Entry, auth: Option<&Auth>, expansion: &mu
     route.push(Entry::new("RouteKey", Node::string(key, at)));
     route.push(Entry::new("Target", target));
     if let (Some(auth), "$connect") = (auth, key) {
-        route.push(Entry::new("AuthorizationType", auth.auth_type.clone()));
+        route.push(Entry::new("AuthorizationType", auth.kind.clone()));
         if auth.is_custom {
             let authorizer = reference(&format!("{api}ConnectAuthorizer"), auth.position);
             route.push(Entry::new("AuthorizerId", authorizer));
