@@ -234,7 +234,7 @@ fn limits(reader: &mut Reader) -> Limits {
             KIB..=1024 * KIB,
         ),
         max_tombstones: reader.number("limits.max_tombstones", aws.max_tombstones, 1..=100_000_000),
-        tombstone_age: reader.duration("limits.tombstone_age", aws.tombstone_age, MINUTE..=YEAR),
+        tombstone_age: reader.duration("limits.tombstone_age", aws.tombstone_age, SECOND..=YEAR),
     };
     if reader.flag("limits.aws_quotas", false) {
         reader.not_there_yet("limits.aws_quotas");

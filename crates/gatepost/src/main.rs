@@ -9,7 +9,11 @@ use clap::{Parser, Subcommand};
 
 /// Amazon API Gateway's WebSocket APIs, self-hosted and wire-compatible.
 #[derive(Parser)]
-#[command(version, max_term_width = 100, after_help = "Example:\n  gatepost dev template.yaml")]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Example:\n  gatepost dev template.yaml"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -44,7 +48,10 @@ fn main() -> ExitCode {
 
 /// Runs a command on a runtime of its own.
 fn run(command: impl Future<Output = ExitCode>) -> ExitCode {
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => {
             let code = runtime.block_on(command);
             // A thread that still reads a terminal or a store must not hold the exit.

@@ -93,7 +93,11 @@ impl Connection {
     /// A decoder for what this client sends.
     fn decoder(&self) -> Decoder {
         let decoder = Decoder::new(Role::Server);
-        if self.deflate.is_some() { decoder.with_deflate() } else { decoder }
+        if self.deflate.is_some() {
+            decoder.with_deflate()
+        } else {
+            decoder
+        }
     }
 
     /// Appends a text message to `frames`, compressed if that was negotiated and pays.
@@ -144,7 +148,10 @@ impl Connection {
         if let Some((code, reason)) = cause.close_frame() {
             websocket::encode_close(code, reason, &mut frame);
         }
-        let first = self.outbox.lock().close(&self.transport, cause, &frame, now_ms);
+        let first = self
+            .outbox
+            .lock()
+            .close(&self.transport, cause, &frame, now_ms);
         if first {
             self.wake.notify_one();
         }
@@ -180,8 +187,9 @@ impl Connection {
     pub(crate) fn enforce_limits(&self, limits: &Limits, now_ms: u64) {
         let since = |then: u64| u128::from(now_ms.saturating_sub(then));
         let outbox = self.outbox.lock();
-        let blocked =
-            outbox.blocked_since_ms().is_some_and(|t| since(t) >= limits.write_timeout.as_millis());
+        let blocked = outbox
+            .blocked_since_ms()
+            .is_some_and(|t| since(t) >= limits.write_timeout.as_millis());
         let ending = outbox.ending().map(|ending| ending.since_ms);
         drop(outbox);
         if let Some(ending_since_ms) = ending {

@@ -10,7 +10,9 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use gatepost_model::{ApiId, AuthorizerId, StageName, route::RouteKey};
+use gatepost_model::{
+    ApiId, AuthorizerId, StageName, integration::PassthroughBehavior, route::RouteKey,
+};
 use gatepost_wire::{
     expression::{parameter_mapping::ParameterMapping, selection::SelectionExpression},
     template::Template,
@@ -128,6 +130,8 @@ pub enum Backend {
 pub struct DeployedMock {
     /// `requestTemplates`.
     pub request_templates: Templates,
+    /// `passthroughBehavior`.
+    pub passthrough_behavior: PassthroughBehavior,
     /// `integrationResponses`.
     pub responses: Vec<DeployedIntegrationResponse>,
 }
@@ -165,7 +169,11 @@ impl Templates {
     pub fn select(&self, key: Option<&str>) -> Option<&Template> {
         key.and_then(|key| self.by_key.get(key))
             .or_else(|| self.by_key.get("$default"))
-            .or_else(|| self.by_key.get("application/json").filter(|_| self.selection.is_none()))
+            .or_else(|| {
+                self.by_key
+                    .get("application/json")
+                    .filter(|_| self.selection.is_none())
+            })
     }
 }
 
@@ -180,7 +188,9 @@ impl WithStageVariables {
         let mut resolved = String::with_capacity(self.0.len());
         let mut rest = self.0.as_str();
         while let Some((before, after)) = rest.split_once(OPEN) {
-            let Some((name, after)) = after.split_once('}') else { break };
+            let Some((name, after)) = after.split_once('}') else {
+                break;
+            };
             resolved.push_str(before);
             resolved.push_str(variables.get(name).map_or("", String::as_str));
             rest = after;
@@ -211,8 +221,17 @@ mod tests {
     fn stage_variables_are_resolved_wherever_they_stand() {
         let variables = BTreeMap::from([("host".to_owned(), "example.com".to_owned())]);
         let resolve = |text: &str| WithStageVariables(text.to_owned()).resolve(&variables);
-        assert_eq!(resolve("http://${stageVariables.host}/x"), "http://example.com/x");
-        assert_eq!(resolve("${stageVariables.none}a${stageVariables.host}"), "aexample.com");
-        assert_eq!(resolve("http://${stageVariables.host"), "http://${stageVariables.host");
+        assert_eq!(
+            resolve("http://${stageVariables.host}/x"),
+            "http://example.com/x"
+        );
+        assert_eq!(
+            resolve("${stageVariables.none}a${stageVariables.host}"),
+            "aexample.com"
+        );
+        assert_eq!(
+            resolve("http://${stageVariables.host"),
+            "http://${stageVariables.host"
+        );
     }
 }

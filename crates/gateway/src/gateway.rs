@@ -97,7 +97,7 @@ pub enum FoundConnection {
 impl Gateway {
     /// A gateway without APIs. Its sweeper runs until the gateway is dropped.
     pub fn new(config: GatewayConfig) -> Arc<Self> {
-        let tombstones = Tombstones::new(Arc::clone(&config.store));
+        let tombstones = Tombstones::new(Arc::clone(&config.store), config.limits.tombstone_age);
         let gateway = Arc::new(Self {
             config,
             registry: Registry::new(),
@@ -154,7 +154,9 @@ impl Gateway {
         for api in apis {
             let mut stages = Vec::new();
             for stage in &api.stages {
-                let Some(definition) = api.deployed_to(stage) else { continue };
+                let Some(definition) = api.deployed_to(stage) else {
+                    continue;
+                };
                 match DeployedStage::compile(&api, stage, definition) {
                     Ok(deployed) => stages.push(Arc::new(deployed)),
                     Err(found) => errors.extend(found),
@@ -166,14 +168,19 @@ impl Gateway {
             return Err(errors);
         }
         let before = self.apis.load_full();
-        let mut table = ApiTable { apis: BTreeMap::new(), domain_names };
+        let mut table = ApiTable {
+            apis: BTreeMap::new(),
+            domain_names,
+        };
         for (api, deployed_stages) in compiled {
             let known = before.apis.get(&api.api_id);
             let mut stages = HashMap::new();
             for deployed in deployed_stages {
                 let name = deployed.stage_name.as_str();
-                let slot =
-                    known.and_then(|known| known.stages.get(name)).cloned().unwrap_or_else(|| {
+                let slot = known
+                    .and_then(|known| known.stages.get(name))
+                    .cloned()
+                    .unwrap_or_else(|| {
                         Arc::new(StageSlot {
                             api_id: api.api_id.clone(),
                             stage_name: deployed.stage_name.clone(),
@@ -183,14 +190,27 @@ impl Gateway {
                 stages.insert(Box::from(name), Arc::clone(&slot));
                 slot.deployed.store(Some(deployed));
             }
-            table.apis.insert(api.api_id.clone(), DeployedApi { api: Arc::new(api), stages });
+            table.apis.insert(
+                api.api_id.clone(),
+                DeployedApi {
+                    api: Arc::new(api),
+                    stages,
+                },
+            );
         }
         let deleted: Vec<_> = before
             .apis
             .iter()
-            .flat_map(|(api_id, api)| api.stages.iter().map(move |(name, slot)| (api_id, name, slot)))
+            .flat_map(|(api_id, api)| {
+                api.stages
+                    .iter()
+                    .map(move |(name, slot)| (api_id, name, slot))
+            })
             .filter(|(api_id, name, _)| {
-                !table.apis.get(*api_id).is_some_and(|api| api.stages.contains_key(*name))
+                !table
+                    .apis
+                    .get(*api_id)
+                    .is_some_and(|api| api.stages.contains_key(*name))
             })
             .map(|(_, _, slot)| Arc::clone(slot))
             .collect();
@@ -263,7 +283,10 @@ impl Gateway {
     /// The API of this process that issued `id`.
     pub fn api_of(&self, id: &ConnectionId) -> Option<ApiId> {
         let apis = self.apis.load();
-        apis.apis.keys().find(|api_id| self.key().is_issued_for(id, api_id)).cloned()
+        apis.apis
+            .keys()
+            .find(|api_id| self.key().is_issued_for(id, api_id))
+            .cloned()
     }
 
     /// Finds the connection that an `@connections` call of `api_id` names, or says why it is gone.
@@ -277,11 +300,15 @@ impl Gateway {
     ) -> Result<FoundConnection, InvalidConnectionId> {
         if !self.key().is_issued_for(&id, api_id) {
             let owner = self.api_of(&id).ok_or(InvalidConnectionId::NotIssuedHere)?;
-            return Ok(FoundConnection::Gone(GoneReason::OtherApi { api_id: owner }));
+            return Ok(FoundConnection::Gone(GoneReason::OtherApi {
+                api_id: owner,
+            }));
         }
         match self.registry.get(&id) {
             Some(Entry::Handshaking { since_ms, .. }) => {
-                return Ok(FoundConnection::Gone(GoneReason::NotEstablished { since_ms }));
+                return Ok(FoundConnection::Gone(GoneReason::NotEstablished {
+                    since_ms,
+                }));
             }
             Some(Entry::Established(connection)) => {
                 return Ok(match connection.ending() {
@@ -295,7 +322,9 @@ impl Gateway {
             None => {}
         }
         let is_live = |id: &ConnectionId| self.registry.get(id).is_some();
-        Ok(FoundConnection::Gone(self.tombstones.reason(id, is_live).await))
+        Ok(FoundConnection::Gone(
+            self.tombstones.reason(id, is_live).await,
+        ))
     }
 }
 

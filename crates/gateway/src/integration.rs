@@ -43,7 +43,11 @@ pub struct IntegrationReply {
 impl IntegrationReply {
     /// The reply of a route without an integration.
     pub fn nothing() -> Self {
-        Self { status: 200, has_status: true, ..Self::default() }
+        Self {
+            status: 200,
+            has_status: true,
+            ..Self::default()
+        }
     }
 
     /// The subprotocol that a `$connect` integration chose.
@@ -81,8 +85,10 @@ async fn within(
     timeout: Duration,
     answer: impl Future<Output = Result<IntegrationReply, Fault>>,
 ) -> Result<IntegrationReply, Fault> {
-    tokio::time::timeout(timeout, answer).await.unwrap_or_else(|_| {
-        let detail = "Execution failed due to a timeout error";
-        Err(Fault::new(FaultKind::IntegrationTimeout, detail))
-    })
+    tokio::time::timeout(timeout, answer)
+        .await
+        .unwrap_or_else(|_| {
+            let detail = "Execution failed due to a timeout error";
+            Err(Fault::new(FaultKind::IntegrationTimeout, detail))
+        })
 }

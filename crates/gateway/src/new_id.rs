@@ -64,6 +64,9 @@ mod tests {
         assert!("89ab".contains(&uuid[19..20]), "{uuid}");
         let trace_id = trace_id(1_790_294_508_123);
         assert!(trace_id.starts_with("Root=1-6ab"), "{trace_id}");
-        assert_eq!(trace_id.len(), "Root=1-65d2f0c0-0123456789abcdef01234567".len());
+        assert_eq!(
+            trace_id.len(),
+            "Root=1-65d2f0c0-0123456789abcdef01234567".len()
+        );
     }
 }

@@ -35,7 +35,9 @@ pub struct Registry {
 impl Registry {
     /// An empty registry.
     pub fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
+        Self {
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+        }
     }
 
     fn shard(&self, id: &ConnectionId) -> &RwLock<HashMap<ConnectionId, Entry>> {
@@ -62,7 +64,9 @@ impl Registry {
     /// The handshake of `connection` is done.
     pub fn establish(&self, connection: Arc<Connection>) {
         let id = connection.context.connection_id;
-        self.shard(&id).write().insert(id, Entry::Established(connection));
+        self.shard(&id)
+            .write()
+            .insert(id, Entry::Established(connection));
     }
 
     /// Forgets an id, after its tombstone stands.

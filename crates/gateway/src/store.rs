@@ -158,7 +158,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; the file is then left untouched.
     pub fn open(path: &Path, retention: Retention) -> Result<Arc<Self>, StoreError> {
-        let damaged = |source| StoreError::Damaged { path: path.to_owned(), source };
+        let damaged = |source| StoreError::Damaged {
+            path: path.to_owned(),
+            source,
+        };
         let mut writer = Database::open(path).map_err(damaged)?;
         prepare(&mut writer, path)?;
         let key = connection_id_key(&writer).map_err(damaged)?;
@@ -174,7 +177,12 @@ impl Store {
             .name("store".into())
             .spawn(move || writer::run(writer, &commands, retention))
             .map_err(StoreError::Thread)?;
-        Ok(Arc::new(Self { reader: Mutex::new(reader), queue, dropped: AtomicU64::new(0), key }))
+        Ok(Arc::new(Self {
+            reader: Mutex::new(reader),
+            queue,
+            dropped: AtomicU64::new(0),
+            key,
+        }))
     }
 
     /// The key with which connection ids are issued.
@@ -241,12 +249,21 @@ fn sql_ms(ms: u64) -> i64 {
 }
 
 fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
-    let damaged = |source| StoreError::Damaged { path: path.to_owned(), source };
-    database.busy_timeout(Duration::from_secs(5)).map_err(damaged)?;
-    let version: i64 =
-        database.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
+    let damaged = |source| StoreError::Damaged {
+        path: path.to_owned(),
+        source,
+    };
+    database
+        .busy_timeout(Duration::from_secs(5))
+        .map_err(damaged)?;
+    let version: i64 = database
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(damaged)?;
     if version > SCHEMA_VERSION {
-        return Err(StoreError::Newer { path: path.to_owned(), found: version });
+        return Err(StoreError::Newer {
+            path: path.to_owned(),
+            found: version,
+        });
     }
     database
         .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
@@ -254,7 +271,9 @@ fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
     if version == 0 {
         let transaction = database.transaction().map_err(damaged)?;
         transaction.execute_batch(SCHEMA).map_err(damaged)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(damaged)?;
+        transaction
+            .pragma_update(None, "user_version", SCHEMA_VERSION)
+            .map_err(damaged)?;
         transaction.commit().map_err(damaged)?;
     }
     Ok(())
@@ -262,7 +281,11 @@ fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
 
 fn connection_id_key(database: &Database) -> rusqlite::Result<ConnectionIdKey> {
     let kept: Option<[u8; 32]> = database
-        .query_row("SELECT value FROM meta WHERE key = 'connection_id_key'", [], |row| row.get(0))
+        .query_row(
+            "SELECT value FROM meta WHERE key = 'connection_id_key'",
+            [],
+            |row| row.get(0),
+        )
         .optional()?;
     if let Some(bytes) = kept {
         return Ok(ConnectionIdKey::new(bytes));
@@ -284,7 +307,9 @@ fn end_to_columns(end: &End) -> (&'static str, Option<u16>, Option<&str>) {
         End::Closed(cause @ CloseCause::ClientClosed { code, reason }) => {
             (cause.slug(), *code, Some(reason))
         }
-        End::Closed(cause @ CloseCause::ProtocolError { code }) => (cause.slug(), Some(*code), None),
+        End::Closed(cause @ CloseCause::ProtocolError { code }) => {
+            (cause.slug(), Some(*code), None)
+        }
         End::Closed(cause) => (cause.slug(), None, None),
     }
 }
@@ -292,16 +317,19 @@ fn end_to_columns(end: &End) -> (&'static str, Option<u16>, Option<&str>) {
 fn end_from_columns(slug: &str, code: Option<u16>, reason: Option<String>) -> End {
     let cause = match slug {
         REFUSED => return End::Refused,
-        "closed-by-client" => {
-            CloseCause::ClientClosed { code, reason: reason.unwrap_or_default() }
-        }
+        "closed-by-client" => CloseCause::ClientClosed {
+            code,
+            reason: reason.unwrap_or_default(),
+        },
         "client-vanished" => CloseCause::ClientVanished,
         "idle-timeout" => CloseCause::IdleTimeout,
         "max-duration" => CloseCause::MaxDuration,
         "deleted" => CloseCause::Deleted,
         "draining" => CloseCause::Draining,
         "slow-consumer" => CloseCause::SlowConsumer,
-        "protocol-error" => CloseCause::ProtocolError { code: code.unwrap_or(1002) },
+        "protocol-error" => CloseCause::ProtocolError {
+            code: code.unwrap_or(1002),
+        },
         "message-too-big" => CloseCause::MessageTooBig,
         "binary-refused" => CloseCause::BinaryRefused,
         "stage-deleted" => CloseCause::StageDeleted,
@@ -342,7 +370,10 @@ mod tests {
                 at_ms: 1,
             });
         }
-        let cause = CloseCause::ClientClosed { code: Some(4001), reason: "bye".into() };
+        let cause = CloseCause::ClientClosed {
+            code: Some(4001),
+            reason: "bye".into(),
+        };
         let tombstone = Tombstone {
             api_id: api(),
             end: End::Closed(cause.clone()),
@@ -350,28 +381,56 @@ mod tests {
             replaced_by: Some(open),
             client_key: None,
         };
-        store.record(Lifecycle::Ended { id: ended, tombstone });
+        store.record(Lifecycle::Ended {
+            id: ended,
+            tombstone,
+        });
         store.flush();
         drop(store);
 
         let store = Store::open(&path, RETENTION).unwrap();
         assert_eq!(*store.connection_id_key().as_bytes(), key);
-        let Some(StoredConnection::Ended(tombstone)) = store.connection(&ended) else { panic!() };
+        let Some(StoredConnection::Ended(tombstone)) = store.connection(&ended) else {
+            panic!()
+        };
         assert_eq!(tombstone.end, End::Closed(cause));
         assert_eq!(tombstone.replaced_by, Some(open));
-        let Some(StoredConnection::Ended(tombstone)) = store.connection(&open) else { panic!() };
+        let Some(StoredConnection::Ended(tombstone)) = store.connection(&open) else {
+            panic!()
+        };
         assert_eq!(tombstone.end, End::Closed(CloseCause::NodeLost));
-        assert!(store.connection(&store.key.issue(&api(), 0, [3; 7])).is_none());
+        assert!(
+            store
+                .connection(&store.key.issue(&api(), 0, [3; 7]))
+                .is_none()
+        );
     }
 
     #[test]
     fn a_newer_or_damaged_store_is_refused_and_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite");
-        Database::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-        assert!(matches!(Store::open(&path, RETENTION), Err(StoreError::Newer { found: 99, .. })));
-        std::fs::write(&path, "this is not a database, and long enough to be sure of it").unwrap();
-        assert!(matches!(Store::open(&path, RETENTION), Err(StoreError::Damaged { .. })));
-        assert!(std::fs::read_to_string(&path).unwrap().starts_with("this is not"));
+        Database::open(&path)
+            .unwrap()
+            .pragma_update(None, "user_version", 99)
+            .unwrap();
+        assert!(matches!(
+            Store::open(&path, RETENTION),
+            Err(StoreError::Newer { found: 99, .. })
+        ));
+        std::fs::write(
+            &path,
+            "this is not a database, and long enough to be sure of it",
+        )
+        .unwrap();
+        assert!(matches!(
+            Store::open(&path, RETENTION),
+            Err(StoreError::Damaged { .. })
+        ));
+        assert!(
+            std::fs::read_to_string(&path)
+                .unwrap()
+                .starts_with("this is not")
+        );
     }
 }

@@ -20,10 +20,14 @@ async fn run(gateway: Weak<Gateway>, period: Duration) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let Some(gateway) = gateway.upgrade() else { return };
+        let Some(gateway) = gateway.upgrade() else {
+            return;
+        };
         let now = now_ms();
         let mut due = Vec::new();
-        gateway.registry.for_each(|connection| due.push(Arc::clone(connection)));
+        gateway
+            .registry
+            .for_each(|connection| due.push(Arc::clone(connection)));
         for connection in due {
             connection.enforce_limits(gateway.limits(), now);
         }

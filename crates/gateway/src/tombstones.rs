@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use gatepost_model::{
@@ -14,6 +15,7 @@ use gatepost_model::{
 use parking_lot::Mutex;
 
 use crate::{
+    clock::now_ms,
     connection::client::ClientKey,
     store::{Lifecycle, Store, StoredConnection},
 };
@@ -52,6 +54,8 @@ pub struct Tombstone {
 pub struct Tombstones {
     recent: Mutex<Recent>,
     store: Arc<Store>,
+    /// How long a tombstone stands, milliseconds.
+    age_ms: u64,
 }
 
 #[derive(Debug, Default)]
@@ -64,8 +68,13 @@ struct Recent {
 
 impl Tombstones {
     /// Tombstones over a store.
-    pub fn new(store: Arc<Store>) -> Self {
-        Self { recent: Mutex::default(), store }
+    pub fn new(store: Arc<Store>, age: Duration) -> Self {
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            recent: Mutex::default(),
+            store,
+            age_ms,
+        }
     }
 
     /// A connection opened. If its client is known and has no other live connection, the ended
@@ -121,7 +130,10 @@ impl Tombstones {
                 recent.live.remove(&key);
             }
         }
-        self.store.record(Lifecycle::Ended { id, tombstone: tombstone.clone() });
+        self.store.record(Lifecycle::Ended {
+            id,
+            tombstone: tombstone.clone(),
+        });
         recent.by_id.insert(id, tombstone);
         recent.order.push_back(id);
         if recent.order.len() > IN_MEMORY
@@ -132,8 +144,14 @@ impl Tombstones {
     }
 
     /// Why `id`, which was issued here and is in no registry, is gone.
-    pub async fn reason(&self, id: ConnectionId, live: impl Fn(&ConnectionId) -> bool) -> GoneReason {
-        let Some(tombstone) = self.find(id).await else { return GoneReason::Forgotten };
+    pub async fn reason(
+        &self,
+        id: ConnectionId,
+        live: impl Fn(&ConnectionId) -> bool,
+    ) -> GoneReason {
+        let Some(tombstone) = self.find(id).await else {
+            return GoneReason::Forgotten;
+        };
         let at_ms = tombstone.at_ms;
         let cause = match tombstone.end {
             End::Refused => return GoneReason::Refused { at_ms },
@@ -146,7 +164,11 @@ impl Tombstones {
             if live(&by) {
                 break;
             }
-            match self.find(by).await.and_then(|tombstone| tombstone.replaced_by) {
+            match self
+                .find(by)
+                .await
+                .and_then(|tombstone| tombstone.replaced_by)
+            {
                 Some(next) => by = next,
                 None => break,
             }
@@ -155,11 +177,19 @@ impl Tombstones {
     }
 
     async fn find(&self, id: ConnectionId) -> Option<Tombstone> {
+        let tombstone = self.look_up(id).await?;
+        let age_ms = now_ms().saturating_sub(tombstone.at_ms);
+        (age_ms < self.age_ms).then_some(tombstone)
+    }
+
+    async fn look_up(&self, id: ConnectionId) -> Option<Tombstone> {
         if let Some(tombstone) = self.recent.lock().by_id.get(&id) {
             return Some(tombstone.clone());
         }
         let store = Arc::clone(&self.store);
-        let found = tokio::task::spawn_blocking(move || store.connection(&id)).await.ok()??;
+        let found = tokio::task::spawn_blocking(move || store.connection(&id))
+            .await
+            .ok()??;
         match found {
             StoredConnection::Ended(tombstone) => Some(tombstone),
             // Open in the store, in no registry: its end is on its way to the store.

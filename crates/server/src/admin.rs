@@ -1,20 +1,41 @@
-//! Gatepost's own paths under `/_gatepost/`: `health` and `ready` for everybody; nothing else yet.
+//! Gatepost's own paths under `/_gatepost/`. Only programs of this machine may ask, and only by
+//! its own name: a page of another site, or a name that somebody made point here, is refused.
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, header::ORIGIN};
 
 use crate::{
     respond,
     server::{Peer, Server},
+    target::{Target, host_of},
 };
 
+/// Whether this names Gatepost itself.
+fn is_ours(authority: &str, server: &Server) -> bool {
+    let host = host_of(authority);
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host == host_of(&server.authority)
+}
+
 /// Answers a request under `/_gatepost/`.
-pub fn handle<B>(server: &Server, _peer: &Peer, request: &Request<B>) -> Response<Full<Bytes>> {
+pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response<Full<Bytes>> {
+    if !peer.is_loopback() || !is_ours(&Target::of(request).authority, server) {
+        return respond::forbidden();
+    }
+    let origin = request
+        .headers()
+        .get(ORIGIN)
+        .map(|origin| String::from_utf8_lossy(origin.as_bytes()));
+    if origin.is_some_and(|origin| {
+        let authority = origin
+            .split_once("://")
+            .map_or("", |(_, authority)| authority);
+        !is_ours(authority, server)
+    }) {
+        return respond::forbidden();
+    }
     match (request.method(), request.uri().path()) {
-        (&Method::GET, "/_gatepost/health") => {
-            respond::json(StatusCode::OK, r#"{"status":"ok"}"#)
-        }
+        (&Method::GET, "/_gatepost/health") => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
         (&Method::GET, "/_gatepost/ready") => {
             let apis = server.gateway.apis().apis.len();
             let connections = server.gateway.connections();

@@ -19,8 +19,9 @@ use crate::{
     sts,
 };
 
-/// The greatest body of an AWS API call, bytes: Lambda's synchronous payload.
-const MAX_BODY_BYTES: usize = 6_291_556;
+/// The greatest body of an AWS API call, bytes: above Lambda's synchronous payload, so that Lambda
+/// itself refuses what is larger.
+const MAX_BODY_BYTES: usize = 7 * 1024 * 1024;
 
 /// The AWS service that a request is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +52,9 @@ impl Service {
         }
         if let Some(target) = request.headers().get("x-amz-target") {
             let target = String::from_utf8_lossy(target.as_bytes());
-            return Some(Self::Other(target.split('.').next().unwrap_or_default().to_owned()));
+            return Some(Self::Other(
+                target.split('.').next().unwrap_or_default().to_owned(),
+            ));
         }
         if path.starts_with("/v2/") {
             Some(Self::ApiGateway)
@@ -60,7 +63,11 @@ impl Service {
             .any(|version| path.starts_with(version))
         {
             Some(Self::Lambda)
-        } else if request.uri().query().is_some_and(|query| query.contains("Action=")) {
+        } else if request
+            .uri()
+            .query()
+            .is_some_and(|query| query.contains("Action="))
+        {
             Some(Self::Sts)
         } else {
             None
@@ -73,7 +80,12 @@ fn credential_scope<B>(request: &Request<B>) -> Option<String> {
     let authorization = request.headers().get(AUTHORIZATION)?;
     let authorization = String::from_utf8_lossy(authorization.as_bytes());
     let (_, credential) = authorization.split_once("Credential=")?;
-    credential.split([',', ' ']).next()?.split('/').nth(3).map(str::to_owned)
+    credential
+        .split([',', ' '])
+        .next()?
+        .split('/')
+        .nth(3)
+        .map(str::to_owned)
 }
 
 /// Answers an AWS API call.
@@ -82,7 +94,9 @@ pub async fn handle(
     _peer: &Peer,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let Some(service) = Service::of(&request) else { return respond::forbidden() };
+    let Some(service) = Service::of(&request) else {
+        return respond::forbidden();
+    };
     let (parts, body) = request.into_parts();
     let body = match read_body(body, MAX_BODY_BYTES).await {
         Ok(body) => body,
@@ -98,7 +112,11 @@ pub async fn handle(
     match service {
         Service::ApiGateway => {
             let table = server.gateway.apis();
-            let apis: Vec<Arc<Api>> = table.apis.values().map(|api| Arc::clone(&api.api)).collect();
+            let apis: Vec<Arc<Api>> = table
+                .apis
+                .values()
+                .map(|api| Arc::clone(&api.api))
+                .collect();
             let endpoint = |api_id: &gatepost_model::ApiId| server.api_endpoint(api_id);
             let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
             control_plane::handle(&apis, &table.domain_names, &endpoint, &parts.method, path)
@@ -118,10 +136,17 @@ pub async fn handle(
 }
 
 fn not_implemented(service: &str, headers: &hyper::HeaderMap) -> Response<Full<Bytes>> {
-    let target = headers.get("x-amz-target").map(HeaderValue::as_bytes).unwrap_or_default();
+    let target = headers
+        .get("x-amz-target")
+        .map(HeaderValue::as_bytes)
+        .unwrap_or_default();
     let operation = String::from_utf8_lossy(target);
     let operation = operation.rsplit('.').next().filter(|name| !name.is_empty());
     let name = operation.unwrap_or("this operation");
     let text = format!("{name} of the service {service} is not there yet in Gatepost");
-    respond::error(StatusCode::NOT_IMPLEMENTED, "NotImplementedException", &text)
+    respond::error(
+        StatusCode::NOT_IMPLEMENTED,
+        "NotImplementedException",
+        &text,
+    )
 }

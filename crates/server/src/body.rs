@@ -1,5 +1,7 @@
 //! Reading a request's body, bounded.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -7,6 +9,9 @@ use hyper::body::{Body, Incoming};
 /// What is still read of a body that is too large, so that the client sends it and reads the
 /// answer, instead of finding its socket reset.
 const MAX_DRAINED_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How long the client has to send the rest of a body that is too large.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// Why a body cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,17 +31,27 @@ pub async fn read_body(mut body: Incoming, max_bytes: usize) -> Result<Bytes, Bo
         return Err(BodyError::TooLarge);
     }
     let mut read = BytesMut::new();
-    let mut seen = 0_u64;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| BodyError::Broken)?;
-        let Some(data) = frame.data_ref() else { continue };
-        seen += data.len() as u64;
-        if seen > MAX_DRAINED_BYTES {
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        if read.len() + data.len() > max_bytes {
+            // Whether the rest comes or not, the answer is the same.
+            let _ = tokio::time::timeout(DRAIN_TIME, drain(body)).await;
             return Err(BodyError::TooLarge);
         }
-        if seen <= max_bytes as u64 {
-            read.extend_from_slice(data);
+        read.extend_from_slice(data);
+    }
+    Ok(read.freeze())
+}
+
+async fn drain(mut body: Incoming) {
+    let mut seen = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        seen += frame.data_ref().map_or(0, Bytes::len) as u64;
+        if seen > MAX_DRAINED_BYTES {
+            return;
         }
     }
-    if seen > max_bytes as u64 { Err(BodyError::TooLarge) } else { Ok(read.freeze()) }
 }

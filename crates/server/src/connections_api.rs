@@ -53,7 +53,16 @@ pub async fn handle(
         Ok(response) => (response, None),
         Err(failure) => {
             let refused = failure.refused();
-            (rescue::response(&failure, &target, &id_text, &method, server.gone_reason_header), refused)
+            (
+                rescue::response(
+                    &failure,
+                    &target,
+                    &id_text,
+                    &method,
+                    server.gone_reason_header,
+                ),
+                refused,
+            )
         }
     };
     tell(server, &method, &id_text, &response, refused, caller);
@@ -70,14 +79,22 @@ async fn carry_out(
     let gateway = &server.gateway;
     let method = request.method().clone();
     let max_bytes = gateway.limits().max_message_bytes;
-    let payload = read_body(request.into_body(), max_bytes).await.map_err(|error| match error {
-        BodyError::TooLarge => Failure::TooLarge,
-        BodyError::Broken => Failure::Broken,
-    })?;
-    let resolved = target.resolve(&gateway.apis(), peer.api_id.as_ref()).map_err(Failure::Target)?;
+    let payload = read_body(request.into_body(), max_bytes)
+        .await
+        .map_err(|error| match error {
+            BodyError::TooLarge => Failure::TooLarge,
+            BodyError::Broken => Failure::Broken,
+        })?;
+    let resolved = target
+        .resolve(&gateway.apis(), peer.api_id.as_ref())
+        .map_err(Failure::Target)?;
     let id: ConnectionId = id_text.parse().map_err(Failure::InvalidId)?;
     let stage = stage_for(server, resolved, &id);
-    let connection = match gateway.find(&stage.api_id, id).await.map_err(Failure::InvalidId)? {
+    let connection = match gateway
+        .find(&stage.api_id, id)
+        .await
+        .map_err(Failure::InvalidId)?
+    {
         FoundConnection::Open(connection) => connection,
         FoundConnection::Gone(reason) => return Err(Failure::Gone(reason)),
     };
@@ -95,7 +112,9 @@ fn stage_for(server: &Server, resolved: Resolved, id: &ConnectionId) -> Arc<Stag
         Resolved::Stage(stage) => stage,
         Resolved::AnyOf(stages) => {
             let owner = server.gateway.api_of(id);
-            let of_owner = stages.iter().find(|stage| Some(&stage.api_id) == owner.as_ref());
+            let of_owner = stages
+                .iter()
+                .find(|stage| Some(&stage.api_id) == owner.as_ref());
             // A target resolves to at least one stage.
             Arc::clone(of_owner.unwrap_or(&stages[0]))
         }
@@ -116,16 +135,20 @@ fn success(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> 
 /// Why a connection that was found open cannot take the call any more.
 fn ended(connection: &Connection) -> Failure {
     use gatepost_model::connection::{CloseCause, GoneReason};
-    let (cause, at_ms) = connection
-        .ending()
-        .map_or_else(|| (CloseCause::ClientVanished, now_ms()), |e| (e.cause, e.since_ms));
+    let (cause, at_ms) = connection.ending().map_or_else(
+        || (CloseCause::ClientVanished, now_ms()),
+        |e| (e.cause, e.since_ms),
+    );
     Failure::Gone(GoneReason::Closed { cause, at_ms })
 }
 
 /// Who calls, as far as it is known: a function that runs here is known by its access key.
 fn caller(server: &Server, peer: &Peer, request: &Request<Incoming>) -> String {
     let header = |name| {
-        request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
+        request
+            .headers()
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
     };
     let access_key_id = header(AUTHORIZATION).and_then(|authorization| {
         let (_, credential) = authorization.split_once("Credential=")?;
@@ -139,8 +162,18 @@ fn caller(server: &Server, peer: &Peer, request: &Request<Incoming>) -> String {
     }
     let agent = header(USER_AGENT).unwrap_or_default();
     // `aws-sdk-js/3.1 ua/2.1 …`: the first product says enough.
-    let product: String = agent.split(' ').next().unwrap_or_default().chars().take(64).collect();
-    if product.is_empty() { peer.source_ip() } else { format!("{product} at {}", peer.source_ip()) }
+    let product: String = agent
+        .split(' ')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(64)
+        .collect();
+    if product.is_empty() {
+        peer.source_ip()
+    } else {
+        format!("{product} at {}", peer.source_ip())
+    }
 }
 
 fn tell(
@@ -155,7 +188,11 @@ fn tell(
     if observer.is_listening() {
         observer.emit(Event::ManagementCall {
             method: method.to_string(),
-            connection_id: id_text.chars().filter(|c| !c.is_control()).take(64).collect(),
+            connection_id: id_text
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(64)
+                .collect(),
             status: response.status().as_u16(),
             refused,
             caller,

@@ -37,9 +37,10 @@ use crate::{
 /// Whether the request asks for an upgrade to WebSocket.
 pub fn is_upgrade<B>(request: &Request<B>) -> bool {
     request.headers().get_all(UPGRADE).iter().any(|value| {
-        value.as_bytes().split(|byte| *byte == b',').any(|protocol| {
-            protocol.trim_ascii().eq_ignore_ascii_case(b"websocket")
-        })
+        value
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
     })
 }
 
@@ -63,7 +64,13 @@ pub async fn handshake(
         }
     };
     let (answer, answered) = oneshot::channel();
-    tokio::spawn(carry_out(Arc::clone(server), connect, answer_to, on_upgrade, answer));
+    tokio::spawn(carry_out(
+        Arc::clone(server),
+        connect,
+        answer_to,
+        on_upgrade,
+        answer,
+    ));
     match answered.await {
         Ok(response) => response,
         // The task was dropped with the runtime, or panicked.
@@ -88,9 +95,16 @@ fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepare
     let valid = ws_handshake::check_request(request.method(), request.version(), headers);
     if let Err(error) = valid {
         let text = error.to_string();
-        return Err(Box::new(respond::error(StatusCode::BAD_REQUEST, "BadRequestException", &text)));
+        return Err(Box::new(respond::error(
+            StatusCode::BAD_REQUEST,
+            "BadRequestException",
+            &text,
+        )));
     }
-    let key = headers.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+    let key = headers
+        .get(SEC_WEBSOCKET_KEY)
+        .map(HeaderValue::as_bytes)
+        .unwrap_or_default();
     let target = Target::of(request);
     let stage = match target.resolve(&server.gateway.apis(), peer.api_id.as_ref()) {
         Ok(Resolved::Stage(stage)) => stage,
@@ -111,8 +125,17 @@ fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepare
             trace_id: new_id::trace_id(now_ms()),
         },
     };
-    let deflate = server.permessage_deflate.then(|| Deflate::negotiate(headers)).flatten();
-    Ok((Upgrade { accept: ws_handshake::accept_key(key), deflate }, connect))
+    let deflate = server
+        .permessage_deflate
+        .then(|| Deflate::negotiate(headers))
+        .flatten();
+    Ok((
+        Upgrade {
+            accept: ws_handshake::accept_key(key),
+            deflate,
+        },
+        connect,
+    ))
 }
 
 /// Headers as text, names in lower case. Bytes that are no UTF-8 become U+FFFD.
@@ -120,7 +143,10 @@ fn header_pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
         .map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
         })
         .collect()
 }
@@ -149,7 +175,12 @@ async fn carry_out(
     };
     match upgraded.map(hyper::upgrade::Upgraded::downcast::<TokioIo<ServerStream>>) {
         Some(Ok(parts)) => {
-            let Accepted { context, stage, client_key, .. } = accepted;
+            let Accepted {
+                context,
+                stage,
+                client_key,
+                ..
+            } = accepted;
             let transport = parts.io.into_inner().into_transport();
             let connection =
                 Connection::new(context, stage, client_key, deflate, transport, now_ms());
@@ -167,7 +198,11 @@ fn switching_protocols(upgrade: &Upgrade, subprotocol: Option<&str>) -> Response
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     respond::insert(headers, SEC_WEBSOCKET_ACCEPT, &upgrade.accept);
     if let Some(deflate) = upgrade.deflate {
-        respond::insert(headers, SEC_WEBSOCKET_EXTENSIONS, &deflate.response_header());
+        respond::insert(
+            headers,
+            SEC_WEBSOCKET_EXTENSIONS,
+            &deflate.response_header(),
+        );
     }
     if let Some(subprotocol) = subprotocol {
         respond::insert(headers, SEC_WEBSOCKET_PROTOCOL, subprotocol);
@@ -183,9 +218,10 @@ fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
         .filter(|status| status.as_u16() >= 200)
         .unwrap_or(StatusCode::BAD_GATEWAY);
     for (name, value) in refusal.headers {
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
-        {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_bytes(value.as_bytes()),
+        ) {
             response.headers_mut().append(name, value);
         }
     }
@@ -195,7 +231,9 @@ fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
 /// Bytes behind a refused handshake are frames that never were: they die with the socket and are
 /// never read as a second request.
 fn closing(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
@@ -205,6 +243,8 @@ fn bad_request_page() -> Response<Full<Bytes>> {
         <center><h1>400 Bad Request</h1></center>\r\n</body>\r\n</html>\r\n";
     let mut response = Response::new(Full::from(PAGE));
     *response.status_mut() = StatusCode::BAD_REQUEST;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
     response
 }

@@ -50,7 +50,12 @@ pub async fn serve(
                 let connection = Incoming {
                     server: Arc::clone(&server),
                     tls: tls.clone(),
-                    peer: Peer { address, local_port, is_tls: false, api_id: api_id.clone() },
+                    peer: Peer {
+                        address,
+                        local_port,
+                        is_tls: false,
+                        api_id: api_id.clone(),
+                    },
                 };
                 tokio::spawn(connection.serve(socket));
             }
@@ -87,7 +92,9 @@ impl Incoming {
         // Without it every small frame waits for the client's acknowledgement.
         let _ = socket.set_nodelay(true);
         let deadline = Instant::now() + self.server.gateway.limits().handshake_timeout;
-        let Ok(Some(stream)) = timeout_at(deadline, self.open(socket)).await else { return };
+        let Ok(Some(stream)) = timeout_at(deadline, self.open(socket)).await else {
+            return;
+        };
         self.serve_http(stream, deadline).await;
     }
 

@@ -35,18 +35,15 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>>
 /// A page.
 pub fn html(page: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(page));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
     response
 }
 
 /// An AWS error: `x-amzn-ErrorType` and `{"message":"…"}`.
-pub fn error(
-    status: StatusCode,
-    error_type: &'static str,
-    message: &str,
-) -> Response<Full<Bytes>> {
+pub fn error(status: StatusCode, error_type: &'static str, message: &str) -> Response<Full<Bytes>> {
     let body = gatepost_wire::management_api::message_body(message);
     let mut response = json(status, body);
     let headers = response.headers_mut();

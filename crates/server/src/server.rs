@@ -76,9 +76,11 @@ impl Server {
         peer: &Peer,
         request: Request<Incoming>,
     ) -> Response<Full<Bytes>> {
-        if request.uri().path().len() + request.uri().query().map_or(0, str::len)
-            > self.gateway.limits().max_url_bytes
-        {
+        let url_bytes = request
+            .uri()
+            .path_and_query()
+            .map_or(0, |url| url.as_str().len());
+        if url_bytes > self.gateway.limits().max_url_bytes {
             return respond::status(StatusCode::URI_TOO_LONG);
         }
         if data_plane::is_upgrade(&request) {

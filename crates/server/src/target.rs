@@ -69,13 +69,21 @@ impl Target {
             .skip(1)
             .map(str::to_owned)
             .collect::<Vec<_>>();
-        Self { host, authority, segments, connection_id: None }
+        Self {
+            host,
+            authority,
+            segments,
+            connection_id: None,
+        }
     }
 
     /// The target of an `@connections` request: `{base}/@connections/{id}`, `@` perhaps as `%40`.
     pub fn of_connections_api<B>(request: &Request<B>) -> Option<Self> {
         let mut target = Self::of(request);
-        let at = target.segments.iter().position(|segment| decode(segment) == "@connections")?;
+        let at = target
+            .segments
+            .iter()
+            .position(|segment| decode(segment) == "@connections")?;
         let rest = target.segments.split_off(at);
         target.connection_id = Some(rest[1..].join("/"));
         Some(target)
@@ -112,7 +120,9 @@ impl Target {
         if let Some(api_id) = own_api {
             return stage_of(table, api_id.as_str(), path);
         }
-        let [stage] = path else { return Err(unknown(path)) };
+        let [stage] = path else {
+            return Err(unknown(path));
+        };
         let stage = decode(stage);
         let found: Vec<_> = table
             .apis
@@ -133,15 +143,22 @@ impl Target {
 }
 
 fn unknown(path: &[&str]) -> TargetError {
-    TargetError::Unknown(format!("/{} is no stage of an API that is deployed here", path.join("/")))
+    TargetError::Unknown(format!(
+        "/{} is no stage of an API that is deployed here",
+        path.join("/")
+    ))
 }
 
 /// The stage that `path` names whole; AWS routes no further segments.
 fn stage_of(table: &ApiTable, api_id: &str, path: &[&str]) -> Result<Resolved, TargetError> {
     let Some(api) = table.apis.get(api_id) else {
-        return Err(TargetError::Unknown(format!("no API {api_id} is deployed here")));
+        return Err(TargetError::Unknown(format!(
+            "no API {api_id} is deployed here"
+        )));
     };
-    let [stage] = path else { return Err(unknown(path)) };
+    let [stage] = path else {
+        return Err(unknown(path));
+    };
     match api.stages.get(decode(stage).as_str()) {
         Some(slot) => enabled(slot),
         None => Err(unknown(path)),
@@ -150,14 +167,23 @@ fn stage_of(table: &ApiTable, api_id: &str, path: &[&str]) -> Result<Resolved, T
 
 /// A stage on its execute-api endpoint.
 fn enabled(slot: &Arc<StageSlot>) -> Result<Resolved, TargetError> {
-    let disabled =
-        slot.deployed.load().as_ref().is_some_and(|stage| stage.disable_execute_api_endpoint);
-    if disabled { Err(TargetError::Disabled) } else { Ok(Resolved::Stage(Arc::clone(slot))) }
+    let disabled = slot
+        .deployed
+        .load()
+        .as_ref()
+        .is_some_and(|stage| stage.disable_execute_api_endpoint);
+    if disabled {
+        Err(TargetError::Disabled)
+    } else {
+        Ok(Resolved::Stage(Arc::clone(slot)))
+    }
 }
 
 /// An exact domain wins over a wildcard.
 fn find_domain<'a>(domains: &'a [DomainName], host: &str) -> Option<&'a DomainName> {
-    let exact = domains.iter().find(|domain| domain.domain_name.eq_ignore_ascii_case(host));
+    let exact = domains
+        .iter()
+        .find(|domain| domain.domain_name.eq_ignore_ascii_case(host));
     exact.or_else(|| {
         let (_, parent) = host.split_once('.')?;
         domains.iter().find(|domain| {
@@ -175,14 +201,21 @@ fn mapped_stage(
     path: &[&str],
 ) -> Result<Resolved, TargetError> {
     let key = path.first().map(|key| decode(key)).unwrap_or_default();
-    let by_key = |key: &str| domain.api_mappings.iter().find(|m| m.api_mapping_key == key);
+    let by_key = |key: &str| {
+        domain
+            .api_mappings
+            .iter()
+            .find(|m| m.api_mapping_key == key)
+    };
     let (mapping, rest) = match (by_key(&key), by_key("")) {
         (Some(mapping), _) => (mapping, path.get(1..).unwrap_or_default()),
         (None, Some(root)) => (root, path),
         (None, None) => return Err(unknown(path)),
     };
     if !rest.is_empty() {
-        return Err(TargetError::NoMethod { path: rest.join("/") });
+        return Err(TargetError::NoMethod {
+            path: rest.join("/"),
+        });
     }
     table
         .apis
@@ -193,11 +226,13 @@ fn mapped_stage(
 }
 
 /// `host` or `[v6]` without its port.
-fn host_of(authority: &str) -> &str {
+pub fn host_of(authority: &str) -> &str {
     if authority.starts_with('[') {
         return authority.split_inclusive(']').next().unwrap_or(authority);
     }
-    authority.rsplit_once(':').map_or(authority, |(host, _)| host)
+    authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host)
 }
 
 /// Percent-decodes once; invalid UTF-8 becomes U+FFFD.
@@ -206,7 +241,9 @@ pub fn decode(segment: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        let hex = bytes
+            .get(at + 1..at + 3)
+            .and_then(|hex| std::str::from_utf8(hex).ok());
         match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             Some(byte) if bytes[at] == b'%' => {
                 decoded.push(byte);
@@ -239,13 +276,20 @@ mod tests {
     use super::*;
 
     fn target(uri: &str, host: &str) -> Option<Target> {
-        let request = Request::builder().uri(uri).header(HOST, host).body(()).unwrap();
+        let request = Request::builder()
+            .uri(uri)
+            .header(HOST, host)
+            .body(())
+            .unwrap();
         Target::of_connections_api(&request)
     }
 
     #[test]
     fn the_connections_segment_is_found_raw_and_encoded_and_the_id_is_kept_raw() {
-        for path in ["/dev/@connections/abc%3D%3D", "/dev/%40connections/abc%3D%3D"] {
+        for path in [
+            "/dev/@connections/abc%3D%3D",
+            "/dev/%40connections/abc%3D%3D",
+        ] {
             let target = target(path, "Localhost:4100").unwrap();
             assert_eq!(target.connection_id.as_deref(), Some("abc%3D%3D"));
             assert_eq!(target.segments, ["dev"]);

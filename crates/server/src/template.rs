@@ -32,6 +32,7 @@ use std::{
 };
 
 use gatepost_model::{
+    ApiId,
     api::Api,
     domain_name::DomainName,
     function::{Function, FunctionCode},
@@ -81,6 +82,8 @@ pub struct App {
     pub stack_name: String,
     /// The WebSocket APIs.
     pub apis: Vec<Api>,
+    /// The logical id of each API.
+    pub api_logical_ids: BTreeMap<ApiId, String>,
     /// The functions.
     pub functions: Vec<Function>,
     /// Who may invoke them.

@@ -32,7 +32,10 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Err(error) => return failed(&format!("no temporary folder can be made: {error}")),
     };
     if let Err(error) = lay_out(folder.path()) {
-        return failed(&format!("the demo cannot be written to {}: {error}", folder.path().display()));
+        return failed(&format!(
+            "the demo cannot be written to {}: {error}",
+            folder.path().display()
+        ));
     }
     let terminal = Terminal::new(arguments.json);
     let arguments = dev::Arguments {

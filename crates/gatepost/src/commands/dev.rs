@@ -22,9 +22,11 @@ pub use terminal::Terminal;
 /// Run an app locally from a SAM or CloudFormation template: its functions as local processes, its
 /// WebSocket APIs served, code and template reloaded on change.
 #[derive(Args, Clone, Default)]
-#[command(after_help = "Examples:\n  gatepost dev\n  gatepost dev chat/template.yaml --port 0 \
+#[command(
+    after_help = "Examples:\n  gatepost dev\n  gatepost dev chat/template.yaml --port 0 \
                         --parameter Stage=test\n  AWS_ENDPOINT_URL_DYNAMODB=http://localhost:8000 \
-                        gatepost dev")]
+                        gatepost dev"
+)]
 pub struct Arguments {
     /// The template [default: template.yaml, template.yml or template.json in this folder]
     pub template: Option<PathBuf>,
@@ -82,9 +84,10 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 
 /// Serves a started app until it is interrupted: reloads on change, drains at the end.
 pub async fn serve(mut app: App, terminal: &Terminal) -> ExitCode {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         terminal.warning("signals cannot be received on this system");
         return ExitCode::FAILURE;
     };

@@ -100,7 +100,10 @@ impl Outbox {
         if self.ending.is_some() {
             return false;
         }
-        self.ending = Some(Ending { cause, since_ms: now_ms });
+        self.ending = Some(Ending {
+            cause,
+            since_ms: now_ms,
+        });
         if !close_frame.is_empty() {
             // A socket that fails now is noticed by the connection's task.
             let _ = self.enqueue(transport, close_frame, usize::MAX, now_ms);

@@ -54,7 +54,10 @@ pub fn start(gateway: &Arc<Gateway>, connection: Connection, early: Vec<u8>) {
             source_ip: context.source_ip.to_string(),
         });
     }
-    let live = Live { gateway: Arc::clone(gateway), connection };
+    let live = Live {
+        gateway: Arc::clone(gateway),
+        connection,
+    };
     tokio::spawn(serve(live, early));
 }
 
@@ -146,8 +149,10 @@ impl Reader {
         let ending = outbox.ending()?;
         let waited_ms = u128::from(now_ms().saturating_sub(ending.since_ms));
         let given_up = waited_ms >= gateway.limits().close_timeout.as_millis();
-        let vanished =
-            matches!(ending.cause, CloseCause::ClientVanished | CloseCause::SlowConsumer);
+        let vanished = matches!(
+            ending.cause,
+            CloseCause::ClientVanished | CloseCause::SlowConsumer
+        );
         let both_closed = self.client_closed && !outbox.is_waiting();
         (given_up || vanished || both_closed).then_some(Next::End)
     }
@@ -270,7 +275,10 @@ fn send_replies(gateway: &Gateway, connection: &Connection, replies: &mut Vec<u8
 impl Drop for Live {
     /// The connection is gone: its tombstone stands before its entry goes, then `$disconnect` runs.
     fn drop(&mut self) {
-        let Self { gateway, connection } = self;
+        let Self {
+            gateway,
+            connection,
+        } = self;
         let now = now_ms();
         connection.close(CloseCause::ClientVanished, now);
         connection.transport.shut_down_write();

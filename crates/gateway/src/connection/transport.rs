@@ -32,7 +32,10 @@ pub struct TlsTransport {
 impl Transport {
     /// A TLS transport whose TLS handshake is done.
     pub fn tls(socket: TcpStream, session: ServerConnection) -> Self {
-        Self::Tls(Box::new(TlsTransport { socket, session: Mutex::new(session) }))
+        Self::Tls(Box::new(TlsTransport {
+            socket,
+            session: Mutex::new(session),
+        }))
     }
 
     fn socket(&self) -> &TcpStream {
@@ -108,7 +111,9 @@ impl TlsTransport {
         if !self.flush(&mut session)? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let accepted = session.writer().write(&bytes[..bytes.len().min(TLS_WRITE_BYTES)])?;
+        let accepted = session
+            .writer()
+            .write(&bytes[..bytes.len().min(TLS_WRITE_BYTES)])?;
         self.flush(&mut session)?;
         Ok(accepted)
     }

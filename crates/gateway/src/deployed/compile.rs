@@ -32,7 +32,10 @@ pub struct CompileError {
 
 impl CompileError {
     fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { place: place.into(), what: what.into() }
+        Self {
+            place: place.into(),
+            what: what.into(),
+        }
     }
 }
 
@@ -48,7 +51,12 @@ impl DeployedStage {
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
         let selection = SelectionExpression::parse(&definition.route_selection_expression)
-            .map_err(|error| errors.push(CompileError::new("routeSelectionExpression", error.to_string())))
+            .map_err(|error| {
+                errors.push(CompileError::new(
+                    "routeSelectionExpression",
+                    error.to_string(),
+                ))
+            })
             .ok();
         let mut connect = None;
         let mut disconnect = None;
@@ -87,13 +95,13 @@ impl DeployedStage {
     }
 }
 
-fn compile_route(
-    route: &Route,
-    definition: &ApiDefinition,
-) -> Result<DeployedRoute, CompileError> {
+fn compile_route(route: &Route, definition: &ApiDefinition) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
     let not_yet = |what: &str| {
-        Err(CompileError::new(place.clone(), format!("{what} is not there yet in Gatepost")))
+        Err(CompileError::new(
+            place.clone(),
+            format!("{what} is not there yet in Gatepost"),
+        ))
     };
     let authorizer = match &route.authorization {
         RouteAuthorization::None => None,
@@ -104,7 +112,10 @@ fn compile_route(
         }
         RouteAuthorization::Custom(id) => {
             let Some(authorizer) = definition.authorizer(id) else {
-                return Err(CompileError::new(place, format!("authorizer {id} does not exist")));
+                return Err(CompileError::new(
+                    place,
+                    format!("authorizer {id} does not exist"),
+                ));
             };
             Some(DeployedAuthorizer {
                 authorizer_id: id.clone(),
@@ -119,12 +130,18 @@ fn compile_route(
     if route.model_selection_expression.is_some() && !route.request_models.is_empty() {
         return not_yet("validation with request models");
     }
-    let required = route.request_parameters.iter().filter(|(_, required)| **required);
+    let required = route
+        .request_parameters
+        .iter()
+        .filter(|(_, required)| **required);
     let integration = match &route.target {
         None => None,
         Some(id) => {
             let Some(integration) = definition.integration(id) else {
-                return Err(CompileError::new(place, format!("integration {id} does not exist")));
+                return Err(CompileError::new(
+                    place,
+                    format!("integration {id} does not exist"),
+                ));
             };
             Some(Arc::new(compile_integration(integration, &place)?))
         }
@@ -146,7 +163,10 @@ fn identity_sources<'a>(
         .filter(|expression| !expression.is_empty())
         .map(|expression| {
             let parts = [
-                ("route.request.header.", IdentitySource::Header as fn(String) -> _),
+                (
+                    "route.request.header.",
+                    IdentitySource::Header as fn(String) -> _,
+                ),
                 ("route.request.querystring.", IdentitySource::QueryString),
                 ("stageVariables.", IdentitySource::StageVariable),
                 ("context.", IdentitySource::Context),
@@ -154,7 +174,9 @@ fn identity_sources<'a>(
             parts
                 .iter()
                 .find_map(|(prefix, source)| {
-                    let name = expression.strip_prefix(prefix).filter(|name| !name.is_empty())?;
+                    let name = expression
+                        .strip_prefix(prefix)
+                        .filter(|name| !name.is_empty())?;
                     Some(match source(name.to_owned()) {
                         IdentitySource::Header(name) => {
                             IdentitySource::Header(name.to_ascii_lowercase())
@@ -175,7 +197,10 @@ fn compile_integration(
     place: &str,
 ) -> Result<DeployedIntegration, CompileError> {
     let error = |what: String| {
-        Err(CompileError::new(format!("{place}, integration {}", integration.integration_id), what))
+        Err(CompileError::new(
+            format!("{place}, integration {}", integration.integration_id),
+            what,
+        ))
     };
     let not_yet = |what: &str| error(format!("{what} is not there yet in Gatepost"));
     if matches!(integration.connection_type, ConnectionType::VpcLink(_)) {
@@ -194,7 +219,9 @@ fn compile_integration(
             let Some(uri) = &integration.integration_uri else {
                 return error("an AWS_PROXY integration needs an integrationUri".into());
             };
-            Backend::LambdaProxy { function: WithStageVariables(uri.clone()) }
+            Backend::LambdaProxy {
+                function: WithStageVariables(uri.clone()),
+            }
         }
         IntegrationType::HttpProxy => {
             let Some(uri) = &integration.integration_uri else {
@@ -215,14 +242,21 @@ fn compile_integration(
                 }
             }
             let uri = WithStageVariables(uri.clone());
-            Backend::HttpProxy { uri, method, request_parameters }
+            Backend::HttpProxy {
+                uri,
+                method,
+                request_parameters,
+            }
         }
         IntegrationType::Mock => match compile_mock(integration) {
             Ok(mock) => Backend::Mock(mock),
             Err(what) => return error(what),
         },
     };
-    Ok(DeployedIntegration { timeout: integration.timeout, backend })
+    Ok(DeployedIntegration {
+        timeout: integration.timeout,
+        backend,
+    })
 }
 
 fn compile_mock(integration: &Integration) -> Result<DeployedMock, String> {
@@ -254,9 +288,17 @@ fn compile_mock(integration: &Integration) -> Result<DeployedMock, String> {
             response.template_selection_expression.as_deref(),
             response.response_templates.iter(),
         )?;
-        responses.push(DeployedIntegrationResponse { key, response_templates });
+        responses.push(DeployedIntegrationResponse {
+            key,
+            response_templates,
+        });
     }
-    Ok(DeployedMock { request_templates, responses })
+    let passthrough_behavior = integration.passthrough_behavior;
+    Ok(DeployedMock {
+        request_templates,
+        passthrough_behavior,
+        responses,
+    })
 }
 
 fn compile_templates<'a>(

@@ -39,16 +39,25 @@ impl std::str::FromStr for Prefix {
     fn from_str(text: &str) -> Result<Self, InvalidPrefix> {
         let invalid = || InvalidPrefix(text.to_owned());
         let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length.parse::<u8>().map_err(|_| invalid())?)),
+            Some((address, length)) => {
+                (address, Some(length.parse::<u8>().map_err(|_| invalid())?))
+            }
             None => (text, None),
         };
         let address: IpAddr = address.parse().map_err(|_| invalid())?;
-        let (bits, offset) = if address.is_ipv4() { (32, 96) } else { (128, 0) };
+        let (bits, offset) = if address.is_ipv4() {
+            (32, 96)
+        } else {
+            (128, 0)
+        };
         let length = length.unwrap_or(bits);
         if length > bits {
             return Err(invalid());
         }
-        Ok(Self { address: as_ipv6(address), length: length + offset })
+        Ok(Self {
+            address: as_ipv6(address),
+            length: length + offset,
+        })
     }
 }
 
@@ -110,8 +119,9 @@ impl tower_service::Service<Name> for EgressResolver {
                 tokio::task::spawn_blocking(move || (host.as_str(), 0).to_socket_addrs())
                     .await
                     .map_err(io::Error::other)??;
-            let permitted: Vec<_> =
-                resolved.filter(|address| egress.permits(address.ip())).collect();
+            let permitted: Vec<_> = resolved
+                .filter(|address| egress.permits(address.ip()))
+                .collect();
             if permitted.is_empty() {
                 let text = format!("{name} may not be called: [egress] denies its addresses");
                 return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
@@ -128,9 +138,13 @@ mod tests {
     #[test]
     fn metadata_and_link_local_addresses_are_denied_in_every_spelling_unless_allowed() {
         let egress = Egress::default();
-        for denied in
-            ["169.254.169.254", "169.254.0.1", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254"]
-        {
+        for denied in [
+            "169.254.169.254",
+            "169.254.0.1",
+            "::ffff:169.254.169.254",
+            "fe80::1",
+            "fd00:ec2::254",
+        ] {
             assert!(!egress.permits(denied.parse().unwrap()), "{denied}");
         }
         for permitted in ["127.0.0.1", "10.0.0.1", "::1", "93.184.216.34"] {

@@ -49,8 +49,7 @@ impl HttpClient {
     /// When TLS cannot be set up.
     pub fn new(egress: Egress) -> io::Result<Self> {
         let egress = Arc::new(egress);
-        let mut connector =
-            HttpConnector::new_with_resolver(EgressResolver(Arc::clone(&egress)));
+        let mut connector = HttpConnector::new_with_resolver(EgressResolver(Arc::clone(&egress)));
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(Duration::from_secs(10)));
@@ -88,13 +87,16 @@ impl HttpClient {
             HttpError::Failed(cause.map_or_else(|| error.to_string(), ToString::to_string))
         })?;
         let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                HttpError::TooBig
-            } else {
-                HttpError::Failed(error.to_string())
-            }
-        })?;
+        let body = Limited::new(body, MAX_ANSWER_BYTES)
+            .collect()
+            .await
+            .map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    HttpError::TooBig
+                } else {
+                    HttpError::Failed(error.to_string())
+                }
+            })?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
 
@@ -102,9 +104,7 @@ impl HttpClient {
     fn check(&self, uri: &Uri) -> Result<(), HttpError> {
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         match host.parse::<IpAddr>() {
-            Ok(address) if !self.egress.permits(address) => {
-                Err(HttpError::Denied(host.to_owned()))
-            }
+            Ok(address) if !self.egress.permits(address) => Err(HttpError::Denied(host.to_owned())),
             _ => Ok(()),
         }
     }

@@ -71,10 +71,25 @@ impl HttpProxyRequest {
             || new_id::trace_id(context.request_time_ms),
             |handshake| handshake.trace_id.clone(),
         );
-        insert(&mut headers, "x-amzn-apigateway-api-id", api_id.as_str(), false);
+        insert(
+            &mut headers,
+            "x-amzn-apigateway-api-id",
+            api_id.as_str(),
+            false,
+        );
         insert(&mut headers, "x-amzn-trace-id", &trace_id, false);
-        insert(&mut headers, USER_AGENT.as_str(), &format!("AmazonAPIGateway_{api_id}"), false);
-        insert(&mut headers, CONTENT_TYPE.as_str(), "application/json", false);
+        insert(
+            &mut headers,
+            USER_AGENT.as_str(),
+            &format!("AmazonAPIGateway_{api_id}"),
+            false,
+        );
+        insert(
+            &mut headers,
+            CONTENT_TYPE.as_str(),
+            "application/json",
+            false,
+        );
 
         let json = matches!(context.event_type, EventType::Message(_))
             .then(|| serde_json::from_str(body).ok())
@@ -85,7 +100,10 @@ impl HttpProxyRequest {
             headers: handshake.map_or(&[], |handshake| &handshake.headers),
             query: handshake.map_or(&[], |handshake| &handshake.query),
         };
-        let mut target = Target { uri: uri.to_owned(), query: Vec::new() };
+        let mut target = Target {
+            uri: uri.to_owned(),
+            query: Vec::new(),
+        };
         for mapping in request_parameters {
             let values = mapping.resolve(&input);
             match &mapping.target {
@@ -95,7 +113,9 @@ impl HttpProxyRequest {
                     }
                 }
                 MappingTarget::Querystring(name) => {
-                    target.query.extend(values.into_iter().map(|value| (name.clone(), value)));
+                    target
+                        .query
+                        .extend(values.into_iter().map(|value| (name.clone(), value)));
                 }
                 MappingTarget::Path(name) => {
                     target.fill(name, values.first().map_or("", String::as_str));
@@ -103,7 +123,11 @@ impl HttpProxyRequest {
             }
         }
         let method = method.cloned().unwrap_or(Method::POST);
-        let body = if matches!(method, Method::GET | Method::HEAD) { "" } else { body };
+        let body = if matches!(method, Method::GET | Method::HEAD) {
+            ""
+        } else {
+            body
+        };
         let mut request = Request::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
         *request.method_mut() = method;
         *request.uri_mut() = target.uri()?;
@@ -122,7 +146,10 @@ impl HttpProxyRequest {
             has_status: true,
             headers: headers
                 .map(|(name, value)| {
-                    (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                    (
+                        name.to_string(),
+                        String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                    )
                 })
                 .collect(),
             body: Some(String::from_utf8_lossy(answer.body()).into_owned()),
@@ -150,9 +177,10 @@ fn handshake_headers(handshake: &HandshakeRequest) -> impl Iterator<Item = (Stri
 /// Sets a header. A name or value that no header may have is left out: client data never becomes
 /// a header that it should not be.
 fn insert(headers: &mut HeaderMap, name: &str, value: &str, append: bool) {
-    let (Ok(name), Ok(value)) =
-        (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
-    else {
+    let (Ok(name), Ok(value)) = (
+        HeaderName::from_bytes(name.as_bytes()),
+        HeaderValue::from_bytes(value.as_bytes()),
+    ) else {
         return;
     };
     if append {
@@ -171,7 +199,9 @@ struct Target {
 impl Target {
     /// Fills `{name}` of the path; the value stays within its path segment.
     fn fill(&mut self, name: &str, value: &str) {
-        self.uri = self.uri.replace(&format!("{{{name}}}"), &percent_encode(value));
+        self.uri = self
+            .uri
+            .replace(&format!("{{{name}}}"), &percent_encode(value));
     }
 
     fn uri(mut self) -> Result<Uri, Fault> {
@@ -190,7 +220,10 @@ impl Target {
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
             return Err(problem("only http and https can be called"));
         }
-        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        if uri
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'))
+        {
             return Err(problem("it holds a user name"));
         }
         Ok(uri)
@@ -219,19 +252,36 @@ mod tests {
 
     #[test]
     fn client_data_stays_within_its_place_of_the_url() {
-        let mut target = Target { uri: "http://h/{id}?a=1".into(), query: Vec::new() };
+        let mut target = Target {
+            uri: "http://h/{id}?a=1".into(),
+            query: Vec::new(),
+        };
         target.fill("id", "../x?y#z");
         target.query.push(("q".into(), "a&b=c".into()));
-        assert_eq!(target.uri().unwrap(), "http://h/..%2Fx%3Fy%23z?a=1&q=a%26b%3Dc");
-        let mut target = Target { uri: "http://h/{id}/x".into(), query: Vec::new() };
+        assert_eq!(
+            target.uri().unwrap(),
+            "http://h/..%2Fx%3Fy%23z?a=1&q=a%26b%3Dc"
+        );
+        let mut target = Target {
+            uri: "http://h/{id}/x".into(),
+            query: Vec::new(),
+        };
         target.fill("id", "..");
         assert_eq!(target.uri().unwrap(), "http://h/%2E%2E/x");
     }
 
     #[test]
     fn urls_that_hide_their_host_are_refused() {
-        for uri in ["http://user@host/", "file:///etc/passwd", "/relative", "not a url"] {
-            let target = Target { uri: uri.into(), query: Vec::new() };
+        for uri in [
+            "http://user@host/",
+            "file:///etc/passwd",
+            "/relative",
+            "not a url",
+        ] {
+            let target = Target {
+                uri: uri.into(),
+                query: Vec::new(),
+            };
             assert!(target.uri().is_err(), "{uri}");
         }
     }

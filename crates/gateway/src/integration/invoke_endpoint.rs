@@ -79,14 +79,15 @@ impl InvokeEndpoint {
             .map_err(|error| error.to_string())?
             .into();
         let uri = request.uri().to_string();
-        let headers =
-            request.headers().iter().filter_map(|(name, value)| {
-                Some((name.as_str(), value.to_str().ok()?))
-            });
+        let headers = request
+            .headers()
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let signable = SignableRequest::new("POST", uri, headers, SignableBody::Bytes(payload))
             .map_err(|error| error.to_string())?;
-        let (instructions, _) =
-            sign(signable, &params).map_err(|error| error.to_string())?.into_parts();
+        let (instructions, _) = sign(signable, &params)
+            .map_err(|error| error.to_string())?
+            .into_parts();
         instructions.apply_to_request_http1x(request);
         Ok(())
     }
@@ -109,7 +110,12 @@ impl InvokeFunction for InvokeEndpoint {
 }
 
 fn unreachable_endpoint(message: String) -> InvokeError {
-    InvokeError { status: 502, error_type: "ServiceException".into(), message, reason: None }
+    InvokeError {
+        status: 502,
+        error_type: "ServiceException".into(),
+        message,
+        reason: None,
+    }
 }
 
 /// Reads an answer of the Invoke API. Emulators tell of a function's error in three ways: by the
@@ -119,14 +125,16 @@ fn read_answer(answer: Response<Bytes>) -> Result<InvokeResponse, InvokeError> {
     let header = |name: &str| text_of(&parts.headers, name);
     let document: Option<Value> = serde_json::from_slice(&body).ok();
     let member = |name: &str| {
-        document.as_ref().and_then(|document| document.get(name)?.as_str()).map(str::to_owned)
+        document
+            .as_ref()
+            .and_then(|document| document.get(name)?.as_str())
+            .map(str::to_owned)
     };
     let is_error_document = member("errorMessage").is_some();
     let function_error = header("x-amz-function-error").or_else(|| {
         let by_status = parts.status.is_server_error() && is_error_document;
-        let by_document = parts.status == StatusCode::OK
-            && is_error_document
-            && member("errorType").is_some();
+        let by_document =
+            parts.status == StatusCode::OK && is_error_document && member("errorType").is_some();
         (by_status || by_document).then(|| "Unhandled".to_owned())
     });
     if function_error.is_none() && !parts.status.is_success() {
@@ -134,12 +142,18 @@ fn read_answer(answer: Response<Bytes>) -> Result<InvokeResponse, InvokeError> {
             status: parts.status.as_u16(),
             error_type: header("x-amzn-errortype")
                 .map_or_else(|| "ServiceException".into(), |kind| kind.replace(':', "")),
-            message: member("Message").or_else(|| member("message")).unwrap_or_default(),
+            message: member("Message")
+                .or_else(|| member("message"))
+                .unwrap_or_default(),
             reason: member("Reason"),
         });
     }
     Ok(InvokeResponse {
-        status: if function_error.is_some() { 200 } else { parts.status.as_u16() },
+        status: if function_error.is_some() {
+            200
+        } else {
+            parts.status.as_u16()
+        },
         request_id: header("x-amzn-requestid").unwrap_or_else(new_id::uuid),
         executed_version: header("x-amz-executed-version").unwrap_or_else(|| "$LATEST".into()),
         function_error,
@@ -149,7 +163,9 @@ fn read_answer(answer: Response<Bytes>) -> Result<InvokeResponse, InvokeError> {
 }
 
 fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    headers
+        .get(name)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 #[cfg(test)]
@@ -161,7 +177,9 @@ mod tests {
         if let Some((name, value)) = header {
             response = response.header(name, value);
         }
-        response.body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
+        response
+            .body(Bytes::copy_from_slice(body.as_bytes()))
+            .unwrap()
     }
 
     #[test]

@@ -32,7 +32,10 @@ impl LambdaProxyRequest {
             .invoke(InvokeRequest::synchronous(&self.function, self.event))
             .await
             .map_err(|error| {
-                failed(format!("Lambda invocation failed with status: {}. {error}", error.status))
+                failed(format!(
+                    "Lambda invocation failed with status: {}. {error}",
+                    error.status
+                ))
             })?;
         if answer.function_error.is_some() {
             let message = function_error(&answer.payload)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gatepost_model::{
     fault::{Fault, FaultKind},
+    integration::PassthroughBehavior,
     request_context::RequestContext,
 };
 use gatepost_wire::{
@@ -37,7 +38,11 @@ impl MockRequest {
             return Err(configuration("the integration is no MOCK integration"));
         };
         let status = self.status(mock)?;
-        let reply = IntegrationReply { status, has_status: true, ..IntegrationReply::default() };
+        let reply = IntegrationReply {
+            status,
+            has_status: true,
+            ..IntegrationReply::default()
+        };
         if mock.responses.is_empty() {
             // A one-way route needs none; `$connect` is refused by its caller's status check only
             // when the status is no success.
@@ -47,20 +52,33 @@ impl MockRequest {
         let by_pattern = mock.responses.iter().find(
             |response| matches!(&response.key, ResponseKey::Pattern(key) if key.is_match(&text)),
         );
-        let by_default =
-            || mock.responses.iter().find(|response| matches!(response.key, ResponseKey::Default));
+        let by_default = || {
+            mock.responses
+                .iter()
+                .find(|response| matches!(response.key, ResponseKey::Default))
+        };
         let Some(response) = by_pattern.or_else(by_default) else {
             return Err(configuration(format!(
                 "no integration response matches the status {status}"
             )));
         };
         let templates = &response.response_templates;
-        let key = templates.selection.as_ref().map(|selection| self.select(selection, Some(status)));
+        let key = templates
+            .selection
+            .as_ref()
+            .map(|selection| self.select(selection, Some(status)));
         let body = match templates.select(key.as_deref()) {
             None => None,
             Some(template) => {
-                let input = TemplateInput { context: &self.context, body: "" };
-                Some(template.render(&input).map_err(|error| template_fault(&error))?)
+                let input = TemplateInput {
+                    context: &self.context,
+                    body: "",
+                };
+                Some(
+                    template
+                        .render(&input)
+                        .map_err(|error| template_fault(&error))?,
+                )
             }
         };
         Ok(IntegrationReply { body, ..reply })
@@ -69,24 +87,47 @@ impl MockRequest {
     /// The status that the request template renders.
     fn status(&self, mock: &DeployedMock) -> Result<u16, Fault> {
         let templates = &mock.request_templates;
-        let key = templates.selection.as_ref().map(|selection| self.select(selection, None));
+        let key = templates
+            .selection
+            .as_ref()
+            .map(|selection| self.select(selection, None));
         let rendered = match templates.select(key.as_deref()) {
             Some(template) => {
-                let input = TemplateInput { context: &self.context, body: &self.body };
-                template.render(&input).map_err(|error| template_fault(&error))?
+                let input = TemplateInput {
+                    context: &self.context,
+                    body: &self.body,
+                };
+                template
+                    .render(&input)
+                    .map_err(|error| template_fault(&error))?
             }
-            None => self.body.clone(),
+            None => self.passed_through(mock)?.to_owned(),
         };
-        let status = serde_json::from_str::<Value>(&rendered).ok().and_then(|value| {
-            match value.get("statusCode")? {
+        let status = serde_json::from_str::<Value>(&rendered)
+            .ok()
+            .and_then(|value| match value.get("statusCode")? {
                 Value::Number(number) => u16::try_from(number.as_u64()?).ok(),
                 Value::String(text) => text.parse().ok(),
                 _ => None,
-            }
-        });
-        status.filter(|status| (100..600).contains(status)).ok_or_else(|| {
-            configuration("the request template of the MOCK integration gives no statusCode")
-        })
+            });
+        status
+            .filter(|status| (100..600).contains(status))
+            .ok_or_else(|| {
+                configuration("the request template of the MOCK integration gives no statusCode")
+            })
+    }
+
+    /// The message as it is, if `passthroughBehavior` lets it through without a template.
+    fn passed_through(&self, mock: &DeployedMock) -> Result<&str, Fault> {
+        let passes = match mock.passthrough_behavior {
+            PassthroughBehavior::WhenNoMatch => true,
+            PassthroughBehavior::WhenNoTemplates => mock.request_templates.by_key.is_empty(),
+            PassthroughBehavior::Never => false,
+        };
+        let detail = "no request template matches and passthroughBehavior lets nothing through";
+        passes
+            .then_some(self.body.as_str())
+            .ok_or_else(|| Fault::new(FaultKind::UnsupportedMediaType, detail))
     }
 
     fn select(&self, expression: &SelectionExpression, status: Option<u16>) -> String {

@@ -45,16 +45,14 @@ pub async fn authorize(
     let started = Instant::now();
     let event = lambda_event::authorizer_event(context, handshake, &method_arn);
     let answer = invoke(gateway, authorizer, context, event).await?;
-    let response =
-        parse_authorizer_response(&answer, gateway.limits().max_authorizer_result_bytes).map_err(
-            |error| {
-                let detail = format!(
-                    "Execution failed due to configuration error: the authorizer's answer is not \
+    let response = parse_authorizer_response(&answer, gateway.limits().max_authorizer_result_bytes)
+        .map_err(|error| {
+            let detail = format!(
+                "Execution failed due to configuration error: the authorizer's answer is not \
                      one: {error}"
-                );
-                Fault::new(FaultKind::AuthorizerConfiguration, detail)
-            },
-        )?;
+            );
+            Fault::new(FaultKind::AuthorizerConfiguration, detail)
+        })?;
     match response.policy.evaluate("execute-api:Invoke", &method_arn) {
         PolicyDecision::Allow => Ok(AuthorizerContext {
             principal_id: response.principal_id,
@@ -83,7 +81,9 @@ async fn invoke(
     let failed = |detail: String| Fault::new(FaultKind::AuthorizerFailure, detail);
     let uri = authorizer.function.resolve(&context.stage_variables);
     let Some(function) = lambda_function_of_uri(&uri) else {
-        return Err(failed(format!("the authorizer's URI {uri} names no Lambda function")));
+        return Err(failed(format!(
+            "the authorizer's URI {uri} names no Lambda function"
+        )));
     };
     let request = InvokeRequest::synchronous(function, event);
     let timeout: Duration = gateway.limits().integration_timeout;
@@ -115,23 +115,33 @@ pub(super) fn missing_source(
     handshake: &HandshakeRequest,
 ) -> Option<String> {
     let has = |pairs: &[(String, String)], wanted: &str| {
-        pairs.iter().any(|(name, value)| name == wanted && !value.is_empty())
+        pairs
+            .iter()
+            .any(|(name, value)| name == wanted && !value.is_empty())
     };
     sources.iter().find_map(|source| {
         let (present, text) = match source {
-            IdentitySource::Header(name) => {
-                (has(&handshake.headers, name), format!("route.request.header.{name}"))
-            }
-            IdentitySource::QueryString(name) => {
-                (has(&handshake.query, name), format!("route.request.querystring.{name}"))
-            }
+            IdentitySource::Header(name) => (
+                has(&handshake.headers, name),
+                format!("route.request.header.{name}"),
+            ),
+            IdentitySource::QueryString(name) => (
+                has(&handshake.query, name),
+                format!("route.request.querystring.{name}"),
+            ),
             IdentitySource::StageVariable(name) => (
-                context.stage_variables.get(name).is_some_and(|value| !value.is_empty()),
+                context
+                    .stage_variables
+                    .get(name)
+                    .is_some_and(|value| !value.is_empty()),
                 format!("stageVariables.{name}"),
             ),
             // Of the context only these three resolve before the authorizer ran (spec 9.2).
             IdentitySource::Context(name) => (
-                matches!(name.as_str(), "connectionId" | "connectedAt" | "requestTimeEpoch"),
+                matches!(
+                    name.as_str(),
+                    "connectionId" | "connectedAt" | "requestTimeEpoch"
+                ),
                 format!("context.{name}"),
             ),
         };

@@ -13,9 +13,7 @@ use super::select_route::RoutedRequest;
 use crate::{
     deployed::{Backend, DeployedIntegration},
     integration::{
-        IntegrationRequest,
-        http_proxy::HttpProxyRequest,
-        lambda_proxy::LambdaProxyRequest,
+        IntegrationRequest, http_proxy::HttpProxyRequest, lambda_proxy::LambdaProxyRequest,
         mock::MockRequest,
     },
 };
@@ -29,7 +27,9 @@ pub fn build(
     request: &RoutedRequest,
     handshake: Option<&HandshakeRequest>,
 ) -> Result<Option<IntegrationRequest>, Fault> {
-    let Some(integration) = &request.route.integration else { return Ok(None) };
+    let Some(integration) = &request.route.integration else {
+        return Ok(None);
+    };
     build_for(integration, &request.context, &request.body, handshake).map(Some)
 }
 
@@ -59,7 +59,11 @@ fn build_for(
                 timeout: integration.timeout,
             }))
         }
-        Backend::HttpProxy { uri, method, request_parameters } => {
+        Backend::HttpProxy {
+            uri,
+            method,
+            request_parameters,
+        } => {
             let uri = uri.resolve(&context.stage_variables);
             HttpProxyRequest::build(
                 &uri,

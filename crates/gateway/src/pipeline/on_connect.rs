@@ -89,15 +89,22 @@ pub async fn on_connect(
     };
     match handshake.run().await {
         Ok((context, subprotocol)) => {
-            let principal_id =
-                context.authorizer.as_ref().map(|authorizer| authorizer.principal_id.as_str());
+            let principal_id = context
+                .authorizer
+                .as_ref()
+                .map(|authorizer| authorizer.principal_id.as_str());
             let client_key = ClientKey::of(
                 &context.api_id,
                 principal_id,
                 &request.handshake.headers,
                 &request.handshake.query,
             );
-            Ok(Accepted { context, stage: request.stage, client_key, subprotocol })
+            Ok(Accepted {
+                context,
+                stage: request.stage,
+                client_key,
+                subprotocol,
+            })
         }
         Err(refusal) => {
             let tombstone = Tombstone {
@@ -131,7 +138,12 @@ pub fn abandoned(gateway: &Arc<Gateway>, accepted: Accepted) {
         client_key: accepted.client_key,
     };
     gateway.tombstones.ended(id, tombstone);
-    on_disconnect(gateway, accepted.context, &accepted.stage, &CloseCause::ClientVanished);
+    on_disconnect(
+        gateway,
+        accepted.context,
+        &accepted.stage,
+        &CloseCause::ClientVanished,
+    );
     gateway.registry.remove(&id);
 }
 
@@ -146,7 +158,9 @@ struct Handshake<'a> {
 
 impl Handshake<'_> {
     async fn run(&self) -> Result<(Arc<ConnectionContext>, Option<String>), Refusal> {
-        let Some(route) = &self.deployed.connect else { return Ok((self.context(None), None)) };
+        let Some(route) = &self.deployed.connect else {
+            return Ok((self.context(None), None));
+        };
         let authorizer = match &route.authorizer {
             None => None,
             Some(authorizer) => {
@@ -157,7 +171,11 @@ impl Handshake<'_> {
             }
         };
         let context = self.request_context(self.context(authorizer));
-        let missing = missing_source(&route.required_parameters, &context, &self.request.handshake);
+        let missing = missing_source(
+            &route.required_parameters,
+            &context,
+            &self.request.handshake,
+        );
         if let Some(parameter) = missing {
             let detail = format!("the required request parameter {parameter} is missing");
             return Err(self.refuse(&Fault::new(FaultKind::BadRequestParameters, detail)));
@@ -211,8 +229,10 @@ impl Handshake<'_> {
 
     fn context(&self, authorizer: Option<AuthorizerContext>) -> Arc<ConnectionContext> {
         let headers = &self.request.handshake.headers;
-        let user_agent =
-            headers.iter().find(|(name, _)| name == "user-agent").map(|(_, value)| &**value);
+        let user_agent = headers
+            .iter()
+            .find(|(name, _)| name == "user-agent")
+            .map(|(_, value)| &**value);
         Arc::new(ConnectionContext {
             connection_id: self.connection_id,
             api_id: self.deployed.api_id.clone(),
@@ -242,8 +262,14 @@ impl Handshake<'_> {
 }
 
 /// Headers that a `$connect` integration cannot set on the answer: they frame it.
-const FRAMING_HEADERS: [&str; 6] =
-    ["connection", "content-length", "keep-alive", "transfer-encoding", "trailer", "upgrade"];
+const FRAMING_HEADERS: [&str; 6] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "transfer-encoding",
+    "trailer",
+    "upgrade",
+];
 
 impl Refusal {
     /// `403 {"message":"Forbidden"}`: unknown API, stage or path.
@@ -266,7 +292,9 @@ impl Refusal {
             .headers
             .into_iter()
             .filter(|(name, _)| {
-                !FRAMING_HEADERS.iter().any(|framing| name.eq_ignore_ascii_case(framing))
+                !FRAMING_HEADERS
+                    .iter()
+                    .any(|framing| name.eq_ignore_ascii_case(framing))
             })
             .collect();
         Self {

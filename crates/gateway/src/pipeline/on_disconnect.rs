@@ -21,8 +21,12 @@ pub(crate) fn on_disconnect(
     stage: &StageSlot,
     cause: &CloseCause,
 ) {
-    let Some(deployed) = stage.deployed.load_full() else { return };
-    let Some(route) = deployed.disconnect.clone() else { return };
+    let Some(deployed) = stage.deployed.load_full() else {
+        return;
+    };
+    let Some(route) = deployed.disconnect.clone() else {
+        return;
+    };
     let (status_code, reason) = cause.disconnect_status();
     let request = RoutedRequest {
         route,
@@ -31,7 +35,10 @@ pub(crate) fn on_disconnect(
             request_id: new_id::request_id(),
             request_time_ms: now_ms(),
             route_key: RouteKey::Disconnect,
-            event_type: EventType::Disconnect { status_code, reason: reason.to_owned() },
+            event_type: EventType::Disconnect {
+                status_code,
+                reason: reason.to_owned(),
+            },
             stage_variables: Arc::clone(&deployed.stage_variables),
         },
         body: String::new(),

@@ -41,7 +41,13 @@ pub(crate) fn on_message(
     let routed = match received.select_route() {
         Ok(routed) => routed,
         Err(fault) => {
-            let outcome = Outcome { gateway, connection, request_id, route_key: None, started };
+            let outcome = Outcome {
+                gateway,
+                connection,
+                request_id,
+                route_key: None,
+                started,
+            };
             return Walked::Done(Some(outcome.of_fault(&fault)));
         }
     };
@@ -75,7 +81,10 @@ fn invoke_detached(
 ) {
     let (gateway, connection) = (Arc::clone(gateway), Arc::clone(connection));
     Arc::clone(&gateway).spawn(async move {
-        let request_in_flight = RequestInFlight { gateway: &gateway, connection: &connection };
+        let request_in_flight = RequestInFlight {
+            gateway: &gateway,
+            connection: &connection,
+        };
         let replied = integration::invoke(&gateway, request).await;
         let outcome = Outcome {
             gateway: &gateway,
@@ -104,7 +113,8 @@ struct RequestInFlight<'a> {
 
 impl Drop for RequestInFlight<'_> {
     fn drop(&mut self) {
-        self.connection.end_request(self.gateway.limits().in_flight_per_connection);
+        self.connection
+            .end_request(self.gateway.limits().in_flight_per_connection);
     }
 }
 
@@ -120,7 +130,11 @@ struct Outcome<'a> {
 impl Outcome<'_> {
     fn of_reply(self, routed: &RoutedRequest, reply: IntegrationReply) -> Option<String> {
         let status = reply.status;
-        match route_reply(&routed.route, reply, self.gateway.limits().max_message_bytes) {
+        match route_reply(
+            &routed.route,
+            reply,
+            self.gateway.limits().max_message_bytes,
+        ) {
             Ok(text) => {
                 self.tell(status, None);
                 text

@@ -48,7 +48,12 @@ impl ReceivedMessage {
             event_type: EventType::Message(new_id::message_id()),
             stage_variables: Arc::clone(&deployed.stage_variables),
         };
-        Some(Self { connection: Arc::clone(connection), deployed, context, body: body.to_owned() })
+        Some(Self {
+            connection: Arc::clone(connection),
+            deployed,
+            context,
+            body: body.to_owned(),
+        })
     }
 
     /// Selects the route: the selection expression's value, else `$default`.
@@ -61,7 +66,14 @@ impl ReceivedMessage {
             return Err(Fault::new(FaultKind::Forbidden, detail));
         };
         let route = Arc::clone(route);
-        let context = RequestContext { route_key: route.route_key.clone(), ..self.context };
-        Ok(RoutedRequest { route, context, body: self.body })
+        let context = RequestContext {
+            route_key: route.route_key.clone(),
+            ..self.context
+        };
+        Ok(RoutedRequest {
+            route,
+            context,
+            body: self.body,
+        })
     }
 }

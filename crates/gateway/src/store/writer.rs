@@ -47,7 +47,10 @@ fn write_batch(
     flushed: &mut Vec<std::sync::mpsc::SyncSender<()>>,
 ) -> rusqlite::Result<()> {
     let transaction = database.transaction()?;
-    for command in std::iter::once(first).chain(commands.try_iter()).take(BATCH) {
+    for command in std::iter::once(first)
+        .chain(commands.try_iter())
+        .take(BATCH)
+    {
         match command {
             Command::Record(change) => write(&transaction, &change)?,
             Command::Flush(done) => flushed.push(done),
@@ -58,7 +61,13 @@ fn write_batch(
 
 fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<()> {
     match change {
-        Lifecycle::Opened { id, api_id, client_key, replaces, at_ms } => {
+        Lifecycle::Opened {
+            id,
+            api_id,
+            client_key,
+            replaces,
+            at_ms,
+        } => {
             transaction
                 .prepare_cached(
                     "INSERT OR REPLACE INTO connections (id, api_id, client_key, opened_at_ms)
@@ -98,16 +107,29 @@ fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<
                     cause,
                     code,
                     reason,
-                    tombstone.replaced_by.as_ref().map(|by| by.as_bytes().as_slice()),
+                    tombstone
+                        .replaced_by
+                        .as_ref()
+                        .map(|by| by.as_bytes().as_slice()),
                 ])?;
         }
-        Lifecycle::FunctionLog { function, stream, timestamp_ms, message } => {
+        Lifecycle::FunctionLog {
+            function,
+            stream,
+            timestamp_ms,
+            message,
+        } => {
             transaction
                 .prepare_cached(
                     "INSERT INTO function_logs (function, stream, timestamp_ms, message)
                      VALUES (?1, ?2, ?3, ?4)",
                 )?
-                .execute(params![function.as_str(), stream, sql_ms(*timestamp_ms), message])?;
+                .execute(params![
+                    function.as_str(),
+                    stream,
+                    sql_ms(*timestamp_ms),
+                    message
+                ])?;
         }
     }
     Ok(())

@@ -9,9 +9,7 @@ use hyper::{Response, StatusCode};
 use super::{Failure, ended, success};
 
 /// Closes the connection with 1000 `Connection Closed Normally`; it is gone from now on.
-pub(super) fn delete_connection(
-    connection: &Connection,
-) -> Result<Response<Full<Bytes>>, Failure> {
+pub(super) fn delete_connection(connection: &Connection) -> Result<Response<Full<Bytes>>, Failure> {
     if connection.close(CloseCause::Deleted, now_ms()) {
         Ok(success(StatusCode::NO_CONTENT, Bytes::new()))
     } else {

@@ -70,7 +70,10 @@ pub(super) fn response(
             let mut response =
                 respond::json(StatusCode::BAD_REQUEST, invalid_connection_id_body(id_text));
             let headers = response.headers_mut();
-            headers.insert(respond::ERROR_TYPE, HeaderValue::from_static("BadRequestException"));
+            headers.insert(
+                respond::ERROR_TYPE,
+                HeaderValue::from_static("BadRequestException"),
+            );
             respond::add_request_ids(headers);
             response
         }
@@ -78,9 +81,10 @@ pub(super) fn response(
             slug = Some(reason.slug());
             typed(success(StatusCode::GONE, Bytes::new()), "GoneException")
         }
-        Failure::LimitExceeded => {
-            typed(success(StatusCode::TOO_MANY_REQUESTS, Bytes::new()), "LimitExceededException")
-        }
+        Failure::LimitExceeded => typed(
+            success(StatusCode::TOO_MANY_REQUESTS, Bytes::new()),
+            "LimitExceededException",
+        ),
         Failure::NoMethod => {
             let path = target.segments.join("/");
             let text = no_method(&format!("{path}/@connections/{id_text}"), method);
@@ -90,7 +94,9 @@ pub(super) fn response(
         }
     };
     if let (true, Some(slug)) = (with_reason, slug) {
-        response.headers_mut().insert(GONE_REASON, HeaderValue::from_static(slug));
+        response
+            .headers_mut()
+            .insert(GONE_REASON, HeaderValue::from_static(slug));
     }
     response
 }
@@ -100,11 +106,15 @@ fn no_method(path: &str, method: &Method) -> String {
 }
 
 fn typed(mut response: Response<Full<Bytes>>, error_type: &'static str) -> Response<Full<Bytes>> {
-    response.headers_mut().insert(respond::ERROR_TYPE, HeaderValue::from_static(error_type));
+    response
+        .headers_mut()
+        .insert(respond::ERROR_TYPE, HeaderValue::from_static(error_type));
     response
 }
 
 fn closing(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

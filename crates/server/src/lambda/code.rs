@@ -81,6 +81,28 @@ impl CodeStore {
         self.folder.join("cache")
     }
 
+    /// Forgets Python's bytecode of a function's own code. Python takes bytecode for current by
+    /// the source's size and second, which an edit may leave as they were.
+    pub fn forget_bytecode(&self, function: &Function) {
+        let FunctionCode::Directory(folder) = &function.code else {
+            return;
+        };
+        let cached = self
+            .cache_folder()
+            .join(folder.strip_prefix("/").unwrap_or(folder));
+        let Ok(entries) = fs::read_dir(cached) else {
+            return;
+        };
+        for entry in entries.filter_map(Result::ok) {
+            let is_source = !NOT_SOURCES.iter().any(|name| entry.file_name() == *name);
+            if is_source {
+                // What cannot be removed is at worst taken for current.
+                let _ = fs::remove_file(entry.path());
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
     /// Where the runtimes' own files are: `LAMBDA_RUNTIME_DIR`.
     pub fn runtime_folder(&self) -> PathBuf {
         self.folder.join("runtime")

@@ -88,6 +88,7 @@ impl LocalRunner {
                         .is_none_or(|old| *old == code::fingerprint(&function))
             });
             let pool = same.cloned().unwrap_or_else(|| {
+                self.shared.code.forget_bytecode(&function);
                 Pool::new(
                     Arc::clone(&self.shared),
                     Arc::new(function),
@@ -110,6 +111,7 @@ impl LocalRunner {
         self.pools.rcu(|pools| {
             let mut pools = Pools::clone(pools);
             if let Some(pool) = pools.get_mut(name) {
+                self.shared.code.forget_bytecode(&pool.function);
                 *pool = Pool::new(
                     Arc::clone(&self.shared),
                     Arc::clone(&pool.function),

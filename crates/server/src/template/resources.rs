@@ -198,7 +198,10 @@ pub(super) fn read(reading: &Reading<'_>, app: &mut App) {
     for draft in apis {
         stage::warn_of_undeployed(&draft, reading);
         warn_of_unreachable(&draft, reading, app);
-        app.apis.push(draft.finish(reading));
+        let logical_id = draft.logical_id.clone();
+        let api = draft.finish(reading);
+        app.api_logical_ids.insert(api.api_id.clone(), logical_id);
+        app.apis.push(api);
     }
 }
 

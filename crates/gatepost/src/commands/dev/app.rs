@@ -36,7 +36,7 @@ use super::{
     Arguments, error_lines,
     ports::{self, Port, PortError},
     state::{StateError, StateFolder},
-    tables,
+    tables::{self, Said},
     terminal::{Ready, ReadyApi, ReadyFunction, Terminal},
 };
 use crate::config::{Config, ConfigErrors};
@@ -97,6 +97,7 @@ fn compile_lines(errors: &[CompileError]) -> Vec<String> {
 
 /// A running app.
 pub struct App {
+    terminal: Terminal,
     arguments: Arguments,
     template: PathBuf,
     loaded: template::App,
@@ -140,7 +141,10 @@ impl App {
             Some(path) => read_env_file(path)?,
             None => BTreeMap::new(),
         };
-        let Port { number: port, listeners } = ports::listen(&listen).await?;
+        let Port {
+            number: port,
+            listeners,
+        } = ports::listen(&listen).await?;
         let authority = authority(config.server.public_name.as_deref(), &listen, port);
 
         let region = env::var("AWS_REGION")
@@ -192,7 +196,10 @@ impl App {
                 region: region.clone(),
                 account_id: ACCOUNT_ID.into(),
                 management_endpoints: management_endpoints(&loaded.apis, &authority),
-                ca_bundle: Some(CaBundle { local_ca: ca_bundle.clone(), combined }),
+                ca_bundle: Some(CaBundle {
+                    local_ca: ca_bundle.clone(),
+                    combined,
+                }),
                 env_file,
                 own_environment: env::vars().collect(),
                 async_delay: config.functions.async_delay,
@@ -231,7 +238,13 @@ impl App {
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone())
             .map_err(StartError::Deploy)?;
-        let notes = tables::create(&region, &loaded.tables).await;
+        let mut notes = rewritten_lines(&loaded);
+        for said in tables::create(&region, &loaded.tables).await {
+            match said {
+                Said::Note(note) => notes.push(note),
+                Said::Warning(warning) => terminal.warning(&warning),
+            }
+        }
         let server = Arc::new(Server {
             gateway,
             functions,
@@ -246,6 +259,7 @@ impl App {
             tokio::spawn(serving);
         }
         let mut app = Self {
+            terminal: *terminal,
             arguments,
             template,
             loaded,
@@ -275,7 +289,11 @@ impl App {
             return Ok(());
         }
         for api in &self.loaded.apis {
-            if self.api_ports.iter().any(|(api_id, _)| *api_id == api.api_id) {
+            if self
+                .api_ports
+                .iter()
+                .any(|(api_id, _)| *api_id == api.api_id)
+            {
                 continue;
             }
             let last = self.api_ports.last().map_or(self.port, |(_, port)| *port);
@@ -311,16 +329,30 @@ impl App {
         self.server
             .functions
             .set_management_endpoints(management_endpoints(&loaded.apis, &self.server.authority));
-        self.server.functions.replace_functions(loaded.functions.clone());
+        self.server
+            .functions
+            .replace_functions(loaded.functions.clone());
         let new_tables: Vec<_> = loaded
             .tables
             .iter()
-            .filter(|table| !self.loaded.tables.iter().any(|known| known.name == table.name))
+            .filter(|table| {
+                !self
+                    .loaded
+                    .tables
+                    .iter()
+                    .any(|known| known.name == table.name)
+            })
             .cloned()
             .collect();
         self.loaded = loaded;
-        tables::create(&self.options.region, &new_tables).await;
-        self.open_api_ports().await.map_err(|error| vec![error.to_string()])
+        for said in tables::create(&self.options.region, &new_tables).await {
+            if let Said::Warning(warning) = said {
+                self.terminal.warning(&warning);
+            }
+        }
+        self.open_api_ports()
+            .await
+            .map_err(|error| vec![error.to_string()])
     }
 
     /// Closes the connections, runs the `$disconnect` routes, ends the functions.
@@ -336,6 +368,12 @@ impl App {
         let apis = self.loaded.apis.iter().map(|api| ReadyApi {
             api_id: api.api_id.to_string(),
             name: api.name.clone(),
+            logical_id: self
+                .loaded
+                .api_logical_ids
+                .get(&api.api_id)
+                .cloned()
+                .unwrap_or_default(),
             stages: api
                 .stages
                 .iter()
@@ -378,7 +416,11 @@ impl App {
 
 /// The path of a stage: plain when there is one API only.
 fn stage_path(api_id: &ApiId, stage: &str, several: bool) -> String {
-    if several { format!("/_aws/execute-api/{api_id}/{stage}") } else { format!("/{stage}") }
+    if several {
+        format!("/_aws/execute-api/{api_id}/{stage}")
+    } else {
+        format!("/{stage}")
+    }
 }
 
 /// The callback URL of each function: that of the stage whose routes call it; with one API only,
@@ -386,8 +428,10 @@ fn stage_path(api_id: &ApiId, stage: &str, several: bool) -> String {
 fn management_endpoints(apis: &[Api], authority: &str) -> BTreeMap<FunctionName, String> {
     let mut endpoints = BTreeMap::new();
     for api in apis {
-        let Some((stage, definition)) =
-            api.stages.iter().find_map(|stage| Some((stage, api.deployed_to(stage)?)))
+        let Some((stage, definition)) = api
+            .stages
+            .iter()
+            .find_map(|stage| Some((stage, api.deployed_to(stage)?)))
         else {
             continue;
         };
@@ -406,6 +450,14 @@ fn management_endpoints(apis: &[Api], authority: &str) -> BTreeMap<FunctionName,
         }
     }
     endpoints
+}
+
+/// What start-up says of URLs that named AWS and name Gatepost now.
+fn rewritten_lines(loaded: &template::App) -> Vec<String> {
+    let line = |url: &template::RewrittenUrl| {
+        format!("Rewritten: {}: {} is {} here", url.place, url.from, url.to)
+    };
+    loaded.rewritten_urls.iter().map(line).collect()
 }
 
 /// Where to listen: what the configuration says, with the flags' address and port.
@@ -428,7 +480,8 @@ fn authority(public_name: Option<&str>, listen: &[SocketAddr], port: u16) -> Str
     if let Some(public_name) = public_name {
         return public_name.to_owned();
     }
-    let is_local = |address: &SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
+    let is_local =
+        |address: &SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
     match listen.iter().find(|address| !is_local(address)) {
         Some(address) if !listen.iter().any(is_local) => {
             SocketAddr::new(address.ip(), port).to_string()
@@ -440,17 +493,27 @@ fn authority(public_name: Option<&str>, listen: &[SocketAddr], port: u16) -> Str
 fn prefixes(texts: &[String]) -> Result<Vec<Prefix>, StartError> {
     texts
         .iter()
-        .map(|text| text.parse().map_err(|error| StartError::Usage(format!("[egress]: {error}"))))
+        .map(|text| {
+            text.parse()
+                .map_err(|error| StartError::Usage(format!("[egress]: {error}")))
+        })
         .collect()
 }
 
 /// The credentials of the environment, for a remote Invoke endpoint; emulators take any.
 fn credentials() -> Credentials {
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
-        (Some(id), Some(secret)) => {
-            Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment")
-        }
+    match (
+        variable("AWS_ACCESS_KEY_ID"),
+        variable("AWS_SECRET_ACCESS_KEY"),
+    ) {
+        (Some(id), Some(secret)) => Credentials::new(
+            id,
+            secret,
+            variable("AWS_SESSION_TOKEN"),
+            None,
+            "environment",
+        ),
         _ => Credentials::new("gatepost", "gatepost", None, None, "dummy"),
     }
 }
@@ -463,21 +526,34 @@ fn find_template(named: Option<&Path>) -> Result<PathBuf, StartError> {
             .map(|name| path.join(name))
             .find(|template| template.is_file())
             .ok_or_else(|| {
-                StartError::NoFile(format!("{} holds no {}", path.display(), TEMPLATES.join(", no ")))
+                StartError::NoFile(format!(
+                    "{} holds no {}",
+                    path.display(),
+                    TEMPLATES.join(", no ")
+                ))
             }),
-        Some(path) => Err(StartError::NoFile(format!("there is no template {}", path.display()))),
-        None => TEMPLATES.iter().map(PathBuf::from).find(|path| path.is_file()).ok_or_else(|| {
-            StartError::NoFile(format!(
-                "there is no {} here: name the template, e.g. gatepost dev app/template.yaml",
-                TEMPLATES.join(", no ")
-            ))
-        }),
+        Some(path) => Err(StartError::NoFile(format!(
+            "there is no template {}",
+            path.display()
+        ))),
+        None => TEMPLATES
+            .iter()
+            .map(PathBuf::from)
+            .find(|path| path.is_file())
+            .ok_or_else(|| {
+                StartError::NoFile(format!(
+                    "there is no {} here: name the template, e.g. gatepost dev app/template.yaml",
+                    TEMPLATES.join(", no ")
+                ))
+            }),
     }
 }
 
 /// The folder of a template, absolute, so that functions may run elsewhere.
 fn folder_of(template: &Path) -> PathBuf {
-    let folder = template.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder = template
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
 }
@@ -498,8 +574,10 @@ fn load_config(arguments: &Arguments, folder: &Path) -> Result<Config, StartErro
 
 /// Reads `KEY=VALUE` lines; `#` begins a comment line, quotes around a value are dropped.
 fn read_env_file(path: &Path) -> Result<BTreeMap<String, String>, StartError> {
-    let text = fs::read_to_string(path)
-        .map_err(|source| StartError::File { path: path.to_owned(), source })?;
+    let text = fs::read_to_string(path).map_err(|source| StartError::File {
+        path: path.to_owned(),
+        source,
+    })?;
     let mut variables = BTreeMap::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();

@@ -48,7 +48,10 @@ pub async fn listen(addresses: &[SocketAddr]) -> Result<Port, PortError> {
 }
 
 async fn listen_once(addresses: &[SocketAddr]) -> Result<Port, PortError> {
-    let mut listening = Port { number: 0, listeners: Vec::new() };
+    let mut listening = Port {
+        number: 0,
+        listeners: Vec::new(),
+    };
     for address in addresses {
         let mut address = *address;
         if address.port() == 0 {
@@ -57,8 +60,9 @@ async fn listen_once(addresses: &[SocketAddr]) -> Result<Port, PortError> {
         match bind(address).await {
             Ok(listener) => {
                 if listening.listeners.is_empty() {
-                    listening.number =
-                        listener.local_addr().map_or(address.port(), |address| address.port());
+                    listening.number = listener
+                        .local_addr()
+                        .map_or(address.port(), |address| address.port());
                 }
                 listening.listeners.push(listener);
             }
@@ -74,7 +78,12 @@ async fn listen_once(addresses: &[SocketAddr]) -> Result<Port, PortError> {
 
 /// Listens on the next free port behind `port`.
 pub async fn listen_next(addresses: &[IpAddr], port: u16) -> Result<Port, PortError> {
-    let on = |port| addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect::<Vec<_>>();
+    let on = |port| {
+        addresses
+            .iter()
+            .map(|ip| SocketAddr::new(*ip, port))
+            .collect::<Vec<_>>()
+    };
     for candidate in port.saturating_add(1)..=port.saturating_add(NEXT_PORTS) {
         if let Ok(found) = listen(&on(candidate)).await {
             return Ok(found);

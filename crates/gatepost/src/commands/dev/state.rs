@@ -18,7 +18,9 @@ pub struct StateFolder {
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// Another process holds it.
-    #[error("another gatepost runs with the state in {0}: stop it first, or copy the app elsewhere")]
+    #[error(
+        "another gatepost runs with the state in {0}: stop it first, or copy the app elsewhere"
+    )]
     InUse(PathBuf),
     /// It cannot be written.
     #[error("the state folder {path} cannot be used: {source}")]
@@ -33,7 +35,10 @@ pub enum StateError {
 impl StateFolder {
     /// Opens or makes the folder, and takes it. With `fresh` what was kept is removed.
     pub fn open(path: PathBuf, fresh: bool) -> Result<Self, StateError> {
-        let unusable = |source| StateError::Unusable { path: path.clone(), source };
+        let unusable = |source| StateError::Unusable {
+            path: path.clone(),
+            source,
+        };
         fs::create_dir_all(&path).map_err(unusable)?;
         let lock = File::create(path.join("lock")).map_err(unusable)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)

@@ -56,6 +56,8 @@ pub struct ReadyApi {
     pub api_id: String,
     /// `name`.
     pub name: String,
+    /// The logical id.
+    pub logical_id: String,
     /// Its stages: name, WebSocket URL, callback URL.
     pub stages: Vec<(String, String, String)>,
     /// Its own port, when there are several APIs.
@@ -157,8 +159,19 @@ impl Terminal {
             } else {
                 self.line(&event_text(&event));
             }
-            if let Event::FunctionLog { function, stream, timestamp_ms, message } = event {
-                store.record(Lifecycle::FunctionLog { function, stream, timestamp_ms, message });
+            if let Event::FunctionLog {
+                function,
+                stream,
+                timestamp_ms,
+                message,
+            } = event
+            {
+                store.record(Lifecycle::FunctionLog {
+                    function,
+                    stream,
+                    timestamp_ms,
+                    message,
+                });
             }
         }
     }
@@ -176,7 +189,13 @@ fn ready_event(ready: &Ready) -> Value {
                     json!({"stage": stage, "url": url, "callbackUrl": callback_url})
                 })
                 .collect();
-            json!({"apiId": api.api_id, "name": api.name, "stages": stages, "port": api.port})
+            json!({
+                "apiId": api.api_id,
+                "name": api.name,
+                "logicalId": api.logical_id,
+                "stages": stages,
+                "port": api.port,
+            })
         })
         .collect();
     let functions: Vec<Value> = ready
@@ -191,10 +210,16 @@ fn ready_event(ready: &Ready) -> Value {
             })
         })
         .collect();
-    let outputs: serde_json::Map<String, Value> =
-        ready.outputs.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-    let not_acted_on: serde_json::Map<String, Value> =
-        ready.not_acted_on.iter().map(|(kind, ids)| (kind.clone(), json!(ids))).collect();
+    let outputs: serde_json::Map<String, Value> = ready
+        .outputs
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect();
+    let not_acted_on: serde_json::Map<String, Value> = ready
+        .not_acted_on
+        .iter()
+        .map(|(kind, ids)| (kind.clone(), json!(ids)))
+        .collect();
     json!({
         "event": "ready",
         "version": JSON_VERSION,
@@ -213,7 +238,11 @@ fn ready_event(ready: &Ready) -> Value {
 }
 
 fn ready_text(ready: &Ready) -> String {
-    let mut lines = vec![format!("{} from {}", ready.stack_name, ready.template.display())];
+    let mut lines = vec![format!(
+        "{} from {}",
+        ready.stack_name,
+        ready.template.display()
+    )];
     for api in &ready.apis {
         lines.push(format!("API {} ({})", api.name, api.api_id));
         for (_, url, callback_url) in &api.stages {
@@ -234,7 +263,10 @@ fn ready_text(ready: &Ready) -> String {
         lines.push(format!("Not acted on: {kind} ({})", ids.join(", ")));
     }
     lines.extend(ready.notes.iter().cloned());
-    lines.push(format!("AWS APIs: AWS_ENDPOINT_URL=http://{}", ready.authority));
+    lines.push(format!(
+        "AWS APIs: AWS_ENDPOINT_URL=http://{}",
+        ready.authority
+    ));
     lines.push(format!("TLS too: trust {}", ready.ca_bundle.display()));
     lines.push("Ready.".into());
     lines.join("\n")
@@ -244,21 +276,38 @@ fn ready_text(ready: &Ready) -> String {
 fn refusal(refused: &Refused) -> (&'static str, String, String) {
     match refused {
         Refused::Gone(reason) => (reason.slug(), reason.describe(), reason.advice()),
-        Refused::Invalid(reason) => (reason.slug(), reason.to_string(), reason.advice().into()),
+        Refused::Invalid(reason) => (
+            reason.slug(),
+            format!("the id is invalid: {reason}"),
+            reason.advice().into(),
+        ),
     }
 }
 
 fn event_json(event: &Event) -> Value {
     match event {
-        Event::ConnectionOpened { api_id, stage, connection_id, source_ip } => json!({
+        Event::ConnectionOpened {
+            api_id,
+            stage,
+            connection_id,
+            source_ip,
+        } => json!({
             "event": "opened", "apiId": api_id.as_str(), "stage": stage.as_str(),
             "connectionId": connection_id.to_string(), "sourceIp": source_ip,
         }),
-        Event::ConnectionRefused { api_id, status, detail } => json!({
+        Event::ConnectionRefused {
+            api_id,
+            status,
+            detail,
+        } => json!({
             "event": "refused", "apiId": api_id.as_ref().map(|id| id.as_str()),
             "status": status, "detail": detail,
         }),
-        Event::ConnectionClosed { api_id, connection_id, cause } => {
+        Event::ConnectionClosed {
+            api_id,
+            connection_id,
+            cause,
+        } => {
             let (code, reason) = cause.disconnect_status();
             json!({
                 "event": "closed", "apiId": api_id.as_str(),
@@ -266,13 +315,26 @@ fn event_json(event: &Event) -> Value {
                 "code": code, "reason": reason,
             })
         }
-        Event::Request { connection_id, request_id, route_key, status, latency_ms, error } => json!({
+        Event::Request {
+            connection_id,
+            request_id,
+            route_key,
+            status,
+            latency_ms,
+            error,
+        } => json!({
             "event": "request", "connectionId": connection_id.to_string(),
             "requestId": request_id.as_str(),
             "routeKey": route_key.as_ref().map(|key| key.as_str()),
             "status": status, "latencyMs": latency_ms, "error": error,
         }),
-        Event::ManagementCall { method, connection_id, status, refused, caller } => match refused {
+        Event::ManagementCall {
+            method,
+            connection_id,
+            status,
+            refused,
+            caller,
+        } => match refused {
             None => json!({
                 "event": "connections", "method": method, "connectionId": connection_id,
                 "status": status, "caller": caller,
@@ -281,12 +343,17 @@ fn event_json(event: &Event) -> Value {
                 let (slug, text, advice) = refusal(refused);
                 json!({
                     "event": "gone", "method": method, "connectionId": connection_id,
-                    "status": status, "reason": slug, "text": text, "advice": advice,
-                    "caller": caller,
+                    "status": status, "reason": slug, "caller": caller,
+                    "text": format!("{text}. To mend it: {advice}."),
                 })
             }
         },
-        Event::FunctionLog { function, stream, timestamp_ms, message } => json!({
+        Event::FunctionLog {
+            function,
+            stream,
+            timestamp_ms,
+            message,
+        } => json!({
             "event": "log", "function": function.as_str(), "stream": &**stream,
             "timestamp": timestamp_ms, "message": message,
         }),
@@ -299,16 +366,35 @@ fn event_text(event: &Event) -> String {
     // `hh:mm:ss.mmm` of the time.
     let time = now.get(11..23).unwrap_or(&now);
     let text = match event {
-        Event::ConnectionOpened { stage, connection_id, source_ip, .. } => {
+        Event::ConnectionOpened {
+            stage,
+            connection_id,
+            source_ip,
+            ..
+        } => {
             format!("{connection_id} opened on {stage} from {source_ip}")
         }
         Event::ConnectionRefused { status, detail, .. } => {
             format!("{status} handshake refused: {}", printable(detail))
         }
-        Event::ConnectionClosed { connection_id, cause, .. } => {
-            format!("{connection_id} closed: the connection {}", printable(&cause.describe()))
+        Event::ConnectionClosed {
+            connection_id,
+            cause,
+            ..
+        } => {
+            format!(
+                "{connection_id} closed: the connection {}",
+                printable(&cause.describe())
+            )
         }
-        Event::Request { connection_id, route_key, status, latency_ms, error, .. } => {
+        Event::Request {
+            connection_id,
+            route_key,
+            status,
+            latency_ms,
+            error,
+            ..
+        } => {
             let route = route_key.as_ref().map_or("no route", |key| key.as_str());
             let route = printable(route);
             match error {
@@ -319,7 +405,13 @@ fn event_text(event: &Event) -> String {
                 ),
             }
         }
-        Event::ManagementCall { method, connection_id, status, refused, caller } => {
+        Event::ManagementCall {
+            method,
+            connection_id,
+            status,
+            refused,
+            caller,
+        } => {
             let (id, caller) = (printable(connection_id), printable(caller));
             match refused {
                 None => format!("{id} {method} @connections {status} by {caller}"),
@@ -333,7 +425,9 @@ fn event_text(event: &Event) -> String {
                 }
             }
         }
-        Event::FunctionLog { function, message, .. } => {
+        Event::FunctionLog {
+            function, message, ..
+        } => {
             format!("[{function}] {}", printable(message.trim_end()))
         }
         Event::Warning(text) => format!("warning: {}", printable(text)),
@@ -358,6 +452,9 @@ mod tests {
 
     #[test]
     fn what_clients_send_cannot_make_a_line_of_its_own() {
-        assert_eq!(printable("a\r\nfake \x1b[31mred\ttab"), "a\\r\\nfake \\u{1b}[31mred\ttab");
+        assert_eq!(
+            printable("a\r\nfake \x1b[31mred\ttab"),
+            "a\\r\\nfake \\u{1b}[31mred\ttab"
+        );
     }
 }

@@ -12,8 +12,14 @@ use tokio::sync::mpsc;
 /// Changes that come together are one: an editor writes a file in several steps.
 const SETTLE: Duration = Duration::from_millis(120);
 /// Folders whose changes are nobody's code.
-const IGNORED: [&str; 6] =
-    [".gatepost", ".git", "__pycache__", ".pytest_cache", ".aws-sam-temp", "node_modules/.cache"];
+const IGNORED: [&str; 6] = [
+    ".gatepost",
+    ".git",
+    "__pycache__",
+    ".pytest_cache",
+    ".aws-sam-temp",
+    "node_modules/.cache",
+];
 
 /// Tells when watched files change.
 pub struct Watcher {
@@ -37,7 +43,11 @@ impl Watcher {
                 let _ = tell.try_send(());
             }
         })?;
-        let mut watcher = Self { watcher, changes, watched: HashSet::new() };
+        let mut watcher = Self {
+            watcher,
+            changes,
+            watched: HashSet::new(),
+        };
         watcher.watch(sources);
         Ok(watcher)
     }
@@ -48,10 +58,17 @@ impl Watcher {
             let (folder, mode) = if source.is_dir() {
                 (source.as_path(), RecursiveMode::Recursive)
             } else {
-                (source.parent().unwrap_or(Path::new(".")), RecursiveMode::NonRecursive)
+                (
+                    source.parent().unwrap_or(Path::new(".")),
+                    RecursiveMode::NonRecursive,
+                )
             };
-            let folder =
-                if folder.as_os_str().is_empty() { Path::new(".") } else { folder }.to_owned();
+            let folder = if folder.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                folder
+            }
+            .to_owned();
             if self.watched.insert(folder.clone()) {
                 // A folder that vanished meanwhile is named by the reload.
                 let _ = self.watcher.watch(&folder, mode);
@@ -64,10 +81,14 @@ impl Watcher {
         if self.changes.recv().await.is_none() {
             std::future::pending::<()>().await;
         }
-        while tokio::time::timeout(SETTLE, self.changes.recv()).await.is_ok() {}
+        while tokio::time::timeout(SETTLE, self.changes.recv())
+            .await
+            .is_ok()
+        {}
     }
 }
 
 fn is_ignored(path: &Path) -> bool {
-    path.components().any(|part| IGNORED.iter().any(|ignored| part.as_os_str() == *ignored))
+    path.components()
+        .any(|part| IGNORED.iter().any(|ignored| part.as_os_str() == *ignored))
 }

@@ -9,9 +9,10 @@ use gatepost_model::{
     },
     limits::INTEGRATION_TIMEOUT_MILLIS,
 };
+use gatepost_wire::template::{Template, TemplateError};
 
 use super::{ApiDraft, Declared, Reading};
-use crate::template::{not_yet, properties::Properties};
+use crate::template::properties::Properties;
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
     match integration(declared, reading) {
@@ -278,11 +279,18 @@ fn check_templates(properties: &Properties<'_>, name: &str, templates: &BTreeMap
         let Some(text) = templates.get(&entry.key) else {
             continue;
         };
-        if let Err(what) = not_yet::check_template(text) {
-            let mend = "use literals, $context, $input.body, $input.json and $stageVariables";
-            properties
-                .diagnostics
-                .not_yet(entry.value.position, &what, mend);
+        let at = entry.value.position;
+        match Template::parse(text) {
+            Ok(_) => {}
+            Err(TemplateError::NotYet { what, line, column }) => {
+                let what = format!("`{what}` at {line}:{column} of the mapping template");
+                let mend = "use literals, $context, $input.body, $input.json and $stageVariables";
+                properties.diagnostics.not_yet(at, &what, mend);
+            }
+            Err(error) => {
+                let message = format!("the mapping template {}: {error}", entry.key);
+                properties.diagnostics.error(at, message, "correct it");
+            }
         }
     }
 }
