@@ -150,6 +150,7 @@ def test_help_has_an_example(arguments):
 
 def test_help_names_nothing_that_is_not_there():
     text = run("--help").stdout
+    assert re.search(r"^\s+dev\b", text, re.M)
     assert not re.search(
         r"^\s+(serve|apply|export|backup|why|check|logs|console|connections)\b", text, re.M
     )
@@ -234,7 +235,7 @@ def test_the_ready_event_names_everything_a_program_needs(dev):
         {"Main": python("def handler(e, c): return {'statusCode': 200}")},
         api="Chat",
     )
-    template["Outputs"] = {"Url": {"Value": {"Ref": "Chat"}}}
+    template["Outputs"] = {"Id": {"Value": {"Ref": "Chat"}}}
     app = dev(template)
     [api] = app.ready["apis"]
     assert (api["name"], api["logicalId"]) == ("chat", "Chat")
@@ -249,7 +250,7 @@ def test_the_ready_event_names_everything_a_program_needs(dev):
     assert function["logicalId"] == "Main"
     assert function["name"] == f"{app.folder.name}-Main"
     assert function["arn"] == f"arn:aws:lambda:us-east-1:000000000000:function:{function['name']}"
-    assert app.ready["outputs"] == {"Url": api["apiId"]}
+    assert app.ready["outputs"] == {"Id": api["apiId"]}
     assert app.ready["httpUrl"] == f"http://localhost:{app.port}"
     assert app.ready["httpsUrl"] == f"https://localhost:{app.port}"
 

@@ -140,7 +140,8 @@ export const handler = async ({ requestContext: here }) => {
   try {
     await client.send(post);
   } catch (gone) {
-    body = gone instanceof GoneException ? `GoneException ${gone.$metadata.httpStatusCode}` : `${gone}`;
+    const status = gone.$metadata?.httpStatusCode;
+    body = gone instanceof GoneException ? `GoneException ${status}` : `${gone}`;
   }
   return { statusCode: 403, body };
 };
