@@ -135,7 +135,11 @@ async fn changed(watcher: Option<&mut Watcher>) {
 fn error_lines(errors: &TemplateErrors) -> Vec<String> {
     let here = std::env::current_dir().unwrap_or_default();
     let line = |error: &Diagnostic| match error.file.strip_prefix(&here) {
-        Ok(file) => Diagnostic { file: file.to_owned(), ..error.clone() }.to_string(),
+        Ok(file) => Diagnostic {
+            file: file.to_owned(),
+            ..error.clone()
+        }
+        .to_string(),
         Err(_) => error.to_string(),
     };
     errors.0.iter().map(line).collect()
