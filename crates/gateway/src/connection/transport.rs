@@ -99,7 +99,11 @@ fn read_all_there_is(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize>
     let asked = socket.try_io(Interest::READABLE, || {
         let n = (&*SockRef::from(socket)).read(buffer)?;
         read = Some(n);
-        if n < buffer.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        if n < buffer.len() {
+            Err(io::ErrorKind::WouldBlock.into())
+        } else {
+            Ok(())
+        }
     });
     match (read, asked) {
         (Some(n), _) => Ok(n),
