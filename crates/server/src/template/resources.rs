@@ -216,7 +216,10 @@ fn declare<'a>(reading: &Reading<'a>, app: &mut App) -> Vec<Declared<'a>> {
         let type_name = resource.type_name.as_str();
         if !(ACTED_ON.contains(&type_name) || type_name == USAGE_PLAN_KEY) {
             refuse_misspelt(resource, reading.diagnostics());
-            not_acted_on(app, type_name, resource);
+            // A role that SAM gives every function says nothing.
+            if !(resource.is_made && type_name == "AWS::IAM::Role") {
+                not_acted_on(app, type_name, resource);
+            }
             continue;
         }
         let id = evaluator.physical_name(resource);
