@@ -23,7 +23,7 @@ const IGNORED: [&str; 6] = [
 
 /// Tells when watched files change.
 pub struct Watcher {
-    watcher: RecommendedWatcher,
+    notify: RecommendedWatcher,
     changes: mpsc::Receiver<()>,
     watched: HashSet<PathBuf>,
 }
@@ -32,7 +32,7 @@ impl Watcher {
     /// Watches these files and folders.
     pub fn new(sources: &[PathBuf]) -> notify::Result<Self> {
         let (tell, changes) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let notify = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
             let is_change = matches!(
                 event.kind,
@@ -44,7 +44,7 @@ impl Watcher {
             }
         })?;
         let mut watcher = Self {
-            watcher,
+            notify,
             changes,
             watched: HashSet::new(),
         };
@@ -71,7 +71,7 @@ impl Watcher {
             .to_owned();
             if self.watched.insert(folder.clone()) {
                 // A folder that vanished meanwhile is named by the reload.
-                let _ = self.watcher.watch(&folder, mode);
+                let _ = self.notify.watch(&folder, mode);
             }
         }
     }
