@@ -3,10 +3,12 @@
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 /// Changes that come together are one: an editor writes a file in several steps.
@@ -25,20 +27,42 @@ const IGNORED: [&str; 6] = [
 pub struct Watcher {
     notify: RecommendedWatcher,
     changes: mpsc::Receiver<()>,
-    watched: HashSet<PathBuf>,
+    sources: Arc<Mutex<Sources>>,
+}
+
+/// What is watched, in the words in which changes are told.
+#[derive(Default)]
+struct Sources {
+    /// Everything in these matters.
+    folders: HashSet<PathBuf>,
+    /// Watched through their folders, since editors replace files; nothing else there matters.
+    files: HashSet<PathBuf>,
+}
+
+impl Sources {
+    fn contain(&self, path: &Path) -> bool {
+        let ignored = path
+            .components()
+            .any(|part| IGNORED.iter().any(|ignored| part.as_os_str() == *ignored));
+        !ignored
+            && (self.files.contains(path)
+                || path.ancestors().any(|folder| self.folders.contains(folder)))
+    }
 }
 
 impl Watcher {
     /// Watches these files and folders.
     pub fn new(sources: &[PathBuf]) -> notify::Result<Self> {
         let (tell, changes) = mpsc::channel(1);
+        let watched = Arc::new(Mutex::new(Sources::default()));
+        let known = Arc::clone(&watched);
         let notify = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
             let is_change = matches!(
                 event.kind,
                 EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_)
             );
-            if is_change && !event.paths.iter().all(|path| is_ignored(path)) {
+            if is_change && event.paths.iter().any(|path| known.lock().contain(path)) {
                 // A full queue already tells of a change.
                 let _ = tell.try_send(());
             }
@@ -46,34 +70,36 @@ impl Watcher {
         let mut watcher = Self {
             notify,
             changes,
-            watched: HashSet::new(),
+            sources: watched,
         };
         watcher.watch(sources);
         Ok(watcher)
     }
 
-    /// Watches these too. A file is watched through its folder, since editors replace files.
+    /// Watches these too.
     pub fn watch(&mut self, sources: &[PathBuf]) {
         for source in sources {
-            let (folder, mode) = if source.is_dir() {
-                (source.as_path(), RecursiveMode::Recursive)
-            } else {
-                (
-                    source.parent().unwrap_or(Path::new(".")),
-                    RecursiveMode::NonRecursive,
-                )
-            };
-            let folder = if folder.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                folder
-            }
-            .to_owned();
-            if self.watched.insert(folder.clone()) {
-                // A folder that vanished meanwhile is named by the reload.
-                let _ = self.notify.watch(&folder, mode);
+            // A folder that vanished meanwhile is named by the reload.
+            if source.is_dir() {
+                if self.sources.lock().folders.insert(source.clone()) {
+                    let _ = self.notify.watch(source, RecursiveMode::Recursive);
+                }
+            } else if let Some(name) = source.file_name() {
+                let folder = source
+                    .parent()
+                    .filter(|parent| !parent.as_os_str().is_empty())
+                    .unwrap_or(Path::new("."));
+                let file = folder.join(name);
+                if self.sources.lock().files.insert(file) && !self.is_watched(folder) {
+                    let _ = self.notify.watch(folder, RecursiveMode::NonRecursive);
+                }
             }
         }
+    }
+
+    /// Whether a folder is watched whole: to watch it again would make that less.
+    fn is_watched(&self, folder: &Path) -> bool {
+        self.sources.lock().folders.contains(folder)
     }
 
     /// Waits for a change and until it has settled.
@@ -86,9 +112,4 @@ impl Watcher {
             .is_ok()
         {}
     }
-}
-
-fn is_ignored(path: &Path) -> bool {
-    path.components()
-        .any(|part| IGNORED.iter().any(|ignored| part.as_os_str() == *ignored))
 }
