@@ -1,13 +1,15 @@
 //! Watching template and code.
 
 use std::{
-    collections::HashSet,
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
+
+use super::App;
 
 /// Changes that come together are one: an editor writes a file in several steps.
 const SETTLE: Duration = Duration::from_millis(120);
@@ -25,12 +27,11 @@ const IGNORED: [&str; 6] = [
 pub struct Watcher {
     watcher: RecommendedWatcher,
     changes: mpsc::Receiver<()>,
-    watched: HashSet<PathBuf>,
 }
 
 impl Watcher {
-    /// Watches these files and folders.
-    pub fn new(sources: &[PathBuf]) -> notify::Result<Self> {
+    /// Watches what the app is made of.
+    pub fn new(app: &App) -> notify::Result<Self> {
         let (tell, changes) = mpsc::channel(1);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
@@ -43,36 +44,31 @@ impl Watcher {
                 let _ = tell.try_send(());
             }
         })?;
-        let mut watcher = Self {
-            watcher,
-            changes,
-            watched: HashSet::new(),
-        };
-        watcher.watch(sources);
+        let mut watcher = Self { watcher, changes };
+        watcher.watch(app);
         Ok(watcher)
     }
 
-    /// Watches these too. A file is watched through its folder, since editors replace files.
-    pub fn watch(&mut self, sources: &[PathBuf]) {
-        for source in sources {
-            let (folder, mode) = if source.is_dir() {
-                (source.as_path(), RecursiveMode::Recursive)
-            } else {
-                (
-                    source.parent().unwrap_or(Path::new(".")),
-                    RecursiveMode::NonRecursive,
-                )
-            };
-            let folder = if folder.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                folder
+    /// Watches what the app is made of now. A file is watched through its folder, since editors
+    /// replace files; so is every folder between the template and the code, since builds remove
+    /// and make them anew.
+    pub fn watch(&mut self, app: &App) {
+        let mut wanted: BTreeMap<PathBuf, RecursiveMode> = BTreeMap::new();
+        for source in app.sources() {
+            let source = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
+            if source.is_dir() {
+                wanted.insert(source.clone(), RecursiveMode::Recursive);
             }
-            .to_owned();
-            if self.watched.insert(folder.clone()) {
-                // A folder that vanished meanwhile is named by the reload.
-                let _ = self.watcher.watch(&folder, mode);
+            let between = source.ancestors().skip(1);
+            let between = between.take_while(|folder| folder.starts_with(app.folder()));
+            for folder in source.parent().into_iter().chain(between) {
+                let mode = wanted.entry(folder.to_owned());
+                mode.or_insert(RecursiveMode::NonRecursive);
             }
+        }
+        for (folder, mode) in wanted {
+            // A folder that vanished meanwhile is named by the reload.
+            let _ = self.watcher.watch(&folder, mode);
         }
     }
 
