@@ -371,6 +371,13 @@ Resources:
   Role:
     Type: AWS::IAM::Role
     Properties: {RoleName: my-role}
+  Permission:
+    Type: AWS::Lambda::Permission
+    Properties:
+      Action: lambda:InvokeFunction
+      FunctionName: !Ref Fn
+      Principal: apigateway.amazonaws.com
+      SourceArn: !Sub arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/authorizers/*
 "#;
     let template = template.replace(
         "!Sub '${!stageVariables.x} ${Local}-${AWS::AccountId}'",
