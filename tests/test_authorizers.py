@@ -77,7 +77,11 @@ def shake(app, raw_socket):
     """The response to a handshake whose query tells the authorizer what to decide."""
 
     def run(headers=(), **what):
-        return raw_socket(app).upgrade(asking("/prod", **{"token": "t", **what}), headers=headers)
+        before = len(app.seen("AUTHORIZE"))
+        query = {"token": "t", **what}
+        response = raw_socket(app).upgrade(asking("/prod", **query), headers=headers)
+        assert len(app.seen("AUTHORIZE")) == before + 1
+        return response
 
     return run
 
@@ -210,7 +214,7 @@ POLICY = {"Statement": [{"Action": "*", "Effect": "Allow", "Resource": "*"}]}
         {"principalId": 7, "policyDocument": POLICY},
         {"principalId": "ann", "policyDocument": POLICY, "context": {"a": {"b": 1}}},
         {"principalId": "ann", "policyDocument": POLICY, "context": {"a": ["b"]}},
-        {"principalId": "ann", "policyDocument": POLICY, "context": {"a": "x" * 9000}},
+        {"principalId": "ann", "policyDocument": POLICY, "context": {"a": "9000 characters"}},
     ],
     ids=lambda answer: json.dumps(answer)[:60],
 )

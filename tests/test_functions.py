@@ -62,14 +62,15 @@ GOT = {"got": EVENT}
 NODE_STYLES = {
     "async": "exports.handler = async (event) => ({ got: event });",
     "callback": "exports.handler = (event, context, done) => done(null, { got: event });",
-    "late callback": "exports.handler = (e, c, done) => { setTimeout(() => done(null, {got: e}), 9); };",
+    "late callback": "exports.handler = (got, c, done) => { setTimeout(() => done(null, { got }), 9); };",
     "promise": "exports.handler = (event) => Promise.resolve({ got: event });",
 }
 
 
 class TestLanguages:
     @pytest.fixture(scope="class")
-    def app(self, module_dev):
+    @classmethod
+    def app(cls, module_dev):
         shell = """
             #!/bin/sh
             base="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
@@ -158,7 +159,8 @@ class TestLanguages:
 
 class TestFailures:
     @pytest.fixture(scope="class")
-    def app(self, module_dev):
+    @classmethod
+    def app(cls, module_dev):
         raises = "class Odd(ValueError): pass\ndef handler(event, context):\n    raise Odd('no')\n"
         made = {
             "Raises": python(raises),
@@ -494,7 +496,7 @@ def handler(event, context):
 """
 
     def queue(self, dev, **config):
-        destination = lambda name: {"Destination": {"Fn::GetAtt": [name, "Arn"]}}  # noqa: E731
+        after = {"Destination": {"Fn::GetAtt": ["After", "Arn"]}}
         made = {
             "Main": python(self.SOURCE),
             "After": python(self.SOURCE),
@@ -503,10 +505,7 @@ def handler(event, context):
                 "Properties": {
                     "FunctionName": {"Ref": "Main"},
                     "Qualifier": "$LATEST",
-                    "DestinationConfig": {
-                        "OnSuccess": destination("After"),
-                        "OnFailure": destination("After"),
-                    },
+                    "DestinationConfig": {"OnSuccess": after, "OnFailure": after},
                     **config,
                 },
             },

@@ -109,6 +109,7 @@ def test_there_is_no_101_while_the_connect_integration_runs(app, raw_socket):
 def test_any_2xx_of_the_function_opens_the_connection(app, raw_socket, status):
     answer = {"statusCode": status, "body": "dropped"}
     assert raw_socket(app).upgrade(asking("/prod", answer=answer)).status == 101
+    assert json.loads(app.seen("CONNECT")[-1]["queryStringParameters"]["answer"]) == answer
 
 
 @pytest.mark.checklist(7, 8, 9, 10)
@@ -167,9 +168,13 @@ def test_no_subprotocol_is_selected_unless_the_function_returns_one(app, raw_soc
 
 @pytest.mark.checklist(15)
 def test_no_other_header_of_the_function_reaches_the_101(app, raw_socket):
-    answer = {"statusCode": 200, "headers": {"X-Why": "open", "Set-Cookie": "a=b"}}
-    response = raw_socket(app).upgrade(asking("/prod", answer=answer))
-    assert response.names() == {"connection", "upgrade", "sec-websocket-accept", "date"}
+    headers = {"X-Why": "open", "Set-Cookie": "a=b", "Sec-WebSocket-Protocol": "p"}
+    answer = {"statusCode": 200, "headers": headers}
+    offered = [("Sec-WebSocket-Protocol", "p")]
+    response = raw_socket(app).upgrade(asking("/prod", answer=answer), headers=offered)
+    assert response.names() == {
+        "connection", "upgrade", "sec-websocket-accept", "sec-websocket-protocol", "date",
+    }  # fmt: skip
 
 
 @pytest.mark.checklist(18, 19, 20)

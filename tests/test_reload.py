@@ -185,17 +185,19 @@ def test_a_removed_stage_closes_its_connections_with_1001(dev, connect, change):
     assert headers["x-gatepost-gone-reason"] == "stage-deleted"
 
 
-def test_posts_go_on_through_a_hundred_changes(dev, connect, change):
-    """No message is lost and no connection dropped while the app is changed again and again."""
+def test_posts_go_on_through_change_after_change(dev, connect, change):
+    """No message is lost and no connection dropped."""
     app = dev(silent_app())
     client = connect(app.url())
     own = connection_id(client)
     poster = app.client()
-    for number in range(100):
-        if number % 10 == 0:
-            change(app, silent_app(stage_properties={"Description": f"change {number}"}))
-        poster.post_to_connection(ConnectionId=own, Data=str(number).encode())
-    assert [client.recv(timeout=10) for _ in range(100)] == [str(n) for n in range(100)]
+    posted = []
+    for number in range(5):
+        change(app, silent_app(stage_properties={"Description": f"change {number}"}))
+        while reloads(app) <= number:
+            posted.append(f"{number} {len(posted)}")
+            poster.post_to_connection(ConnectionId=own, Data=posted[-1].encode())
+    assert [client.recv(timeout=10) for _ in posted] == posted
 
 
 def with_layer():

@@ -30,8 +30,8 @@ def test_one_port_speaks_both(app, raw_socket, trusting):
 
 def test_websockets_over_tls(app, connect, trusting):
     client = connect(app.url().replace("ws:", "wss:"), ssl=trusting)
-    say(client, "two", answer={"body": "x" * 100_000})
-    assert client.recv(timeout=10) == "x" * 100_000
+    say(client, "two", answer={"body": "x" * 30_000})
+    assert client.recv(timeout=10) == "x" * 30_000
 
 
 def test_posts_over_tls_reach_a_client_over_plain_text_and_the_other_way(app, connect, trusting):
@@ -96,8 +96,8 @@ def test_the_ca_is_the_same_after_a_restart_and_its_key_is_private(dev):
     app.restart()
     with open(bundle) as file:
         assert file.read() == before
-    keys = [path for path in (app.folder / ".gatepost").rglob("*") if path.suffix in (".key", ".pem")
-            and b"PRIVATE KEY" in path.read_bytes()]  # fmt: skip
+    files = [path for path in (app.folder / ".gatepost").rglob("*") if path.is_file()]
+    keys = [path for path in files if b"PRIVATE KEY" in path.read_bytes()]
     assert all(stat.S_IMODE(key.stat().st_mode) == 0o600 for key in keys)
 
 

@@ -1,5 +1,6 @@
 """The fixtures of all black-box tests, those of the examples too."""
 
+import contextlib
 import json
 import textwrap
 from pathlib import Path
@@ -159,19 +160,20 @@ def node_modules():
 @pytest.fixture
 def connect():
     """Opens WebSocket connections that end with the test: no pings, no compression unless asked."""
-    opened = []
+    with contextlib.ExitStack() as opened:
 
-    def open_one(url, **options):
-        options = {"ping_interval": None, "compression": None, "proxy": None, **options}
-        client = websocket_connect(url, **options)
-        opened.append(client)
-        return client
+        def open_one(url, **options):
+            defaults = {
+                "ping_interval": None,
+                "compression": None,
+                "proxy": None,
+                "max_size": None,
+                # One that is broken on purpose would wait long for its close frame.
+                "close_timeout": 1,
+            }
+            return opened.enter_context(websocket_connect(url, **defaults | options))
 
-    yield open_one
-    for client in opened:
-        # One that is broken on purpose would wait for its close frame.
-        client.close_timeout = 0.5
-        client.close()
+        yield open_one
 
 
 @pytest.fixture

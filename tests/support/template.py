@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 #: The runtimes that are surely on this machine: those the tests themselves use.
 PYTHON = f"python3.{sys.version_info.minor}"
-NODE = (
-    "nodejs%s.x"
-    % subprocess.check_output(["node", "-p", "parseInt(process.versions.node)"], text=True).strip()
+NODE = "nodejs{}.x".format(
+    subprocess.check_output(["node", "-p", "parseInt(process.versions.node)"], text=True).strip()
 )
 
 
@@ -273,8 +272,7 @@ def post(connection_id, text):
     base = os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"]
     url = base + "/@connections/" + urllib.parse.quote(connection_id, safe="")
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, text.encode(), method="POST")) as done:
-            return done.status, None
+        return urllib.request.urlopen(urllib.request.Request(url, text.encode())).status, None
     except urllib.error.HTTPError as error:
         return error.code, error.headers.get("x-gatepost-gone-reason")
 
@@ -312,7 +310,8 @@ def handler(event, context):
     if "raise" in asked:
         raise Exception(asked["raise"])
     if "answer" in asked:
-        return json.loads(asked["answer"])
+        # A URL cannot carry what an answer may be too large with.
+        return json.loads(asked["answer"].replace("9000 characters", "x" * 9000))
     statement = {
         "Action": asked.get("policyAction", "execute-api:Invoke"),
         "Effect": asked.get("effect", "Allow"),

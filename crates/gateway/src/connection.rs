@@ -4,25 +4,25 @@ pub mod client;
 pub mod outbox;
 pub mod task;
 pub mod transport;
+mod wake;
 
 use std::sync::{
     Arc,
     atomic::{AtomicU16, AtomicU64, Ordering},
 };
 
+use crate::deployed::StageSlot;
+use client::ClientKey;
 use gatepost_model::{
     connection::{CloseCause, ConnectionState},
     limits::Limits,
     request_context::ConnectionContext,
 };
 use gatepost_wire::websocket::{self, Decoder, Deflate, Role};
-use parking_lot::Mutex;
-use tokio::sync::Notify;
-
-use crate::deployed::StageSlot;
-use client::ClientKey;
 use outbox::{Ending, Outbox, SendError};
+use parking_lot::Mutex;
 use transport::Transport;
+use wake::Wake;
 
 /// An open (or closing) connection. One allocation beside its socket's; no timer, no channel, no
 /// buffer of its own.
@@ -41,7 +41,7 @@ pub struct Connection {
     last_active_ms: AtomicU64,
     in_flight: AtomicU16,
     /// Wakes the connection's task: to write, to end, or to read on.
-    wake: Notify,
+    wake: Wake,
 }
 
 impl Connection {
@@ -63,7 +63,7 @@ impl Connection {
             outbox: Mutex::default(),
             last_active_ms: AtomicU64::new(now_ms),
             in_flight: AtomicU16::new(0),
-            wake: Notify::new(),
+            wake: Wake::default(),
         }
     }
 
@@ -133,7 +133,7 @@ impl Connection {
         let must_wake = outbox.is_waiting();
         drop(outbox);
         if must_wake {
-            self.wake.notify_one();
+            self.wake.wake();
         }
         if sent.is_ok() {
             self.touch(now_ms);
@@ -153,7 +153,7 @@ impl Connection {
             .lock()
             .close(&self.transport, cause, &frame, now_ms);
         if first {
-            self.wake.notify_one();
+            self.wake.wake();
         }
         first
     }
@@ -179,7 +179,7 @@ impl Connection {
     /// A message's integration is done.
     pub(crate) fn end_request(&self, limit: u16) {
         if self.in_flight.fetch_sub(1, Ordering::AcqRel) >= limit {
-            self.wake.notify_one();
+            self.wake.wake();
         }
     }
 
@@ -194,7 +194,7 @@ impl Connection {
         drop(outbox);
         if let Some(ending_since_ms) = ending {
             if since(ending_since_ms) >= limits.close_timeout.as_millis() {
-                self.wake.notify_one();
+                self.wake.wake();
             }
         } else if blocked {
             self.close(CloseCause::SlowConsumer, now_ms);

@@ -10,7 +10,7 @@ mod watch;
 use std::{net::IpAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use gatepost_server::template::TemplateErrors;
+use gatepost_server::template::{Diagnostic, TemplateErrors};
 use tokio::signal::unix::{SignalKind, signal};
 
 use app::StartError;
@@ -135,7 +135,16 @@ async fn changed(watcher: Option<&mut Watcher>) {
     }
 }
 
-/// The lines of a failed load, each `file:line: what; mend`.
+/// The lines of a failed load, each `file:line: what; mend`; files of this folder by their name.
 fn error_lines(errors: &TemplateErrors) -> Vec<String> {
-    errors.0.iter().map(ToString::to_string).collect()
+    let here = std::env::current_dir().unwrap_or_default();
+    let line = |error: &Diagnostic| match error.file.strip_prefix(&here) {
+        Ok(file) => Diagnostic {
+            file: file.to_owned(),
+            ..error.clone()
+        }
+        .to_string(),
+        Err(_) => error.to_string(),
+    };
+    errors.0.iter().map(line).collect()
 }

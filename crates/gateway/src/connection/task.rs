@@ -1,11 +1,7 @@
 //! The task of a connection: it waits for its socket, reads all that is ready into a buffer shared
 //! by its thread, and answers with one write. While it waits it owns no buffer.
 
-use std::{cell::RefCell, io, sync::Arc};
-
-use gatepost_model::connection::CloseCause;
-use gatepost_wire::websocket::{self, CloseFrame, Decoder, Event as Incoming, FrameLimits};
-use tokio::io::Interest;
+use std::{cell::RefCell, future::poll_fn, io, sync::Arc, task::Poll};
 
 use super::Connection;
 use crate::{
@@ -15,6 +11,8 @@ use crate::{
     pipeline::{self, Walked},
     tombstones::{End, Tombstone},
 };
+use gatepost_model::connection::CloseCause;
+use gatepost_wire::websocket::{self, CloseFrame, Decoder, Event as Incoming, FrameLimits};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -73,10 +71,16 @@ enum Next {
     End,
     /// There is more to do, but others first.
     Yield,
-    /// Wait for the socket.
-    Socket(Interest),
-    /// Wait for an integration, since too many messages are in flight.
-    InFlight,
+    /// Wait to be woken, or for the socket too. Without the socket: until fewer messages are in
+    /// flight.
+    Wait(Option<Direction>),
+}
+
+/// What of the socket the task waits for.
+#[derive(Clone, Copy)]
+enum Direction {
+    Read,
+    Write,
 }
 
 /// What the task knows between waits.
@@ -102,12 +106,19 @@ async fn serve(live: Live, early: Vec<u8>) {
         match reader.step(&live) {
             Next::End => return,
             Next::Yield => tokio::task::yield_now().await,
-            Next::InFlight => connection.wake.notified().await,
-            Next::Socket(interest) => tokio::select! {
-                // An error of the socket is found by the next read or write.
-                _ = connection.transport.ready(interest) => {}
-                () = connection.wake.notified() => {}
-            },
+            Next::Wait(socket) => {
+                poll_fn(|context| {
+                    if connection.wake.poll(context).is_ready() {
+                        return Poll::Ready(());
+                    }
+                    match socket {
+                        Some(Direction::Read) => connection.transport.poll_read_ready(context),
+                        Some(Direction::Write) => connection.transport.poll_write_ready(context),
+                        None => Poll::Pending,
+                    }
+                })
+                .await;
+            }
         }
     }
 }
@@ -125,7 +136,7 @@ impl Reader {
         }
         if connection.outbox.lock().is_waiting() {
             // Who does not read is not read from either.
-            return Next::Socket(Interest::WRITABLE);
+            return Next::Wait(Some(Direction::Write));
         }
         BUFFERS.with_borrow_mut(|buffers| self.receive(live, buffers))
     }
@@ -164,7 +175,7 @@ impl Reader {
                 let mut held = std::mem::take(&mut self.held);
                 self.handle(live, &mut held, replies);
                 if !self.held.is_empty() {
-                    return Next::InFlight;
+                    return Next::Wait(None);
                 }
                 continue;
             }
@@ -175,7 +186,7 @@ impl Reader {
                 }
                 Ok(n) => n,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Next::Socket(Interest::READABLE);
+                    return Next::Wait(Some(Direction::Read));
                 }
                 Err(_) => {
                     live.connection.close(CloseCause::ClientVanished, now_ms());
@@ -186,14 +197,14 @@ impl Reader {
                 self.handle(live, &mut read[..n], replies);
             }
             if !self.held.is_empty() {
-                return Next::InFlight;
+                return Next::Wait(None);
             }
             if self.client_closed || self.discarding || live.connection.outbox.lock().is_waiting() {
                 return Next::Yield;
             }
             if n < read.len() {
                 // Nothing more is there; asking again would cost a call for `WouldBlock`.
-                return Next::Socket(Interest::READABLE);
+                return Next::Wait(Some(Direction::Read));
             }
         }
         Next::Yield

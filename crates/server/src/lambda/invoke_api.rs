@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::{
     error_body,
     invocation::{new_request_id, new_trace_id},
+    operations,
     runner::LocalRunner,
 };
 
@@ -63,7 +64,9 @@ pub async fn handle(
         (&Method::GET, ["2015-03-31", "functions", name, "configuration"]) => {
             get_function_configuration(runner, name, qualifier)
         }
-        (method, steps) => Err(error_body::not_implemented(&operation(method, steps))),
+        (method, steps) => Err(error_body::not_implemented(&operations::name(
+            method, steps,
+        ))),
     };
     answer.unwrap_or_else(|error| refuse(&error))
 }
@@ -310,33 +313,6 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// The operation that a request means, for the refusal of those that do not exist here.
-fn operation(method: &Method, steps: &[&str]) -> String {
-    let known = match (method.as_str(), steps) {
-        ("POST", [_, "functions"] | [_, "functions", ""]) => "CreateFunction",
-        ("DELETE", [_, "functions", _]) => "DeleteFunction",
-        ("PUT", [_, "functions", _, "code"]) => "UpdateFunctionCode",
-        ("PUT", [_, "functions", _, "configuration"]) => "UpdateFunctionConfiguration",
-        ("POST", [_, "functions", _, "response-streaming-invocations"]) => {
-            "InvokeWithResponseStream"
-        }
-        ("GET", [_, "functions", _, "policy"]) => "GetPolicy",
-        ("POST", [_, "functions", _, "policy"]) => "AddPermission",
-        ("DELETE", [_, "functions", _, "policy", _]) => "RemovePermission",
-        ("GET", [_, "functions", _, "versions"]) => "ListVersionsByFunction",
-        ("POST", [_, "functions", _, "versions"]) => "PublishVersion",
-        ("GET", [_, "functions", _, "aliases"]) => "ListAliases",
-        ("POST", [_, "functions", _, "aliases"]) => "CreateAlias",
-        ("GET", [_, "functions", _, "aliases", _]) => "GetAlias",
-        ("PUT", [_, "functions", _, "concurrency"]) => "PutFunctionConcurrency",
-        ("GET", [_, "functions", _, "concurrency"]) => "GetFunctionConcurrency",
-        ("GET", [_, "account-settings"]) => "GetAccountSettings",
-        ("GET", [_, "event-source-mappings"]) => "ListEventSourceMappings",
-        _ => return format!("{method} /{}", steps.join("/")),
-    };
-    known.to_owned()
-}
-
 fn query(text: &str) -> HashMap<String, String> {
     text.split('&')
         .filter_map(|pair| pair.split_once('='))
@@ -374,13 +350,18 @@ mod tests {
 
     #[test]
     fn a_refused_operation_is_named() {
-        assert_eq!(
-            operation(&Method::POST, &["2015-03-31", "functions"]),
-            "CreateFunction"
-        );
-        assert_eq!(
-            operation(&Method::GET, &["2018-10-31", "layers"]),
-            "GET /2018-10-31/layers"
-        );
+        for (method, path, name) in [
+            (Method::POST, "2015-03-31/functions", "CreateFunction"),
+            (Method::GET, "2018-10-31/layers", "ListLayers"),
+            (
+                Method::GET,
+                "2015-03-31/functions/f/aliases/live",
+                "GetAlias",
+            ),
+            (Method::GET, "2015-03-31/nothing", "GET /2015-03-31/nothing"),
+        ] {
+            let steps: Vec<&str> = path.split('/').collect();
+            assert_eq!(operations::name(&method, &steps), name);
+        }
     }
 }
