@@ -119,6 +119,8 @@ pub struct App {
 pub struct Permission {
     /// The function's name or ARN.
     pub function: String,
+    /// `Action`.
+    pub action: String,
     /// `Principal`.
     pub principal: String,
     /// `SourceArn`.

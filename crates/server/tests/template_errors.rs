@@ -486,7 +486,7 @@ fn a_template_that_is_none_is_refused() {
         ),
         (
             "Resources:\n  G: {Type: AWS::Logs::LogGroup}\n  G: {Type: AWS::Logs::LogGroup}",
-            "t.yaml:3: the key `G` stands twice in this mapping",
+            "t.yaml:3: the key `G` stands twice in this mapping, first in line 2",
         ),
         (
             "a: [",

@@ -8,6 +8,7 @@ mod integration;
 mod lambda;
 mod model;
 mod other;
+mod permission;
 mod route;
 mod stage;
 mod table;
@@ -65,6 +66,8 @@ pub(super) struct Reading<'a> {
     pub(super) now_ms: u64,
     /// Names of the template's functions.
     function_names: BTreeSet<String>,
+    /// Their versions and aliases, `name:qualifier`.
+    qualified_names: RefCell<BTreeSet<String>>,
     /// Ids of resources whose own fault was told.
     broken: RefCell<BTreeSet<String>>,
 }
@@ -85,6 +88,7 @@ impl<'a> Reading<'a> {
             function_names: functions
                 .filter_map(|function| evaluator.physical_name(function))
                 .collect(),
+            qualified_names: RefCell::default(),
             broken: RefCell::default(),
         }
     }
@@ -103,6 +107,11 @@ impl<'a> Reading<'a> {
 
     fn has_function(&self, name: &str) -> bool {
         self.function_names.contains(name)
+    }
+
+    fn has_qualifier(&self, name: &str, qualifier: &str) -> bool {
+        let qualified = format!("{name}:{qualifier}");
+        qualifier == "$LATEST" || self.qualified_names.borrow().contains(&qualified)
     }
 
     fn mark_broken(&self, declared: &Declared<'_>) {
@@ -198,6 +207,7 @@ pub(super) fn read(reading: &Reading<'_>, app: &mut App) {
     for draft in apis {
         stage::warn_of_undeployed(&draft, reading);
         warn_of_unreachable(&draft, reading, app);
+        permission::warn_of_missing(&draft, reading, &app.permissions);
         let logical_id = draft.logical_id.clone();
         let api = draft.finish(reading);
         app.api_logical_ids.insert(api.api_id.clone(), logical_id);
@@ -333,8 +343,13 @@ fn read_functions(reading: &Reading<'_>, app: &mut App, declared: &[Declared<'_>
     for declared in of_type("AWS::Lambda::EventInvokeConfig") {
         lambda::read_event_invoke_config(declared, reading, functions);
     }
+    let qualified = functions.iter().flat_map(|function| {
+        let qualifiers = function.aliases.keys().chain(&function.versions);
+        qualifiers.map(|qualifier| format!("{}:{qualifier}", function.name))
+    });
+    reading.qualified_names.borrow_mut().extend(qualified);
     let permissions = of_type("AWS::Lambda::Permission");
-    let permissions = permissions.filter_map(|declared| lambda::read_permission(declared, reading));
+    let permissions = permissions.filter_map(|declared| permission::read(declared, reading));
     app.permissions.extend(permissions);
 }
 

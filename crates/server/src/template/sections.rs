@@ -185,8 +185,15 @@ fn resource(entry: &Entry, diagnostics: &Diagnostics) -> Option<Resource> {
         diagnostics.error(entry.position, message, "");
         return None;
     }
+    let type_name = node.get("Type").and_then(Node::as_text);
+    let is_custom = type_name.is_some_and(|name| {
+        name.starts_with("Custom::") || name == "AWS::CloudFormation::CustomResource"
+    });
     for attribute in node.entries() {
-        if !RESOURCE_ATTRIBUTES.contains(&attribute.key.as_str()) {
+        // Serverless writes a Version beside the Type of its custom resources.
+        let is_known = RESOURCE_ATTRIBUTES.contains(&attribute.key.as_str())
+            || is_custom && attribute.key == "Version";
+        if !is_known {
             diagnostics.error(
                 attribute.position,
                 format!("`{}` is not an attribute of a resource", attribute.key),
@@ -198,7 +205,7 @@ fn resource(entry: &Entry, diagnostics: &Diagnostics) -> Option<Resource> {
             );
         }
     }
-    let Some(type_name) = node.get("Type").and_then(Node::as_text) else {
+    let Some(type_name) = type_name else {
         let message = format!("{logical_id} has no Type");
         diagnostics.error(
             entry.position,
