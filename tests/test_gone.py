@@ -25,7 +25,7 @@ from support.template import (
     together,
     websocket_app,
 )
-from support.wire import BINARY, TEXT, frame, request
+from support.wire import BINARY, TEXT, frame, request, upgrade
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +161,18 @@ def test_an_unmodified_handler_catches_its_sdks_gone_exception(dev, raw_socket, 
         files = {"src/index.mjs": NODE_CONNECT, "src/node_modules": NODE_MODULES}
     response = raw_socket(dev(template, files=files)).upgrade("/prod")
     assert (response.status, response.body) == (403, b"GoneException 410")
+
+
+@pytest.mark.checklist(5, 148)
+def test_who_has_its_101_is_established(dev, raw_socket):
+    """Whoever hears of the `101` may post at once, without losing a race."""
+    app = dev(recording_app())
+    for number in range(1, 61):
+        raw = raw_socket(app)
+        raw.send(upgrade("/prod", "localhost"))
+        own = app.recorded("CONNECT", count=number)[-1]["requestContext"]["connectionId"]
+        assert raw.read_response().status == 101
+        assert post(app, own).status == 200
 
 
 def test_a_connection_that_was_refused_was_never_established(app, raw_socket):

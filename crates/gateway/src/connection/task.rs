@@ -46,6 +46,12 @@ pub fn start(gateway: &Arc<Gateway>, connection: Connection, early: Vec<u8>) {
         context.connected_at_ms,
     );
     gateway.registry.establish(Arc::clone(&connection));
+    // Whoever closes all connections of a kind looked for them before this one was there.
+    if gateway.is_draining() {
+        connection.close(CloseCause::Draining, now_ms());
+    } else if connection.stage.deployed.load().is_none() {
+        connection.close(CloseCause::StageDeleted, now_ms());
+    }
     if gateway.observer().is_listening() {
         gateway.observer().emit(Event::ConnectionOpened {
             api_id: context.api_id.clone(),
