@@ -162,7 +162,9 @@ impl Connection {
     /// whether this ended the connection.
     fn close_by_client(&self, cause: CloseCause, echo: &[u8], now_ms: u64) -> bool {
         let mut outbox = self.outbox.lock();
-        outbox.discard_unsent();
+        if outbox.ending().is_none() {
+            outbox.discard_unsent();
+        }
         outbox.close(&self.transport, cause, echo, now_ms)
     }
 
