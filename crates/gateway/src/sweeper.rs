@@ -30,10 +30,9 @@ async fn run(gateway: Weak<Gateway>, period: Duration) {
             return;
         };
         let now = now_ms();
-        let mut due = Vec::new();
-        gateway
+        let due = gateway
             .registry
-            .for_each(|connection| due.push(Arc::clone(connection)));
+            .established(|connection| connection.is_due(gateway.limits(), now));
         for connection in due {
             connection.enforce_limits(gateway.limits(), now);
         }
