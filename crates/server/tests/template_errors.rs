@@ -289,8 +289,8 @@ fn a_function_that_cannot_run_here_is_refused() {
         ),
         (
             "{CodeUri: 's3://bucket/key.zip', Handler: app.handler, Runtime: python3.13}",
-            "t.yaml:5: the code s3://bucket/key.zip is not on this machine; name the template in \
-             cdk.out, .serverless or .aws-sam/build, beside what was built",
+            "t.yaml:5: the code s3://bucket/key.zip is not on this machine; name a folder \
+             here, or the template in cdk.out, .serverless or .aws-sam/build, beside what was built",
         ),
         (
             "{PackageType: Image, ImageUri: repo/image}",
