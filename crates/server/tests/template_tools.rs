@@ -386,6 +386,15 @@ fn what_cdk_synth_writes_loads() {
     "IntegrationUri": {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":apigateway:", {"Ref": "AWS::Region"}, ":lambda:path/2015-03-31/functions/", {"Fn::GetAtt": ["Handler886CB40B", "Arn"]}, "/invocations"]]}
    }
   },
+  "ApiconnectRouteIntegrationPermission0A1B": {
+   "Type": "AWS::Lambda::Permission",
+   "Properties": {
+    "Action": "lambda:InvokeFunction",
+    "FunctionName": {"Fn::GetAtt": ["Handler886CB40B", "Arn"]},
+    "Principal": "apigateway.amazonaws.com",
+    "SourceArn": {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":execute-api:", {"Ref": "AWS::Region"}, ":", {"Ref": "AWS::AccountId"}, ":", {"Ref": "Api7C3F3E8B"}, "/*$connect"]]}
+   }
+  },
   "StageFBD2F20D": {
    "Type": "AWS::ApiGatewayV2::Stage",
    "Properties": {"ApiId": {"Ref": "Api7C3F3E8B"}, "AutoDeploy": true, "StageName": "prod"}
