@@ -58,6 +58,13 @@ def test_an_open_connection_survives_a_template_change_and_uses_it(dev, connect,
     assert heard(client, "whoami") == own
 
 
+def test_other_files_beside_the_template_are_nobody_s_code(dev):
+    app = dev(versioned("one"))
+    (app.folder / "connections.json").write_text("{}")
+    with pytest.raises(AssertionError):
+        app.wait_event("reloaded", timeout=0.5)
+
+
 @pytest.mark.checklist(85)
 def test_a_route_that_is_not_there_yet_is_forbidden_until_it_is_deployed(dev, connect, change):
     app = dev(versioned("one"))

@@ -33,7 +33,7 @@ pub struct Arguments {
     /// Port to listen on; 0 takes any free one [default: 4100]
     #[arg(long, value_name = "N")]
     pub port: Option<u16>,
-    /// Address to listen on [default: 127.0.0.1 and ::1]
+    /// Address to listen on [default: loopback, IPv4 and IPv6]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<IpAddr>,
     /// Configuration file [default: gatepost.toml beside the template, if it is there]
@@ -72,7 +72,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     let app = match App::start(arguments, &terminal, None).await {
         Ok(app) => app,
         Err(error) => {
-            terminal.start_failed(&error);
+            Terminal::start_failed(&error);
             return match error {
                 StartError::Usage(_) => ExitCode::from(2),
                 _ => ExitCode::FAILURE,

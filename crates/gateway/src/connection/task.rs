@@ -170,6 +170,8 @@ impl Reader {
 
     fn receive(&mut self, live: &Live, buffers: &mut Buffers) -> Next {
         let Buffers { read, replies } = buffers;
+        // What a panic left of another connection is not for this one.
+        replies.clear();
         for _ in 0..READS_PER_TURN {
             if !self.held.is_empty() {
                 let mut held = std::mem::take(&mut self.held);

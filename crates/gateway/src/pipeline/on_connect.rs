@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use gatepost_model::{
-    RequestId,
+    ApiId, RequestId,
     connection::CloseCause,
     connection_id::ConnectionId,
     fault::{Fault, FaultKind},
@@ -87,8 +87,14 @@ pub async fn on_connect(
         connection_id,
         connected_at_ms,
     };
+    let issued = Issued {
+        gateway,
+        api_id: &deployed.api_id,
+        connection_id,
+    };
     match handshake.run().await {
         Ok((context, subprotocol)) => {
+            std::mem::forget(issued);
             let principal_id = context
                 .authorizer
                 .as_ref()
@@ -107,15 +113,7 @@ pub async fn on_connect(
             })
         }
         Err(refusal) => {
-            let tombstone = Tombstone {
-                api_id: deployed.api_id.clone(),
-                end: End::Refused,
-                at_ms: now_ms(),
-                replaced_by: None,
-                client_key: None,
-            };
-            gateway.tombstones.ended(connection_id, tombstone);
-            gateway.registry.remove(&connection_id);
+            drop(issued);
             gateway.observer().emit(Event::ConnectionRefused {
                 api_id: Some(deployed.api_id.clone()),
                 status: refusal.status,
@@ -145,6 +143,27 @@ pub fn abandoned(gateway: &Arc<Gateway>, accepted: Accepted) {
         &CloseCause::ClientVanished,
     );
     gateway.registry.remove(&id);
+}
+
+/// The id of a handshake; dropped, it is that of a refused one, even when the handshake panics.
+struct Issued<'a> {
+    gateway: &'a Gateway,
+    api_id: &'a ApiId,
+    connection_id: ConnectionId,
+}
+
+impl Drop for Issued<'_> {
+    fn drop(&mut self) {
+        let tombstone = Tombstone {
+            api_id: self.api_id.clone(),
+            end: End::Refused,
+            at_ms: now_ms(),
+            replaced_by: None,
+            client_key: None,
+        };
+        self.gateway.tombstones.ended(self.connection_id, tombstone);
+        self.gateway.registry.remove(&self.connection_id);
+    }
 }
 
 struct Handshake<'a> {

@@ -148,7 +148,7 @@ impl App {
         let Port {
             number: port,
             listeners,
-        } = ports::listen(&listen).await?;
+        } = ports::listen(&listen)?;
         let authority = authority(config.server.public_name.as_deref(), &listen, port);
         refuse_own_endpoint(&config.functions, &authority)?;
 
@@ -271,7 +271,7 @@ impl App {
             tls,
             _state: state,
         };
-        app.open_api_ports().await?;
+        app.open_api_ports()?;
         if app.arguments.warm {
             app.server.functions.warm();
         }
@@ -282,7 +282,7 @@ impl App {
     }
 
     /// With several APIs each has a port of its own, on which its stages stand at the root.
-    async fn open_api_ports(&mut self) -> Result<(), StartError> {
+    fn open_api_ports(&mut self) -> Result<(), StartError> {
         if self.loaded.apis.len() < 2 {
             return Ok(());
         }
@@ -295,7 +295,7 @@ impl App {
                 continue;
             }
             let last = self.api_ports.last().map_or(self.port, |(_, port)| *port);
-            let Port { number, listeners } = ports::listen_next(&self.listen, last).await?;
+            let Port { number, listeners } = ports::listen_next(&self.listen, last)?;
             for listener in listeners {
                 let serving = listener::serve(
                     Arc::clone(&self.server),
@@ -355,7 +355,6 @@ impl App {
             }
         }
         self.open_api_ports()
-            .await
             .map_err(|error| vec![error.to_string()])
     }
 
