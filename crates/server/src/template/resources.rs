@@ -31,7 +31,7 @@ use super::{
 };
 
 /// The types that are acted on, with the order in which they are read.
-const ACTED_ON: [&str; 23] = [
+const ACTED_ON: [&str; 24] = [
     "AWS::ApiGatewayV2::Api",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Function",
@@ -51,6 +51,7 @@ const ACTED_ON: [&str; 23] = [
     "AWS::ApiGatewayV2::ApiMapping",
     "AWS::ApiGatewayV2::VpcLink",
     "AWS::DynamoDB::Table",
+    "AWS::DynamoDB::GlobalTable",
     "AWS::Logs::LogGroup",
     "AWS::ApiGateway::Account",
     "AWS::ApiGateway::ApiKey",
@@ -425,6 +426,9 @@ fn read_others(reading: &Reading<'_>, app: &mut App, declared: &[Declared<'_>]) 
     for declared in declared {
         match declared.resource.type_name.as_str() {
             "AWS::DynamoDB::Table" => app.tables.extend(table::read(declared, reading)),
+            "AWS::DynamoDB::GlobalTable" => {
+                app.tables.extend(table::read_global(declared, reading));
+            }
             "AWS::Logs::LogGroup" => {
                 app.log_groups
                     .extend(other::read_log_group(declared, reading));

@@ -214,7 +214,14 @@ fn resource(entry: &Entry, diagnostics: &Diagnostics) -> Option<Resource> {
         );
         return None;
     };
-    let text = |node: &Node| Some((node.as_text()?.to_owned(), node.position));
+    // On AWS neither takes a function: without this a condition would be dropped.
+    let name_in = |node: &Node, attribute: &str| {
+        if node.as_text().is_none() {
+            let message = format!("{attribute} takes names only, this is {}", node.kind());
+            diagnostics.error(node.position, message, "write the name itself");
+        }
+        Some((node.as_text()?.to_owned(), node.position))
+    };
     let properties = match node.get("Properties") {
         Some(properties) if properties.value != Value::Null => properties.clone(),
         _ => Node::new(Value::Map(Vec::new()), entry.position),
@@ -231,9 +238,14 @@ fn resource(entry: &Entry, diagnostics: &Diagnostics) -> Option<Resource> {
         properties,
         depends_on: node.get("DependsOn").map_or_else(Vec::new, |node| {
             let targets = node.as_list().unwrap_or(std::slice::from_ref(node));
-            targets.iter().filter_map(text).collect()
+            let names = targets.iter();
+            names
+                .filter_map(|node| name_in(node, "DependsOn"))
+                .collect()
         }),
-        condition: node.get("Condition").and_then(text),
+        condition: node
+            .get("Condition")
+            .and_then(|node| name_in(node, "Condition")),
         metadata: node.get("Metadata").cloned(),
         ignore_globals: node.get("IgnoreGlobals").cloned(),
     })

@@ -13,9 +13,14 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     let mut root = None;
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
+            let mend = if error.info().contains("tabs") {
+                "; indent with spaces"
+            } else {
+                ""
+            };
             SyntaxError::new(
                 position(*error.marker()),
-                format!("not YAML: {}", error.info()),
+                format!("not YAML: {}{mend}", error.info()),
             )
         })?;
         let at = position(span.start);

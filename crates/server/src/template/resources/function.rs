@@ -234,7 +234,8 @@ fn code_of(
             ),
             CodeSource::Bucket { .. } => (
                 format!("the code {} is not on this machine", source.describe()),
-                "name the template in cdk.out, .serverless or .aws-sam/build, beside what was built",
+                "name a folder here, or the template in cdk.out, .serverless or .aws-sam/build, \
+                 beside what was built",
             ),
         };
         properties.diagnostics.error(node.position, message, mend);

@@ -42,7 +42,7 @@ pub(super) fn read_layer(declared: &Declared<'_>, reading: &Reading<'_>) -> Opti
             ),
             CodeSource::Bucket { .. } => (
                 format!("the layer {} is not on this machine", source.describe()),
-                "name the template beside what was built",
+                "name a folder here, or the template beside what was built",
             ),
         };
         properties.diagnostics.error(node.position, message, mend);
