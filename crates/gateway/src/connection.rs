@@ -162,7 +162,9 @@ impl Connection {
     /// whether this ended the connection.
     fn close_by_client(&self, cause: CloseCause, echo: &[u8], now_ms: u64) -> bool {
         let mut outbox = self.outbox.lock();
-        outbox.discard_unsent();
+        if outbox.ending().is_none() {
+            outbox.discard_unsent();
+        }
         outbox.close(&self.transport, cause, echo, now_ms)
     }
 
@@ -183,8 +185,23 @@ impl Connection {
         }
     }
 
+    /// Whether a limit is reached that [`Self::enforce_limits`] acts on.
+    pub(crate) fn is_due(&self, limits: &Limits, now_ms: u64) -> bool {
+        self.due(limits, now_ms).is_some()
+    }
+
     /// What the sweeper does to this connection now: idle, too old, or too slow a reader.
     pub(crate) fn enforce_limits(&self, limits: &Limits, now_ms: u64) {
+        match self.due(limits, now_ms) {
+            None => {}
+            Some(Due::GiveUp) => self.wake.wake(),
+            Some(Due::Close(cause)) => {
+                self.close(cause, now_ms);
+            }
+        }
+    }
+
+    fn due(&self, limits: &Limits, now_ms: u64) -> Option<Due> {
         let since = |then: u64| u128::from(now_ms.saturating_sub(then));
         let outbox = self.outbox.lock();
         let blocked = outbox
@@ -193,16 +210,25 @@ impl Connection {
         let ending = outbox.ending().map(|ending| ending.since_ms);
         drop(outbox);
         if let Some(ending_since_ms) = ending {
-            if since(ending_since_ms) >= limits.close_timeout.as_millis() {
-                self.wake.wake();
-            }
+            let given_up = since(ending_since_ms) >= limits.close_timeout.as_millis();
+            given_up.then_some(Due::GiveUp)
         } else if blocked {
-            self.close(CloseCause::SlowConsumer, now_ms);
+            Some(Due::Close(CloseCause::SlowConsumer))
         } else if since(self.context.connected_at_ms) >= limits.max_connection_duration.as_millis()
         {
-            self.close(CloseCause::MaxDuration, now_ms);
+            Some(Due::Close(CloseCause::MaxDuration))
         } else if since(self.last_active_ms()) >= limits.idle_timeout.as_millis() {
-            self.close(CloseCause::IdleTimeout, now_ms);
+            Some(Due::Close(CloseCause::IdleTimeout))
+        } else {
+            None
         }
     }
+}
+
+/// What has become due for a connection.
+enum Due {
+    /// It closes.
+    Close(CloseCause),
+    /// Its client does not answer the close frame: its task ends without.
+    GiveUp,
 }

@@ -9,10 +9,16 @@ use gatepost_model::limits::Limits;
 
 use crate::{clock::now_ms, gateway::Gateway};
 
-/// Starts the sweeper; it ends with the gateway.
+/// Starts the sweeper; it ends with the gateway, and starts again when it panics.
 pub(crate) fn start(gateway: &Arc<Gateway>) {
     let period = period(gateway.limits());
-    tokio::spawn(run(Arc::downgrade(gateway), period));
+    let gateway = Arc::downgrade(gateway);
+    tokio::spawn(async move {
+        while tokio::spawn(run(Weak::clone(&gateway), period))
+            .await
+            .is_err_and(|error| error.is_panic())
+        {}
+    });
 }
 
 async fn run(gateway: Weak<Gateway>, period: Duration) {
@@ -24,10 +30,9 @@ async fn run(gateway: Weak<Gateway>, period: Duration) {
             return;
         };
         let now = now_ms();
-        let mut due = Vec::new();
-        gateway
+        let due = gateway
             .registry
-            .for_each(|connection| due.push(Arc::clone(connection)));
+            .established(|connection| connection.is_due(gateway.limits(), now));
         for connection in due {
             connection.enforce_limits(gateway.limits(), now);
         }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gatepost_gateway::{
     clock::now_ms,
-    connection::{Connection, task},
     new_id,
     observe::Event,
-    pipeline::{self, Accepted, ConnectRequest, Refusal},
+    pipeline::{self, ConnectRequest, Refusal},
 };
 use gatepost_wire::{
     lambda_event::HandshakeRequest,
@@ -167,26 +166,17 @@ async fn carry_out(
             return;
         }
     };
+    // Without an upgrade the client is gone, which `accepted` sees to when it is dropped.
     let switching = switching_protocols(&upgrade, accepted.subprotocol.as_deref());
-    let deflate = upgrade.deflate;
-    let upgraded = match answer.send(switching) {
-        Ok(()) => on_upgrade.await.ok(),
-        Err(_) => None,
+    if answer.send(switching).is_err() {
+        return;
+    }
+    let Ok(upgraded) = on_upgrade.await else {
+        return;
     };
-    match upgraded.map(hyper::upgrade::Upgraded::downcast::<TokioIo<ServerStream>>) {
-        Some(Ok(parts)) => {
-            let Accepted {
-                context,
-                stage,
-                client_key,
-                ..
-            } = accepted;
-            let transport = parts.io.into_inner().into_transport();
-            let connection =
-                Connection::new(context, stage, client_key, deflate, transport, now_ms());
-            task::start(&server.gateway, connection, parts.read_buf.to_vec());
-        }
-        _ => pipeline::abandoned(&server.gateway, accepted),
+    if let Ok(parts) = upgraded.downcast::<TokioIo<ServerStream>>() {
+        let transport = parts.io.into_inner().into_transport();
+        accepted.establish(transport, upgrade.deflate, parts.read_buf.to_vec());
     }
 }
 

@@ -30,9 +30,13 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// Answers a request to a path under `/2015-03-31/` and Lambda's other API versions. What is not
-/// built yet answers 501 with the operation's name.
-pub async fn handle(runner: &LocalRunner, request: Request<Bytes>) -> Response<Full<Bytes>> {
+/// Answers a request to a path under `/2015-03-31/` and Lambda's other API versions: `lambda`
+/// invokes functions, wherever they run, `runner` knows those of this machine. What is not built yet answers 501 with the operation's name.
+pub async fn handle(
+    runner: &LocalRunner,
+    lambda: &dyn InvokeFunction,
+    request: Request<Bytes>,
+) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let steps: Vec<String> = parts
         .uri
@@ -46,13 +50,13 @@ pub async fn handle(runner: &LocalRunner, request: Request<Bytes>) -> Response<F
     let qualifier = query.get("Qualifier").map(String::as_str);
     let answer = match (&parts.method, steps.as_slice()) {
         (&Method::POST, ["2015-03-31", "functions", name, "invocations"]) => {
-            invoke(runner, name, qualifier, &parts.headers, body).await
+            invoke(lambda, name, qualifier, &parts.headers, body).await
         }
         (
             &Method::POST,
             ["2014-11-13", "functions", name, "invoke-async"]
             | ["2014-11-13", "functions", name, "invoke-async", ""],
-        ) => invoke_async(runner, name, body).await,
+        ) => invoke_async(lambda, name, body).await,
         (&Method::GET, ["2015-03-31", "functions"] | ["2015-03-31", "functions", ""]) => {
             list_functions(runner, &query)
         }
@@ -68,7 +72,7 @@ pub async fn handle(runner: &LocalRunner, request: Request<Bytes>) -> Response<F
 }
 
 async fn invoke(
-    runner: &LocalRunner,
+    lambda: &dyn InvokeFunction,
     name: &str,
     qualifier: Option<&str>,
     headers: &HeaderMap,
@@ -101,7 +105,7 @@ async fn invoke(
         client_context: client_context(headers, invocation_type)?,
         trace_id: Some(trace_id.clone()),
     };
-    let answer = runner.invoke(request).await?;
+    let answer = lambda.invoke(request).await?;
     Ok(invoke_response(answer, &trace_id))
 }
 
@@ -143,7 +147,7 @@ fn invoke_response(answer: InvokeResponse, trace_id: &str) -> Response<Full<Byte
 
 /// The deprecated `InvokeAsync`: `{"Status":202}`.
 async fn invoke_async(
-    runner: &LocalRunner,
+    lambda: &dyn InvokeFunction,
     name: &str,
     body: Bytes,
 ) -> Result<Response<Full<Bytes>>, InvokeError> {
@@ -156,7 +160,7 @@ async fn invoke_async(
         client_context: None,
         trace_id: None,
     };
-    let answer = runner.invoke(request).await?;
+    let answer = lambda.invoke(request).await?;
     Ok(json_response(
         StatusCode::ACCEPTED,
         &answer.request_id,

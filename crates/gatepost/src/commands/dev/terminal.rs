@@ -87,26 +87,26 @@ impl Terminal {
         }
     }
 
-    fn line(self, text: &str) {
+    fn line(text: &str) {
         // Whoever closed our stdout wants no more of it.
         let _ = writeln!(io::stdout().lock(), "{text}");
     }
 
-    fn event(self, event: &Value) {
-        self.line(&event.to_string());
+    fn event(event: &Value) {
+        Self::line(&event.to_string());
     }
 
     /// Tells that the app serves. Without `--json` the last line is exactly `Ready.`
     pub fn ready(self, ready: &Ready) {
         if self.json {
-            self.event(&json::ready(ready));
+            Self::event(&json::ready(ready));
         } else {
-            self.line(&self.style.ready(ready));
+            Self::line(&self.style.ready(ready));
         }
     }
 
     /// Tells why the app did not start.
-    pub fn start_failed(self, error: &StartError) {
+    pub fn start_failed(error: &StartError) {
         match error {
             StartError::Template(errors) => {
                 for line in super::error_lines(errors) {
@@ -120,16 +120,16 @@ impl Terminal {
     /// Tells that a change is served now.
     pub fn reloaded(self) {
         if self.json {
-            self.event(&json!({"event": "reloaded"}));
+            Self::event(&json!({"event": "reloaded"}));
         } else {
-            self.line("Reloaded.");
+            Self::line("Reloaded.");
         }
     }
 
     /// Tells why a change is not served; the app goes on as before.
     pub fn reload_failed(self, errors: &[String]) {
         if self.json {
-            self.event(&json!({"event": "reload-failed", "errors": errors}));
+            Self::event(&json!({"event": "reload-failed", "errors": errors}));
             return;
         }
         for error in errors {
@@ -141,7 +141,7 @@ impl Terminal {
     /// Tells that the app stops.
     pub fn stopping(self) {
         if !self.json {
-            self.line(
+            Self::line(
                 "Stopping: connections are closed, $disconnect routes run; Ctrl-C again stops at once.",
             );
         }
@@ -150,7 +150,7 @@ impl Terminal {
     /// Warns.
     pub fn warning(self, text: &str) {
         if self.json {
-            self.event(&json!({"event": "warning", "text": text}));
+            Self::event(&json!({"event": "warning", "text": text}));
         } else {
             eprintln!("warning: {text}");
         }
@@ -160,11 +160,11 @@ impl Terminal {
     pub async fn follow(self, mut events: mpsc::Receiver<Event>, store: Arc<Store>) {
         while let Some(event) = events.recv().await {
             if self.json {
-                self.event(&json::event(&event));
+                Self::event(&json::event(&event));
             } else if let Event::Warning(text) = &event {
                 self.warning(text);
             } else {
-                self.line(&self.style.event(&event));
+                Self::line(&self.style.event(&event));
             }
             if let Event::FunctionLog {
                 function,

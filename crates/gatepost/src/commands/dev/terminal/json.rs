@@ -1,6 +1,7 @@
 //! Events as JSON lines.
 
 use gatepost_gateway::observe::Event;
+use gatepost_model::{ApiId, route::RouteKey};
 use serde_json::{Value, json};
 
 use super::{Ready, refusal};
@@ -86,7 +87,7 @@ pub(super) fn event(event: &Event) -> Value {
             status,
             detail,
         } => json!({
-            "event": "refused", "apiId": api_id.as_ref().map(|id| id.as_str()),
+            "event": "refused", "apiId": api_id.as_ref().map(ApiId::as_str),
             "status": status, "detail": detail,
         }),
         Event::ConnectionClosed {
@@ -111,7 +112,7 @@ pub(super) fn event(event: &Event) -> Value {
         } => json!({
             "event": "request", "connectionId": connection_id.to_string(),
             "requestId": request_id.as_str(),
-            "routeKey": route_key.as_ref().map(|key| key.as_str()),
+            "routeKey": route_key.as_ref().map(RouteKey::as_str),
             "status": status, "latencyMs": latency_ms, "error": error,
         }),
         Event::ManagementCall {
