@@ -88,6 +88,9 @@ async fn carry_out(
     let resolved = target
         .resolve(&gateway.apis(), peer.api_id.as_ref())
         .map_err(Failure::Target)?;
+    if ![Method::POST, Method::GET, Method::DELETE].contains(&method) {
+        return Err(Failure::NoMethod);
+    }
     let id: ConnectionId = id_text.parse().map_err(Failure::InvalidId)?;
     let stage = stage_for(server, resolved, &id);
     let connection = match gateway
@@ -167,6 +170,7 @@ fn caller(server: &Server, peer: &Peer, request: &Request<Incoming>) -> String {
         .next()
         .unwrap_or_default()
         .chars()
+        .filter(|c| !c.is_control())
         .take(64)
         .collect();
     if product.is_empty() {
