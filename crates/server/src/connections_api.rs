@@ -140,7 +140,7 @@ fn ended(connection: &Connection) -> Failure {
     use gatepost_model::connection::{CloseCause, GoneReason};
     let (cause, at_ms) = connection.ending().map_or_else(
         || (CloseCause::ClientVanished, now_ms()),
-        |e| (e.cause, e.since_ms),
+        |ending| (ending.cause, ending.since.epoch_ms),
     );
     Failure::Gone(GoneReason::Closed { cause, at_ms })
 }
