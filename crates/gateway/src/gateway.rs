@@ -20,7 +20,7 @@ use gatepost_model::{
 use tokio::sync::Notify;
 
 use crate::{
-    clock::now_ms,
+    clock::Moment,
     connection::Connection,
     deployed::{CompileError, DeployedStage, StageSlot},
     integration::{http_client::HttpClient, invoke_function::InvokeFunction},
@@ -237,7 +237,7 @@ impl Gateway {
     }
 
     fn close_all(&self, cause: &CloseCause, which: impl Fn(&Connection) -> bool) {
-        let now = now_ms();
+        let now = Moment::now();
         for connection in self.registry.established(which) {
             connection.close(cause.clone(), now);
         }
@@ -339,7 +339,7 @@ impl Gateway {
                         None => FoundConnection::Open(connection),
                         Some(ending) => FoundConnection::Gone(GoneReason::Closed {
                             cause: ending.cause,
-                            at_ms: ending.since_ms,
+                            at_ms: ending.since.epoch_ms,
                         }),
                     });
                 }

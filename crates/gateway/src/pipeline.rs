@@ -13,6 +13,8 @@ mod on_disconnect;
 mod on_message;
 
 pub use accepted::Accepted;
+#[cfg(test)]
+pub(crate) use accepted::IssuedId;
 pub use on_connect::{ConnectRequest, Refusal, on_connect};
 pub(crate) use on_disconnect::on_disconnect;
 pub(crate) use on_message::{Walked, on_message};

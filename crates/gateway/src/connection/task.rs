@@ -8,7 +8,7 @@ use gatepost_wire::websocket::{self, CloseFrame, Decoder, Event as Incoming, Fra
 
 use super::Connection;
 use crate::{
-    clock::now_ms,
+    clock::Moment,
     gateway::Gateway,
     observe::Event,
     pipeline::{self, Walked},
@@ -47,9 +47,9 @@ pub fn start(gateway: &Arc<Gateway>, connection: Connection, early: Vec<u8>) {
     gateway.registry.establish(Arc::clone(&connection));
     // Whoever closes all connections of a kind looked for them before this one was there.
     if gateway.is_draining() {
-        connection.close(CloseCause::Draining, now_ms());
+        connection.close(CloseCause::Draining, Moment::now());
     } else if connection.stage.deployed.load().is_none() {
-        connection.close(CloseCause::StageDeleted, now_ms());
+        connection.close(CloseCause::StageDeleted, Moment::now());
     }
     if gateway.observer().is_listening() {
         gateway.observer().emit(Event::ConnectionOpened {
@@ -147,7 +147,7 @@ impl Reader {
         if self.flush(connection).is_err() {
             // What the client sent before it went may be its close frame.
             BUFFERS.with_borrow_mut(|buffers| self.receive(live, buffers));
-            connection.close(CloseCause::ClientVanished, now_ms());
+            connection.close(CloseCause::ClientVanished, Moment::now());
             return Next::End;
         }
         if let Some(next) = self.ending(gateway, connection) {
@@ -163,7 +163,7 @@ impl Reader {
     fn flush(&self, connection: &Connection) -> io::Result<()> {
         let mut outbox = connection.outbox.lock();
         if outbox.is_waiting() {
-            outbox.flush(&connection.transport, now_ms())?;
+            outbox.flush(&connection.transport, Moment::now())?;
         }
         let must_shut_down = self.discarding && !outbox.is_waiting();
         drop(outbox);
@@ -177,7 +177,11 @@ impl Reader {
     fn ending(&self, gateway: &Gateway, connection: &Connection) -> Option<Next> {
         let outbox = connection.outbox.lock();
         let ending = outbox.ending()?;
-        let waited_ms = u128::from(now_ms().saturating_sub(ending.since_ms));
+        let waited_ms = u128::from(
+            Moment::now()
+                .monotonic_ms
+                .saturating_sub(ending.since.monotonic_ms),
+        );
         let given_up = waited_ms >= gateway.limits().close_timeout.as_millis();
         let vanished = matches!(
             ending.cause,
@@ -198,7 +202,7 @@ impl Reader {
             } else {
                 match live.connection.transport.try_read(read) {
                     Ok(n) if n > 0 => {
-                        live.connection.touch(now_ms());
+                        live.connection.touch(Moment::now());
                         is_all = n < read.len();
                         if !self.discarding {
                             self.handle(live, &mut read[..n], replies);
@@ -208,7 +212,8 @@ impl Reader {
                         return Next::Wait(Some(Direction::Read));
                     }
                     Ok(_) | Err(_) => {
-                        live.connection.close(CloseCause::ClientVanished, now_ms());
+                        live.connection
+                            .close(CloseCause::ClientVanished, Moment::now());
                         return Next::End;
                     }
                 }
@@ -230,7 +235,7 @@ impl Reader {
     fn resume(&mut self, live: &Live, held: Held, replies: &mut Vec<u8>) {
         let Held { message, mut bytes } = held;
         match message {
-            Some(text) if !walk(live, &text, replies, now_ms()) => {
+            Some(text) if !walk(live, &text, replies, Moment::now()) => {
                 self.hold(Some(text), bytes);
             }
             _ => self.handle(live, &mut bytes, replies),
@@ -246,7 +251,7 @@ impl Reader {
         let (gateway, connection) = (&live.gateway, &live.connection);
         let limits = gateway.limits();
         let frame_limits = FrameLimits::from(limits);
-        let now = now_ms();
+        let now = Moment::now();
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.decoder.decode(&frame_limits, &mut rest) {
@@ -294,12 +299,12 @@ impl Reader {
 
 /// Walks a message; `false` when too many of its connection are in flight. Then the connection's
 /// task is woken as soon as one is done.
-fn walk(live: &Live, text: &str, replies: &mut Vec<u8>, now_ms: u64) -> bool {
+fn walk(live: &Live, text: &str, replies: &mut Vec<u8>, now: Moment) -> bool {
     let (gateway, connection) = (&live.gateway, &live.connection);
     if !connection.begin_request(gateway.limits().in_flight_per_connection) {
         return false;
     }
-    match pipeline::on_message(gateway, connection, text, now_ms) {
+    match pipeline::on_message(gateway, connection, text, now.epoch_ms) {
         Walked::InIntegration => {}
         Walked::Done(reply) => {
             if let Some(reply) = reply {
@@ -312,10 +317,10 @@ fn walk(live: &Live, text: &str, replies: &mut Vec<u8>, now_ms: u64) -> bool {
     true
 }
 
-fn send_replies(gateway: &Gateway, connection: &Connection, replies: &mut Vec<u8>, now_ms: u64) {
+fn send_replies(gateway: &Gateway, connection: &Connection, replies: &mut Vec<u8>, now: Moment) {
     if !replies.is_empty() {
         // A connection that is ending gets no more replies; it is no longer read when it is slow.
-        let _ = connection.send_frames(replies, gateway.limits(), now_ms);
+        let _ = connection.send_frames(replies, gateway.limits(), now);
         replies.clear();
         replies.shrink_to(READ_BYTES);
     }
@@ -328,12 +333,12 @@ impl Drop for Live {
             gateway,
             connection,
         } = self;
-        let now = now_ms();
+        let now = Moment::now();
         connection.close(CloseCause::ClientVanished, now);
         connection.transport.shut_down_write();
         let (cause, at_ms) = match connection.ending() {
-            Some(ending) => (ending.cause, ending.since_ms),
-            None => (CloseCause::ClientVanished, now),
+            Some(ending) => (ending.cause, ending.since.epoch_ms),
+            None => (CloseCause::ClientVanished, now.epoch_ms),
         };
         let context = &connection.context;
         gateway.tombstones.ended(
@@ -355,3 +360,6 @@ impl Drop for Live {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{ConnectRequest, on_disconnect::on_disconnect};
 use crate::{
-    clock::now_ms,
+    clock::{Moment, now_ms},
     connection::{Connection, client::ClientKey, task, transport::Transport},
     deployed::StageSlot,
     gateway::Gateway,
@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// An id whose `$connect` route runs. Dropped, it was refused.
-pub(super) struct IssuedId {
+pub(crate) struct IssuedId {
     gateway: Arc<Gateway>,
     api_id: ApiId,
-    pub(super) connection_id: ConnectionId,
+    pub(crate) connection_id: ConnectionId,
     /// Since when it handshakes, milliseconds since the epoch.
     pub(super) since_ms: u64,
     accepted: bool,
@@ -45,7 +45,7 @@ pub struct Accepted {
 
 impl IssuedId {
     /// A fresh id of `api_id`, entered as handshaking.
-    pub(super) fn new(gateway: &Arc<Gateway>, api_id: &ApiId) -> Self {
+    pub(crate) fn new(gateway: &Arc<Gateway>, api_id: &ApiId) -> Self {
         let since_ms = now_ms();
         Self {
             gateway: Arc::clone(gateway),
@@ -117,7 +117,7 @@ impl Accepted {
             self.client_key,
             deflate,
             transport,
-            now_ms(),
+            Moment::now(),
         );
         self.established = true;
         task::start(&self.gateway, connection, early);
