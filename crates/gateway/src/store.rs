@@ -45,7 +45,8 @@ const SCHEMA: &str = "
         reason TEXT,
         replaced_by BLOB
     ) WITHOUT ROWID;
-    CREATE INDEX connections_by_client ON connections (client_key) WHERE client_key IS NOT NULL;
+    CREATE INDEX connections_by_client ON connections (client_key)
+        WHERE client_key IS NOT NULL AND replaced_by IS NULL;
     CREATE INDEX connections_by_end ON connections (ended_at_ms);
     CREATE TABLE function_logs (
         function TEXT NOT NULL,

@@ -126,10 +126,10 @@ impl TlsTransport {
             if session.read_tls(&mut NonBlocking(&self.socket))? == 0 {
                 return Ok(0);
             }
-            session
-                .process_new_packets()
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            let processed = session.process_new_packets();
+            // The alert that tells the client what is wrong goes out too.
             self.flush(&mut session)?;
+            processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         }
     }
 
