@@ -315,7 +315,9 @@ fn read_functions(reading: &Reading<'_>, app: &mut App, declared: &[Declared<'_>
     let mut layers = BTreeMap::new();
     for declared in of_type("AWS::Lambda::LayerVersion") {
         if let Some(path) = lambda::read_layer(declared, reading) {
-            let arn = reading.arn("lambda", &format!("layer:{}:1", declared.id));
+            let evaluator = reading.evaluator;
+            let number = evaluator.layer_version_number(declared.resource, &declared.id);
+            let arn = reading.arn("lambda", &format!("layer:{}:{number}", declared.id));
             layers.insert(arn, path);
         }
     }
