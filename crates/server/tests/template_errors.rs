@@ -244,7 +244,7 @@ fn what_is_not_there_yet_refuses_with_its_place() {
         ),
         (
             "  I:\n    Type: AWS::ApiGatewayV2::Integration\n    Properties: {ApiId: !Ref Api, IntegrationType: MOCK, RequestTemplates: {$default: '#set($a = 1)'}}\n",
-            "t.yaml:16: `#set` in a mapping template is not there yet in Gatepost; use literals, \
+            "t.yaml:16: `#set` at 1:1 of the mapping template is not there yet in Gatepost; use literals, \
              $context, $input.body, $input.json and $stageVariables",
         ),
         (
