@@ -25,7 +25,7 @@ from support.template import (
     together,
     websocket_app,
 )
-from support.wire import BINARY, TEXT, frame, request
+from support.wire import BINARY, TEXT, frame, request, upgrade
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +162,18 @@ def test_an_unmodified_handler_catches_its_sdks_gone_exception(dev, raw_socket, 
     assert (response.status, response.body) == (403, b"GoneException 410")
     # Known by the access key that signed.
     assert app.function("Main") in app.wait_event("gone")["caller"]
+
+
+@pytest.mark.checklist(5, 148)
+def test_who_has_its_101_is_established(dev, raw_socket):
+    """Whoever hears of the `101` may post at once, without losing a race."""
+    app = dev(recording_app())
+    for number in range(1, 61):
+        raw = raw_socket(app)
+        raw.send(upgrade("/prod", "localhost"))
+        own = app.recorded("CONNECT", count=number)[-1]["requestContext"]["connectionId"]
+        assert raw.read_response().status == 101
+        assert post(app, own).status == 200
 
 
 def test_a_connection_that_was_refused_was_never_established(app, raw_socket):

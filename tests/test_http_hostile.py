@@ -102,6 +102,53 @@ def test_malformed_http_is_refused_or_ended(app, raw_socket, bystander, sent):
     assert status is None or 400 <= status < 600, status
 
 
+HOSTS = {
+    "none": "",
+    "two": "Host: localhost\r\nHost: evil.example.com\r\n",
+    "a path": "Host: localhost/evil?\r\n",
+    "a user": "Host: localhost@evil.example.com\r\n",
+    "empty": "Host: \r\n",
+    "blanks": "Host: local host\r\n",
+}
+
+
+@pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
+def test_a_host_that_is_none_is_400(app, raw_socket, bystander, host):
+    """Handlers build URLs of `domainName`: a client must not choose more of them than a host."""
+    raw = raw_socket(app)
+    raw.send(upgrade("/prod", "localhost").replace(b"Host: localhost\r\n", host.encode()))
+    response = raw.read_response()
+    assert (response.status, response.header("content-type")) == (400, "text/html")
+    assert raw.is_ended()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [[("Content-Length", "6")], [("Transfer-Encoding", "chunked")]],
+    ids=["length", "chunked"],
+)
+def test_a_handshake_with_a_body_is_400(app, raw_socket, bystander, body):
+    """A proxy that forwards the body, and a server that takes it for frames, would differ."""
+    raw = raw_socket(app)
+    raw.send(upgrade("/prod", "localhost", body) + b"0\r\n\r\n\r\n")
+    assert raw.read_response().status == 400
+    assert raw.is_ended()
+
+
+def test_the_right_version_is_named_to_who_asks_for_another(app, raw_socket, bystander):
+    response = raw_socket(app).upgrade("/prod", version="8")
+    assert (response.status, response.header("sec-websocket-version")) == (400, "13")
+
+
+def test_a_method_that_connections_do_not_have_is_403_whatever_the_id(app):
+    response = request(app.port, "PUT", "/prod/@connections/nope")
+    assert response.status == 403
+    assert response.body == (
+        b'{"message":"No method found matching route prod/@connections/nope'
+        b' for http method PUT."}'
+    )
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -1,6 +1,32 @@
-//! The wall clock, read in one place. Logic takes the time as a parameter.
+//! The clocks, read in one place. Logic takes the time as a parameter.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::LazyLock,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// Where the monotonic clock begins: its first reading.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// A moment on both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The wall clock, milliseconds since the epoch, for payloads, logs and the store. It may be
+    /// set back.
+    pub epoch_ms: u64,
+    /// The monotonic clock, milliseconds, for timers.
+    pub monotonic_ms: u64,
+}
+
+impl Moment {
+    /// This moment.
+    pub fn now() -> Self {
+        Self {
+            epoch_ms: now_ms(),
+            monotonic_ms: u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
 
 /// Milliseconds since the epoch.
 pub fn now_ms() -> u64 {

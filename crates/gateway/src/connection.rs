@@ -4,6 +4,7 @@ pub mod client;
 pub mod outbox;
 pub mod task;
 pub mod transport;
+mod wake;
 
 use std::sync::{
     Arc,
@@ -17,12 +18,12 @@ use gatepost_model::{
 };
 use gatepost_wire::websocket::{self, Decoder, Deflate, Role};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
-use crate::deployed::StageSlot;
+use crate::{clock::Moment, deployed::StageSlot};
 use client::ClientKey;
 use outbox::{Ending, Outbox, SendError};
 use transport::Transport;
+use wake::Wake;
 
 /// An open (or closing) connection. One allocation beside its socket's; no timer, no channel, no
 /// buffer of its own.
@@ -38,10 +39,14 @@ pub struct Connection {
     deflate: Option<Deflate>,
     transport: Transport,
     outbox: Mutex<Outbox>,
-    last_active_ms: AtomicU64,
+    /// When it was established, on the monotonic clock.
+    established_at_ms: u64,
+    /// When something was last sent or received, on the monotonic clock and on the wall clock.
+    last_active_at_ms: AtomicU64,
+    last_active_epoch_ms: AtomicU64,
     in_flight: AtomicU16,
     /// Wakes the connection's task: to write, to end, or to read on.
-    wake: Notify,
+    wake: Wake,
 }
 
 impl Connection {
@@ -52,7 +57,7 @@ impl Connection {
         client_key: Option<ClientKey>,
         deflate: Option<Deflate>,
         transport: Transport,
-        now_ms: u64,
+        now: Moment,
     ) -> Self {
         Self {
             context,
@@ -61,9 +66,11 @@ impl Connection {
             deflate,
             transport,
             outbox: Mutex::default(),
-            last_active_ms: AtomicU64::new(now_ms),
+            established_at_ms: now.monotonic_ms,
+            last_active_at_ms: AtomicU64::new(now.monotonic_ms),
+            last_active_epoch_ms: AtomicU64::new(now.epoch_ms),
             in_flight: AtomicU16::new(0),
-            wake: Notify::new(),
+            wake: Wake::default(),
         }
     }
 
@@ -82,12 +89,15 @@ impl Connection {
 
     /// When something was last sent or received, milliseconds since the epoch.
     pub fn last_active_ms(&self) -> u64 {
-        self.last_active_ms.load(Ordering::Relaxed)
+        self.last_active_epoch_ms.load(Ordering::Relaxed)
     }
 
     /// Notes that something was sent or received.
-    pub fn touch(&self, now_ms: u64) {
-        self.last_active_ms.store(now_ms, Ordering::Relaxed);
+    pub fn touch(&self, now: Moment) {
+        self.last_active_at_ms
+            .store(now.monotonic_ms, Ordering::Relaxed);
+        self.last_active_epoch_ms
+            .store(now.epoch_ms, Ordering::Relaxed);
     }
 
     /// A decoder for what this client sends.
@@ -112,10 +122,10 @@ impl Connection {
     ///
     /// # Errors
     /// [`SendError`]; then nothing is sent.
-    pub fn send_text(&self, text: &[u8], limits: &Limits, now_ms: u64) -> Result<(), SendError> {
+    pub fn send_text(&self, text: &[u8], limits: &Limits, now: Moment) -> Result<(), SendError> {
         let mut frame = Vec::with_capacity(text.len() + 10);
         self.encode_text(text, &mut frame);
-        self.send_frames(&frame, limits, now_ms)
+        self.send_frames(&frame, limits, now)
     }
 
     /// Sends encoded frames.
@@ -126,24 +136,24 @@ impl Connection {
         &self,
         frames: &[u8],
         limits: &Limits,
-        now_ms: u64,
+        now: Moment,
     ) -> Result<(), SendError> {
         let mut outbox = self.outbox.lock();
-        let sent = outbox.send(&self.transport, frames, limits.outbox_bytes, now_ms);
+        let sent = outbox.send(&self.transport, frames, limits.outbox_bytes, now);
         let must_wake = outbox.is_waiting();
         drop(outbox);
         if must_wake {
-            self.wake.notify_one();
+            self.wake.wake();
         }
         if sent.is_ok() {
-            self.touch(now_ms);
+            self.touch(now);
         }
         sent
     }
 
     /// Begins to close the connection from this side; the first cause wins. From now on it is gone
     /// for posts. Returns whether this call was the first.
-    pub fn close(&self, cause: CloseCause, now_ms: u64) -> bool {
+    pub fn close(&self, cause: CloseCause, now: Moment) -> bool {
         let mut frame = Vec::new();
         if let Some((code, reason)) = cause.close_frame() {
             websocket::encode_close(code, reason, &mut frame);
@@ -151,19 +161,21 @@ impl Connection {
         let first = self
             .outbox
             .lock()
-            .close(&self.transport, cause, &frame, now_ms);
+            .close(&self.transport, cause, &frame, now);
         if first {
-            self.wake.notify_one();
+            self.wake.wake();
         }
         first
     }
 
     /// The client closed: its unsent messages are dropped and its close frame is echoed. Returns
     /// whether this ended the connection.
-    fn close_by_client(&self, cause: CloseCause, echo: &[u8], now_ms: u64) -> bool {
+    fn close_by_client(&self, cause: CloseCause, echo: &[u8], now: Moment) -> bool {
         let mut outbox = self.outbox.lock();
-        outbox.discard_unsent();
-        outbox.close(&self.transport, cause, echo, now_ms)
+        if outbox.ending().is_none() {
+            outbox.discard_unsent();
+        }
+        outbox.close(&self.transport, cause, echo, now)
     }
 
     /// Whether another message may go to an integration; if so it counts as in flight.
@@ -179,30 +191,55 @@ impl Connection {
     /// A message's integration is done.
     pub(crate) fn end_request(&self, limit: u16) {
         if self.in_flight.fetch_sub(1, Ordering::AcqRel) >= limit {
-            self.wake.notify_one();
+            self.wake.wake();
         }
     }
 
+    /// Whether a limit is reached that [`Self::enforce_limits`] acts on.
+    pub(crate) fn is_due(&self, limits: &Limits, now: Moment) -> bool {
+        self.due(limits, now).is_some()
+    }
+
     /// What the sweeper does to this connection now: idle, too old, or too slow a reader.
-    pub(crate) fn enforce_limits(&self, limits: &Limits, now_ms: u64) {
-        let since = |then: u64| u128::from(now_ms.saturating_sub(then));
-        let outbox = self.outbox.lock();
-        let blocked = outbox
-            .blocked_since_ms()
-            .is_some_and(|t| since(t) >= limits.write_timeout.as_millis());
-        let ending = outbox.ending().map(|ending| ending.since_ms);
-        drop(outbox);
-        if let Some(ending_since_ms) = ending {
-            if since(ending_since_ms) >= limits.close_timeout.as_millis() {
-                self.wake.notify_one();
+    pub(crate) fn enforce_limits(&self, limits: &Limits, now: Moment) {
+        match self.due(limits, now) {
+            None => {}
+            Some(Due::GiveUp) => self.wake.wake(),
+            Some(Due::Close(cause)) => {
+                self.close(cause, now);
             }
-        } else if blocked {
-            self.close(CloseCause::SlowConsumer, now_ms);
-        } else if since(self.context.connected_at_ms) >= limits.max_connection_duration.as_millis()
-        {
-            self.close(CloseCause::MaxDuration, now_ms);
-        } else if since(self.last_active_ms()) >= limits.idle_timeout.as_millis() {
-            self.close(CloseCause::IdleTimeout, now_ms);
         }
     }
+
+    fn due(&self, limits: &Limits, now: Moment) -> Option<Due> {
+        let since = |then: u64| u128::from(now.monotonic_ms.saturating_sub(then));
+        let outbox = self.outbox.lock();
+        let blocked = outbox
+            .blocked_at_ms()
+            .is_some_and(|t| since(t) >= limits.write_timeout.as_millis());
+        let ending = outbox.ending().map(|ending| ending.since.monotonic_ms);
+        drop(outbox);
+        if let Some(ending_at_ms) = ending {
+            let given_up = since(ending_at_ms) >= limits.close_timeout.as_millis();
+            given_up.then_some(Due::GiveUp)
+        } else if blocked {
+            Some(Due::Close(CloseCause::SlowConsumer))
+        } else if since(self.established_at_ms) >= limits.max_connection_duration.as_millis() {
+            Some(Due::Close(CloseCause::MaxDuration))
+        } else if since(self.last_active_at_ms.load(Ordering::Relaxed))
+            >= limits.idle_timeout.as_millis()
+        {
+            Some(Due::Close(CloseCause::IdleTimeout))
+        } else {
+            None
+        }
+    }
+}
+
+/// What has become due for a connection.
+enum Due {
+    /// It closes.
+    Close(CloseCause),
+    /// Its client does not answer the close frame: its task ends without.
+    GiveUp,
 }

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -20,7 +20,7 @@ use gatepost_model::{
 use tokio::sync::Notify;
 
 use crate::{
-    clock::now_ms,
+    clock::Moment,
     connection::Connection,
     deployed::{CompileError, DeployedStage, StageSlot},
     integration::{http_client::HttpClient, invoke_function::InvokeFunction},
@@ -58,6 +58,7 @@ pub struct Gateway {
     pub(crate) tombstones: Tombstones,
     apis: ArcSwap<ApiTable>,
     work: Work,
+    draining: AtomicBool,
 }
 
 /// The deployed APIs by id, and the custom domains.
@@ -104,6 +105,7 @@ impl Gateway {
             tombstones,
             apis: ArcSwap::default(),
             work: Work::default(),
+            draining: AtomicBool::new(false),
         });
         crate::sweeper::start(&gateway);
         gateway
@@ -117,6 +119,11 @@ impl Gateway {
     /// The region in ARNs.
     pub fn region(&self) -> &str {
         &self.config.region
+    }
+
+    /// What invokes Lambda functions.
+    pub fn lambda(&self) -> &dyn InvokeFunction {
+        &*self.config.lambda
     }
 
     /// The account in ARNs.
@@ -216,31 +223,37 @@ impl Gateway {
             .collect();
         self.apis.store(Arc::new(table));
         for slot in &deleted {
-            self.close_all(&CloseCause::StageDeleted, |connection| {
-                Arc::ptr_eq(&connection.stage, slot)
-            });
+            // Before the connections are looked for: one that is established later sees it.
             slot.deployed.store(None);
+        }
+        if !deleted.is_empty() {
+            self.close_all(&CloseCause::StageDeleted, |connection| {
+                deleted
+                    .iter()
+                    .any(|slot| Arc::ptr_eq(&connection.stage, slot))
+            });
         }
         Ok(())
     }
 
     fn close_all(&self, cause: &CloseCause, which: impl Fn(&Connection) -> bool) {
-        let mut connections = Vec::new();
-        self.registry.for_each(|connection| {
-            if which(connection) {
-                connections.push(Arc::clone(connection));
-            }
-        });
-        let now = now_ms();
-        for connection in connections {
+        let now = Moment::now();
+        for connection in self.registry.established(which) {
             connection.close(cause.clone(), now);
         }
     }
 
-    /// Closes every connection with 1001 and waits until their `$disconnect` routes and all other
-    /// integrations have run, at most `limits.drain`.
+    /// Whether [`Gateway::drain`] has begun.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Closes every connection with 1001, also those that still handshake, and waits until their
+    /// `$disconnect` routes and all other integrations have run, at most `limits.drain`.
     pub async fn drain(&self) {
         let deadline = tokio::time::Instant::now() + self.limits().drain;
+        // Before the connections are looked for: one that is established later sees it.
+        self.draining.store(true, Ordering::SeqCst);
         self.close_all(&CloseCause::Draining, |_| true);
         while !(self.registry.is_empty() && self.work.running.load(Ordering::Acquire) == 0) {
             let done = self.work.done.notified();
@@ -270,7 +283,7 @@ impl Gateway {
     pub(crate) fn begin_handshake(&self, api_id: &ApiId, since_ms: u64) -> ConnectionId {
         loop {
             let id = self.key().issue(api_id, self.config.node, random_bytes());
-            if self.registry.begin_handshake(id, api_id.clone(), since_ms) {
+            if self.registry.begin_handshake(id, since_ms) {
                 return id;
             }
         }
@@ -304,27 +317,44 @@ impl Gateway {
                 api_id: owner,
             }));
         }
-        match self.registry.get(&id) {
-            Some(Entry::Handshaking { since_ms, .. }) => {
-                return Ok(FoundConnection::Gone(GoneReason::NotEstablished {
-                    since_ms,
-                }));
-            }
-            Some(Entry::Established(connection)) => {
-                return Ok(match connection.ending() {
-                    None => FoundConnection::Open(connection),
-                    Some(ending) => FoundConnection::Gone(GoneReason::Closed {
-                        cause: ending.cause,
-                        at_ms: ending.since_ms,
-                    }),
-                });
-            }
-            None => {}
+        if let Some(found) = self.find_in_registry(&id).await {
+            return Ok(found);
         }
         let is_live = |id: &ConnectionId| self.registry.get(id).is_some();
         Ok(FoundConnection::Gone(
             self.tombstones.reason(id, is_live).await,
         ))
+    }
+}
+
+impl Gateway {
+    /// What the registry says of `id`. Whether one that has been accepted gets established is
+    /// waited for: its client may have the `101` already, and must not be told that it is not.
+    async fn find_in_registry(&self, id: &ConnectionId) -> Option<FoundConnection> {
+        let deadline = tokio::time::Instant::now() + self.limits().handshake_timeout;
+        loop {
+            let since_ms = match self.registry.get(id)? {
+                Entry::Established(connection) => {
+                    return Some(match connection.ending() {
+                        None => FoundConnection::Open(connection),
+                        Some(ending) => FoundConnection::Gone(GoneReason::Closed {
+                            cause: ending.cause,
+                            at_ms: ending.since.epoch_ms,
+                        }),
+                    });
+                }
+                Entry::Handshaking { since_ms } => since_ms,
+                Entry::Accepted {
+                    since_ms,
+                    mut settled,
+                } => match tokio::time::timeout_at(deadline, settled.changed()).await {
+                    Ok(_) => continue,
+                    Err(_) => since_ms,
+                },
+            };
+            let reason = GoneReason::NotEstablished { since_ms };
+            return Some(FoundConnection::Gone(reason));
+        }
     }
 }
 

@@ -7,10 +7,14 @@ pub mod rescue;
 pub mod route_reply;
 pub mod select_route;
 
+mod accepted;
 mod on_connect;
 mod on_disconnect;
 mod on_message;
 
-pub use on_connect::{Accepted, ConnectRequest, Refusal, abandoned, on_connect};
+pub use accepted::Accepted;
+#[cfg(test)]
+pub(crate) use accepted::IssuedId;
+pub use on_connect::{ConnectRequest, Refusal, on_connect};
 pub(crate) use on_disconnect::on_disconnect;
 pub(crate) use on_message::{Walked, on_message};

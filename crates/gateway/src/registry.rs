@@ -5,8 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use gatepost_model::{ApiId, connection_id::ConnectionId};
+use gatepost_model::connection_id::ConnectionId;
 use parking_lot::RwLock;
+use tokio::sync::watch;
 
 use crate::connection::Connection;
 
@@ -17,10 +18,15 @@ const SHARDS: usize = 64;
 pub enum Entry {
     /// Its `$connect` route runs.
     Handshaking {
-        /// The API.
-        api_id: ApiId,
         /// Since when, milliseconds since the epoch.
         since_ms: u64,
+    },
+    /// Its `$connect` route accepted it and its `101` is on its way: its client may know already.
+    Accepted {
+        /// Since when it handshakes, milliseconds since the epoch.
+        since_ms: u64,
+        /// Closed once the connection is established, or is not to be.
+        settled: watch::Receiver<()>,
     },
     /// It has its `101`; perhaps it is closing.
     Established(Arc<Connection>),
@@ -51,14 +57,21 @@ impl Registry {
     }
 
     /// Enters an id whose handshake begins; `false` when the id is taken.
-    pub fn begin_handshake(&self, id: ConnectionId, api_id: ApiId, since_ms: u64) -> bool {
+    pub fn begin_handshake(&self, id: ConnectionId, since_ms: u64) -> bool {
         match self.shard(&id).write().entry(id) {
             MapEntry::Occupied(_) => false,
             MapEntry::Vacant(vacant) => {
-                vacant.insert(Entry::Handshaking { api_id, since_ms });
+                vacant.insert(Entry::Handshaking { since_ms });
                 true
             }
         }
+    }
+
+    /// The `101` of `id` is about to be sent.
+    pub fn accept(&self, id: ConnectionId, since_ms: u64, settled: watch::Receiver<()>) {
+        self.shard(&id)
+            .write()
+            .insert(id, Entry::Accepted { since_ms, settled });
     }
 
     /// The handshake of `connection` is done.
@@ -80,15 +93,18 @@ impl Registry {
         }
     }
 
-    /// Calls `visit` for every established connection.
-    pub fn for_each(&self, mut visit: impl FnMut(&Arc<Connection>)) {
+    /// The established connections that `wanted` picks.
+    pub fn established(&self, wanted: impl Fn(&Connection) -> bool) -> Vec<Arc<Connection>> {
+        let mut found = Vec::new();
         for shard in &self.shards {
-            for entry in shard.read().values() {
-                if let Entry::Established(connection) = entry {
-                    visit(connection);
+            found.extend(shard.read().values().filter_map(|entry| match entry {
+                Entry::Established(connection) if wanted(connection) => {
+                    Some(Arc::clone(connection))
                 }
-            }
+                _ => None,
+            }));
         }
+        found
     }
 
     /// How many ids are handshaking, open or closing.

@@ -7,7 +7,7 @@ use std::{
 
 use gatepost_model::limits::Limits;
 
-use crate::{clock::now_ms, gateway::Gateway};
+use crate::{clock::Moment, gateway::Gateway};
 
 /// Starts the sweeper; it ends with the gateway, and starts again when it panics.
 pub(crate) fn start(gateway: &Arc<Gateway>) {
@@ -29,11 +29,10 @@ async fn run(gateway: Weak<Gateway>, period: Duration) {
         let Some(gateway) = gateway.upgrade() else {
             return;
         };
-        let now = now_ms();
-        let mut due = Vec::new();
-        gateway
+        let now = Moment::now();
+        let due = gateway
             .registry
-            .for_each(|connection| due.push(Arc::clone(connection)));
+            .established(|connection| connection.is_due(gateway.limits(), now));
         for connection in due {
             connection.enforce_limits(gateway.limits(), now);
         }

@@ -2,7 +2,7 @@
 //! the rest; and which of them came back under a new id.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     sync::Arc,
     time::Duration,
 };
@@ -62,8 +62,33 @@ pub struct Tombstones {
 struct Recent {
     by_id: HashMap<ConnectionId, Tombstone>,
     order: VecDeque<ConnectionId>,
-    /// Live connections of each recognisable client.
-    live: HashMap<ClientKey, Vec<ConnectionId>>,
+    clients: HashMap<ClientKey, Client>,
+}
+
+/// The connections of a recognisable client, oldest first.
+#[derive(Debug, Default)]
+struct Client {
+    live: Vec<ConnectionId>,
+    /// Those in memory that ended and were not replaced.
+    ended: VecDeque<ConnectionId>,
+}
+
+impl Recent {
+    /// Forgets the oldest tombstone.
+    fn forget(&mut self, oldest: &ConnectionId) {
+        let forgotten = self.by_id.remove(oldest);
+        let Some(key) = forgotten.and_then(|tombstone| tombstone.client_key) else {
+            return;
+        };
+        if let Entry::Occupied(mut client) = self.clients.entry(key) {
+            let Client { live, ended } = client.get_mut();
+            // Older ones of the client went before, so it is the first or not among them.
+            ended.pop_front_if(|first| first == oldest);
+            if live.is_empty() && ended.is_empty() {
+                client.remove();
+            }
+        }
+    }
 }
 
 impl Tombstones {
@@ -89,18 +114,17 @@ impl Tombstones {
         let mut replaces = None;
         if let Some(key) = client_key {
             let mut recent = self.recent.lock();
-            let live = recent.live.entry(key).or_default();
-            if live.is_empty() {
+            let Recent { by_id, clients, .. } = &mut *recent;
+            let client = clients.entry(key).or_default();
+            if client.live.is_empty() {
                 replaces = Some(key);
-            }
-            live.push(id);
-            if replaces.is_some() {
-                for tombstone in recent.by_id.values_mut() {
-                    if tombstone.client_key == Some(key) && tombstone.replaced_by.is_none() {
+                for ended in std::mem::take(&mut client.ended) {
+                    if let Some(tombstone) = by_id.get_mut(&ended) {
                         tombstone.replaced_by = Some(id);
                     }
                 }
             }
+            client.live.push(id);
         }
         self.store.record(Lifecycle::Opened {
             id,
@@ -115,20 +139,21 @@ impl Tombstones {
     /// younger connection, was replaced by that.
     pub fn ended(&self, id: ConnectionId, mut tombstone: Tombstone) {
         let mut recent = self.recent.lock();
-        if let Some(key) = tombstone.client_key
-            && let Some(live) = recent.live.get_mut(&key)
-        {
-            live.retain(|other| *other != id);
+        if let Some(key) = tombstone.client_key {
+            let client = recent.clients.entry(key).or_default();
             let lost = matches!(
                 tombstone.end,
                 End::Closed(CloseCause::ClientVanished | CloseCause::IdleTimeout)
             );
-            if let (true, [successor]) = (lost, live.as_slice()) {
+            // The oldest of two: the other one is younger.
+            if let (true, [first, successor]) = (lost, client.live.as_slice())
+                && *first == id
+            {
                 tombstone.replaced_by = Some(*successor);
+            } else {
+                client.ended.push_back(id);
             }
-            if live.is_empty() {
-                recent.live.remove(&key);
-            }
+            client.live.retain(|other| *other != id);
         }
         self.store.record(Lifecycle::Ended {
             id,
@@ -139,7 +164,7 @@ impl Tombstones {
         if recent.order.len() > IN_MEMORY
             && let Some(oldest) = recent.order.pop_front()
         {
-            recent.by_id.remove(&oldest);
+            recent.forget(&oldest);
         }
     }
 
@@ -195,5 +220,119 @@ impl Tombstones {
             // Open in the store, in no registry: its end is on its way to the store.
             StoredConnection::Open => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatepost_model::connection_id::ConnectionIdKey;
+
+    use super::*;
+    use crate::store::Retention;
+
+    struct Fixture {
+        tombstones: Tombstones,
+        _folder: tempfile::TempDir,
+    }
+
+    fn api() -> ApiId {
+        ApiId::from("abcdef1234")
+    }
+
+    fn id(number: u64) -> ConnectionId {
+        let mut random = [0; 7];
+        random.copy_from_slice(&number.to_be_bytes()[1..]);
+        ConnectionIdKey::new([7; 32]).issue(&api(), 0, random)
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let retention = Retention {
+                max_tombstones: 100_000,
+                tombstone_age: Duration::from_secs(3600),
+                max_log_lines: 100,
+            };
+            let store = Store::open(&folder.path().join("store.sqlite"), retention).unwrap();
+            Self {
+                tombstones: Tombstones::new(store, retention.tombstone_age),
+                _folder: folder,
+            }
+        }
+
+        fn opened(&self, number: u64, client: i64) {
+            let key = Some(ClientKey::from_number(client));
+            self.tombstones.opened(id(number), &api(), key, now_ms());
+        }
+
+        fn ended(&self, number: u64, client: i64, cause: CloseCause) {
+            let tombstone = Tombstone {
+                api_id: api(),
+                end: End::Closed(cause),
+                at_ms: now_ms(),
+                replaced_by: None,
+                client_key: Some(ClientKey::from_number(client)),
+            };
+            self.tombstones.ended(id(number), tombstone);
+        }
+
+        async fn replaced_by(&self, number: u64) -> Option<ConnectionId> {
+            match self.tombstones.reason(id(number), |_| false).await {
+                GoneReason::Replaced { by, .. } => Some(by),
+                _ => None,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_comes_back_replaces_all_its_ended_connections() {
+        let clients = Fixture::new();
+        for number in [1, 2] {
+            clients.opened(number, 7);
+        }
+        for number in [1, 2] {
+            clients.ended(number, 7, CloseCause::Deleted);
+        }
+        clients.opened(3, 8);
+        assert_eq!(clients.replaced_by(1).await, None);
+        clients.opened(4, 7);
+        assert_eq!(clients.replaced_by(1).await, Some(id(4)));
+        assert_eq!(clients.replaced_by(2).await, Some(id(4)));
+    }
+
+    #[tokio::test]
+    async fn a_lost_connection_is_replaced_by_a_younger_one_and_never_by_an_older_one() {
+        let clients = Fixture::new();
+        clients.opened(1, 7);
+        clients.opened(2, 7);
+        clients.ended(2, 7, CloseCause::ClientVanished);
+        assert_eq!(clients.replaced_by(2).await, None);
+        clients.opened(3, 7);
+        clients.ended(1, 7, CloseCause::ClientVanished);
+        assert_eq!(clients.replaced_by(1).await, Some(id(3)));
+        // It never was among the live ones: its client left during the handshake.
+        clients.ended(4, 7, CloseCause::ClientVanished);
+        assert_eq!(clients.replaced_by(4).await, None);
+    }
+
+    #[tokio::test]
+    async fn what_memory_forgets_leaves_nothing_behind() {
+        let clients = Fixture::new();
+        let many = u64::try_from(IN_MEMORY).unwrap() + 10;
+        for number in 0..many {
+            clients.opened(number, i64::try_from(number % 5000).unwrap());
+            clients.ended(
+                number,
+                i64::try_from(number % 5000).unwrap(),
+                CloseCause::Deleted,
+            );
+        }
+        for number in many..2 * many {
+            clients.opened(number, -1);
+            clients.ended(number, -1, CloseCause::Deleted);
+        }
+        let recent = clients.tombstones.recent.lock();
+        assert_eq!(recent.by_id.len(), IN_MEMORY);
+        assert_eq!(recent.clients.len(), 1);
     }
 }

@@ -13,8 +13,9 @@ use crate::{
 
 /// Whether this names Gatepost itself.
 fn is_ours(authority: &str, server: &Server) -> bool {
-    let host = host_of(authority);
-    matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host == host_of(&server.authority)
+    let host = host_of(authority).to_ascii_lowercase();
+    matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]")
+        || host == host_of(&server.authority)
 }
 
 /// Answers a request under `/_gatepost/`.

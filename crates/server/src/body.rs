@@ -10,6 +10,9 @@ use hyper::body::{Body, Incoming};
 /// answer, instead of finding its socket reset.
 const MAX_DRAINED_BYTES: u64 = 8 * 1024 * 1024;
 
+/// How long the client has to send a body.
+const READ_TIME: Duration = Duration::from_secs(30);
+
 /// How long the client has to send the rest of a body that is too large.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
@@ -18,7 +21,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 pub enum BodyError {
     /// It is larger than allowed.
     TooLarge,
-    /// The client broke off.
+    /// The client broke off, or sent it too slowly.
     Broken,
 }
 
@@ -26,7 +29,13 @@ pub enum BodyError {
 ///
 /// # Errors
 /// [`BodyError`].
-pub async fn read_body(mut body: Incoming, max_bytes: usize) -> Result<Bytes, BodyError> {
+pub async fn read_body(body: Incoming, max_bytes: usize) -> Result<Bytes, BodyError> {
+    tokio::time::timeout(READ_TIME, read(body, max_bytes))
+        .await
+        .unwrap_or(Err(BodyError::Broken))
+}
+
+async fn read(mut body: Incoming, max_bytes: usize) -> Result<Bytes, BodyError> {
     if body.size_hint().lower() > MAX_DRAINED_BYTES {
         return Err(BodyError::TooLarge);
     }

@@ -88,6 +88,9 @@ async fn carry_out(
     let resolved = target
         .resolve(&gateway.apis(), peer.api_id.as_ref())
         .map_err(Failure::Target)?;
+    if ![Method::POST, Method::GET, Method::DELETE].contains(&method) {
+        return Err(Failure::NoMethod);
+    }
     let id: ConnectionId = id_text.parse().map_err(Failure::InvalidId)?;
     let stage = stage_for(server, resolved, &id);
     let connection = match gateway
@@ -137,7 +140,7 @@ fn ended(connection: &Connection) -> Failure {
     use gatepost_model::connection::{CloseCause, GoneReason};
     let (cause, at_ms) = connection.ending().map_or_else(
         || (CloseCause::ClientVanished, now_ms()),
-        |e| (e.cause, e.since_ms),
+        |ending| (ending.cause, ending.since.epoch_ms),
     );
     Failure::Gone(GoneReason::Closed { cause, at_ms })
 }
@@ -167,6 +170,7 @@ fn caller(server: &Server, peer: &Peer, request: &Request<Incoming>) -> String {
         .next()
         .unwrap_or_default()
         .chars()
+        .filter(|c| !c.is_control())
         .take(64)
         .collect();
     if product.is_empty() {

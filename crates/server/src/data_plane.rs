@@ -5,22 +5,24 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gatepost_gateway::{
     clock::now_ms,
-    connection::{Connection, task},
     new_id,
     observe::Event,
-    pipeline::{self, Accepted, ConnectRequest, Refusal},
+    pipeline::{self, ConnectRequest, Refusal},
 };
 use gatepost_wire::{
     lambda_event::HandshakeRequest,
-    websocket::{Deflate, handshake as ws_handshake},
+    websocket::{
+        Deflate,
+        handshake::{self as ws_handshake, InvalidUpgradeRequest},
+    },
 };
 use http_body_util::Full;
 use hyper::{
     HeaderMap, Request, Response, StatusCode,
-    body::Incoming,
+    body::{Body, Incoming},
     header::{
-        AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
-        SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
+        AUTHORIZATION, CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+        SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     },
     upgrade::OnUpgrade,
 };
@@ -31,7 +33,7 @@ use crate::{
     listener::ServerStream,
     respond,
     server::{Peer, Server},
-    target::{Resolved, Target, TargetError, query_pairs},
+    target::{Resolved, Target, query_pairs},
 };
 
 /// Whether the request asks for an upgrade to WebSocket.
@@ -54,13 +56,14 @@ pub async fn handshake(
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (answer_to, connect) = match prepare(server, peer, &request) {
         Ok(prepared) => prepared,
-        Err(response) => {
+        Err(Refused { response, detail }) => {
+            let (method, path) = (request.method(), request.uri().path());
             server.gateway.observer().emit(Event::ConnectionRefused {
                 api_id: None,
                 status: response.status().as_u16(),
-                detail: format!("{} {}", request.method(), request.uri().path()),
+                detail: format!("{method} {path}: {detail}"),
             });
-            return closing(*response);
+            return respond::closing(*response);
         }
     };
     let (answer, answered) = oneshot::channel();
@@ -74,11 +77,27 @@ pub async fn handshake(
     match answered.await {
         Ok(response) => response,
         // The task was dropped with the runtime, or panicked.
-        Err(_) => closing(respond::status(StatusCode::INTERNAL_SERVER_ERROR)),
+        Err(_) => respond::closing(respond::status(StatusCode::INTERNAL_SERVER_ERROR)),
     }
 }
 
-type Prepared = Result<(Upgrade, ConnectRequest), Box<Response<Full<Bytes>>>>;
+type Prepared = Result<(Upgrade, ConnectRequest), Refused>;
+
+/// A handshake that is refused before its stage is known.
+struct Refused {
+    response: Box<Response<Full<Bytes>>>,
+    /// Why, for the log.
+    detail: String,
+}
+
+impl Refused {
+    fn new(response: Response<Full<Bytes>>, detail: impl Into<String>) -> Self {
+        Self {
+            response: Box::new(response),
+            detail: detail.into(),
+        }
+    }
+}
 
 /// What the `101` says, besides the subprotocol.
 struct Upgrade {
@@ -90,28 +109,23 @@ struct Upgrade {
 fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepared {
     let headers = request.headers();
     if headers.get_all(AUTHORIZATION).iter().count() > 1 {
-        return Err(Box::new(bad_request_page()));
+        let page = respond::bad_request_page();
+        return Err(Refused::new(page, "there are two Authorization headers"));
     }
-    let valid = ws_handshake::check_request(request.method(), request.version(), headers);
-    if let Err(error) = valid {
-        let text = error.to_string();
-        return Err(Box::new(respond::error(
-            StatusCode::BAD_REQUEST,
-            "BadRequestException",
-            &text,
-        )));
+    if !request.body().is_end_stream() {
+        // Its bytes would be taken for frames, or frames for its bytes.
+        let page = respond::bad_request_page();
+        return Err(Refused::new(page, "a handshake has no body"));
     }
-    let key = headers
-        .get(SEC_WEBSOCKET_KEY)
-        .map(HeaderValue::as_bytes)
-        .unwrap_or_default();
+    let key = ws_handshake::check_request(request.method(), request.version(), headers)
+        .map_err(invalid_upgrade)?;
     let target = Target::of(request);
     let stage = match target.resolve(&server.gateway.apis(), peer.api_id.as_ref()) {
         Ok(Resolved::Stage(stage)) => stage,
-        Ok(Resolved::AnyOf(_)) | Err(TargetError::Unknown(_) | TargetError::Disabled) => {
-            return Err(Box::new(respond::forbidden()));
+        Ok(Resolved::AnyOf(_)) => {
+            return Err(Refused::new(respond::forbidden(), "several APIs have it"));
         }
-        Err(TargetError::NoMethod { .. }) => return Err(Box::new(respond::forbidden())),
+        Err(error) => return Err(Refused::new(respond::forbidden(), error.to_string())),
     };
     let connect = ConnectRequest {
         stage,
@@ -136,6 +150,19 @@ fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepare
         },
         connect,
     ))
+}
+
+/// The answer to a request that RFC 6455 forbids; to a wrong version it names the right one (§4.4).
+fn invalid_upgrade(error: InvalidUpgradeRequest) -> Refused {
+    let text = error.to_string();
+    let mut response = respond::error(StatusCode::BAD_REQUEST, "BadRequestException", &text);
+    if error == InvalidUpgradeRequest::WebSocketVersion {
+        let version = HeaderValue::from_static("13");
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_VERSION, version);
+    }
+    Refused::new(response, text)
 }
 
 /// Headers as text, names in lower case. Bytes that are no UTF-8 become U+FFFD.
@@ -167,26 +194,17 @@ async fn carry_out(
             return;
         }
     };
+    // Without an upgrade the client is gone, which `accepted` sees to when it is dropped.
     let switching = switching_protocols(&upgrade, accepted.subprotocol.as_deref());
-    let deflate = upgrade.deflate;
-    let upgraded = match answer.send(switching) {
-        Ok(()) => on_upgrade.await.ok(),
-        Err(_) => None,
+    if answer.send(switching).is_err() {
+        return;
+    }
+    let Ok(upgraded) = on_upgrade.await else {
+        return;
     };
-    match upgraded.map(hyper::upgrade::Upgraded::downcast::<TokioIo<ServerStream>>) {
-        Some(Ok(parts)) => {
-            let Accepted {
-                context,
-                stage,
-                client_key,
-                ..
-            } = accepted;
-            let transport = parts.io.into_inner().into_transport();
-            let connection =
-                Connection::new(context, stage, client_key, deflate, transport, now_ms());
-            task::start(&server.gateway, connection, parts.read_buf.to_vec());
-        }
-        _ => pipeline::abandoned(&server.gateway, accepted),
+    if let Ok(parts) = upgraded.downcast::<TokioIo<ServerStream>>() {
+        let transport = parts.io.into_inner().into_transport();
+        accepted.establish(transport, upgrade.deflate, parts.read_buf.to_vec());
     }
 }
 
@@ -225,26 +243,7 @@ fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
             response.headers_mut().append(name, value);
         }
     }
-    closing(response)
-}
-
-/// Bytes behind a refused handshake are frames that never were: they die with the socket and are
-/// never read as a second request.
-fn closing(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    response
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
-    response
-}
-
-/// The page that AWS's front end answers malformed HTTP with (data-plane spec 1.2).
-fn bad_request_page() -> Response<Full<Bytes>> {
-    const PAGE: &str = "<html>\r\n<head><title>400 Bad Request</title></head>\r\n<body>\r\n\
-        <center><h1>400 Bad Request</h1></center>\r\n</body>\r\n</html>\r\n";
-    let mut response = Response::new(Full::from(PAGE));
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    response
+    // Bytes behind it are frames that never were: they die with the socket and are never read as a
+    // second request.
+    respond::closing(response)
 }

@@ -5,7 +5,7 @@ use gatepost_gateway::new_id;
 use http_body_util::Full;
 use hyper::{
     HeaderMap, Response, StatusCode,
-    header::{CONTENT_TYPE, HeaderName, HeaderValue},
+    header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 
 /// `x-amzn-ErrorType`: from it the SDKs take the exception's type.
@@ -39,6 +39,26 @@ pub fn html(page: &'static str) -> Response<Full<Bytes>> {
         CONTENT_TYPE,
         HeaderValue::from_static("text/html; charset=utf-8"),
     );
+    response
+}
+
+/// The page that AWS's front end answers malformed HTTP with (data-plane spec 1.2).
+pub fn bad_request_page() -> Response<Full<Bytes>> {
+    const PAGE: &str = "<html>\r\n<head><title>400 Bad Request</title></head>\r\n<body>\r\n\
+        <center><h1>400 Bad Request</h1></center>\r\n</body>\r\n</html>\r\n";
+    let mut response = Response::new(Full::from(PAGE));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    closing(response)
+}
+
+/// The answer is the last one on its socket.
+pub fn closing(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

@@ -12,7 +12,10 @@ use http_body_util::Full;
 use hyper::{Request, Response, StatusCode, body::Incoming};
 
 use crate::{
-    admin, aws_apis, connections_api, data_plane, lambda::LocalRunner, respond, target::Target,
+    admin, aws_apis, connections_api, data_plane,
+    lambda::LocalRunner,
+    respond,
+    target::{self, Target},
 };
 
 /// What all listeners of one process share.
@@ -82,6 +85,9 @@ impl Server {
             .map_or(0, |url| url.as_str().len());
         if url_bytes > self.gateway.limits().max_url_bytes {
             return respond::status(StatusCode::URI_TOO_LONG);
+        }
+        if !target::has_valid_host(&request) {
+            return respond::bad_request_page();
         }
         if data_plane::is_upgrade(&request) {
             return data_plane::handshake(self, peer, request).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gatepost_gateway::{deployed::StageSlot, gateway::ApiTable};
 use gatepost_model::{ApiId, domain_name::DomainName};
-use hyper::{Request, header::HOST};
+use hyper::{Request, Version, header::HOST, http::uri::Authority};
 
 /// The path of our own form: `/_aws/execute-api/{apiId}/{stage}`.
 const OWN_PREFIX: [&str; 2] = ["_aws", "execute-api"];
@@ -125,11 +125,12 @@ impl Target {
             .apis
             .values()
             .filter_map(|api| api.stages.get(stage.as_str()))
+            .filter(|slot| !is_disabled(slot))
             .cloned()
             .collect();
         match found.as_slice() {
             [] => Err(unknown(path)),
-            [only] if table.apis.len() == 1 => enabled(only),
+            [only] if table.apis.len() == 1 => Ok(Resolved::Stage(Arc::clone(only))),
             _ if self.connection_id.is_some() => Ok(Resolved::AnyOf(found)),
             _ => Err(TargetError::Unknown(format!(
                 "several APIs are deployed: connect to /_aws/execute-api/{{apiId}}/{stage} or to \
@@ -157,23 +158,18 @@ fn stage_of(table: &ApiTable, api_id: &str, path: &[&str]) -> Result<Resolved, T
         return Err(unknown(path));
     };
     match api.stages.get(decode(stage).as_str()) {
-        Some(slot) => enabled(slot),
+        Some(slot) if is_disabled(slot) => Err(TargetError::Disabled),
+        Some(slot) => Ok(Resolved::Stage(Arc::clone(slot))),
         None => Err(unknown(path)),
     }
 }
 
-/// A stage on its execute-api endpoint.
-fn enabled(slot: &Arc<StageSlot>) -> Result<Resolved, TargetError> {
-    let disabled = slot
-        .deployed
+/// Whether a stage is not served on its execute-api endpoint.
+fn is_disabled(slot: &StageSlot) -> bool {
+    slot.deployed
         .load()
         .as_ref()
-        .is_some_and(|stage| stage.disable_execute_api_endpoint);
-    if disabled {
-        Err(TargetError::Disabled)
-    } else {
-        Ok(Resolved::Stage(Arc::clone(slot)))
-    }
+        .is_some_and(|stage| stage.disable_execute_api_endpoint)
 }
 
 /// An exact domain wins over a wildcard.
@@ -222,6 +218,20 @@ fn mapped_stage(
         .ok_or_else(|| unknown(path))
 }
 
+/// Whether the request names one host, and nothing but a host and port: handlers build URLs from
+/// it. RFC 9112 §3.2 asks for it of every request but those of HTTP/1.0.
+pub fn has_valid_host<B>(request: &Request<B>) -> bool {
+    let is_host = |host: &[u8]| {
+        !host.contains(&b'@') && Authority::try_from(host).is_ok_and(|host| !host.host().is_empty())
+    };
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => is_host(host.as_bytes()),
+        (None, _) => request.version() == Version::HTTP_10,
+        _ => false,
+    }
+}
+
 /// `host` or `[v6]` without its port.
 pub fn host_of(authority: &str) -> &str {
     if authority.starts_with('[') {
@@ -238,21 +248,23 @@ pub fn decode(segment: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let hex = bytes
-            .get(at + 1..at + 3)
-            .and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) if bytes[at] == b'%' => {
-                decoded.push(byte);
-                at += 3;
-            }
-            _ => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
+        if let [b'%', high, low, ..] = bytes[at..]
+            && let (Some(high), Some(low)) = (hex_digit(high), hex_digit(low))
+        {
+            decoded.push(high << 4 | low);
+            at += 3;
+        } else {
+            decoded.push(bytes[at]);
+            at += 1;
         }
     }
     String::from_utf8_lossy(&decoded).into_owned()
+}
+
+fn hex_digit(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// The pairs of a query string, decoded, in order. `+` is a space.
@@ -304,5 +316,6 @@ mod tests {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
         );
         assert_eq!(decode("%zz%4"), "%zz%4");
+        assert_eq!(decode("%+4%4%25"), "%+4%4%");
     }
 }

@@ -91,7 +91,7 @@ pub async fn serve(mut app: App, terminal: &Terminal) -> ExitCode {
         terminal.warning("signals cannot be received on this system");
         return ExitCode::FAILURE;
     };
-    let mut watcher = match Watcher::new(app.sources()) {
+    let mut watcher = match Watcher::new(&app) {
         Ok(watcher) => Some(watcher),
         Err(error) => {
             terminal.warning(&format!("changes are not watched: {error}"));
@@ -104,12 +104,16 @@ pub async fn serve(mut app: App, terminal: &Terminal) -> ExitCode {
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
             () = changed(watcher.as_mut()) => {
+                // Folders that were made anew, as builds do, are watched before they are read.
+                if let Some(watcher) = &mut watcher {
+                    watcher.watch(&app);
+                }
                 match app.reload().await {
                     Ok(()) => terminal.reloaded(),
                     Err(errors) => terminal.reload_failed(&errors),
                 }
                 if let Some(watcher) = &mut watcher {
-                    watcher.watch(app.sources());
+                    watcher.watch(&app);
                 }
             }
         }

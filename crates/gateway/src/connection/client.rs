@@ -1,6 +1,6 @@
 //! Recognising a client that comes back: by the principal its authorizer named, else by the
-//! credentials or query it connects with. A client without either is not recognised, so that two
-//! strangers are never taken for one.
+//! credentials it connects with, or a query that says who it is. A client without any is not
+//! recognised, so that two strangers are not taken for one.
 
 use std::fmt;
 
@@ -48,8 +48,9 @@ impl ClientKey {
             let credentials = headers
                 .iter()
                 .filter(|(name, _)| matches!(name.as_str(), "authorization" | "cookie"));
+            let identity = query.iter().filter(|(name, _)| is_identity(name));
             let mut identified = false;
-            for (name, value) in credentials.chain(query) {
+            for (name, value) in credentials.chain(identity) {
                 identified = true;
                 add(name);
                 add(value);
@@ -63,6 +64,19 @@ impl ClientKey {
         key.copy_from_slice(&digest[..8]);
         Some(Self(u64::from_le_bytes(key)))
     }
+}
+
+/// Whether a query parameter names a client, and not what it wants: `userId` does, `room` is
+/// shared by many.
+fn is_identity(name: &str) -> bool {
+    const WHO: [&str; 8] = [
+        "user", "client", "session", "device", "player", "member", "account", "auth",
+    ];
+    let name = name.to_ascii_lowercase();
+    let name = name.trim_start_matches("x-");
+    matches!(name, "uid" | "sid" | "sub" | "jwt" | "email" | "ticket")
+        || name.ends_with("token")
+        || WHO.iter().any(|who| name.starts_with(who))
 }
 
 #[cfg(test)]
@@ -94,5 +108,19 @@ mod tests {
             ClientKey::of(&api, None, &[], &token),
             ClientKey::of(&api, None, &[], &pairs(&[("token", "b")]))
         );
+    }
+
+    #[test]
+    fn a_query_that_strangers_share_recognises_nobody() {
+        let api = ApiId::from("abcdef1234");
+        let of = |query: &[(&str, &str)]| ClientKey::of(&api, None, &[], &pairs(query));
+        assert_eq!(of(&[("room", "lobby"), ("v", "2")]), None);
+        assert_eq!(
+            of(&[("userId", "ann"), ("room", "lobby")]),
+            of(&[("userId", "ann"), ("room", "hall")])
+        );
+        for name in ["userId", "user_id", "access_token", "Authorization", "sid"] {
+            assert!(of(&[(name, "x")]).is_some(), "{name}");
+        }
     }
 }

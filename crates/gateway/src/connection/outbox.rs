@@ -7,6 +7,7 @@ use bytes::Bytes;
 use gatepost_model::connection::CloseCause;
 
 use super::transport::Transport;
+use crate::clock::Moment;
 
 /// The outgoing side of a connection; behind its mutex.
 #[derive(Debug)]
@@ -15,8 +16,8 @@ pub struct Outbox {
     queued_bytes: usize,
     /// Whether the front of the queue is the rest of a frame that has begun.
     front_is_partial: bool,
-    /// Since when the socket has taken nothing, milliseconds since the epoch.
-    blocked_since_ms: Option<u64>,
+    /// Since when the socket has taken nothing, on the monotonic clock.
+    blocked_at_ms: Option<u64>,
     ending: Option<Ending>,
 }
 
@@ -25,8 +26,8 @@ pub struct Outbox {
 pub struct Ending {
     /// Why.
     pub cause: CloseCause,
-    /// Since when, milliseconds since the epoch.
-    pub since_ms: u64,
+    /// Since when.
+    pub since: Moment,
 }
 
 /// Why a frame was not taken.
@@ -50,7 +51,7 @@ impl Outbox {
             queue: VecDeque::new(),
             queued_bytes: 0,
             front_is_partial: false,
-            blocked_since_ms: None,
+            blocked_at_ms: None,
             ending: None,
         }
     }
@@ -62,12 +63,12 @@ impl Outbox {
 
     /// Whether bytes wait for the socket.
     pub fn is_waiting(&self) -> bool {
-        self.blocked_since_ms.is_some()
+        self.blocked_at_ms.is_some()
     }
 
-    /// Since when bytes wait, milliseconds since the epoch.
-    pub fn blocked_since_ms(&self) -> Option<u64> {
-        self.blocked_since_ms
+    /// Since when the socket has taken none of the bytes that wait, on the monotonic clock.
+    pub fn blocked_at_ms(&self) -> Option<u64> {
+        self.blocked_at_ms
     }
 
     /// Sends whole frames: at once if the socket takes them, else queued within `limit` bytes.
@@ -80,12 +81,12 @@ impl Outbox {
         transport: &Transport,
         frames: &[u8],
         limit: usize,
-        now_ms: u64,
+        now: Moment,
     ) -> Result<(), SendError> {
         if let Some(ending) = &self.ending {
             return Err(SendError::Ended(ending.clone()));
         }
-        self.enqueue(transport, frames, limit, now_ms)
+        self.enqueue(transport, frames, limit, now)
     }
 
     /// Begins to end the connection: the first cause wins. Queued frames still go out, then
@@ -95,18 +96,15 @@ impl Outbox {
         transport: &Transport,
         cause: CloseCause,
         close_frame: &[u8],
-        now_ms: u64,
+        now: Moment,
     ) -> bool {
         if self.ending.is_some() {
             return false;
         }
-        self.ending = Some(Ending {
-            cause,
-            since_ms: now_ms,
-        });
+        self.ending = Some(Ending { cause, since: now });
         if !close_frame.is_empty() {
             // A socket that fails now is noticed by the connection's task.
-            let _ = self.enqueue(transport, close_frame, usize::MAX, now_ms);
+            let _ = self.enqueue(transport, close_frame, usize::MAX, now);
         }
         true
     }
@@ -122,12 +120,12 @@ impl Outbox {
     ///
     /// # Errors
     /// The socket's error.
-    pub fn flush(&mut self, transport: &Transport, now_ms: u64) -> io::Result<()> {
+    pub fn flush(&mut self, transport: &Transport, now: Moment) -> io::Result<()> {
         while let Some(front) = self.queue.front_mut() {
             match transport.try_write(front) {
                 Ok(written) => {
                     self.queued_bytes -= written;
-                    self.blocked_since_ms = Some(now_ms);
+                    self.blocked_at_ms = Some(now.monotonic_ms);
                     if written == front.len() {
                         self.queue.pop_front();
                         self.front_is_partial = false;
@@ -143,7 +141,7 @@ impl Outbox {
         if transport.try_flush()? {
             // The heap of the queue goes with the burst that needed it.
             self.queue = VecDeque::new();
-            self.blocked_since_ms = None;
+            self.blocked_at_ms = None;
         }
         Ok(())
     }
@@ -153,7 +151,7 @@ impl Outbox {
         transport: &Transport,
         frames: &[u8],
         limit: usize,
-        now_ms: u64,
+        now: Moment,
     ) -> Result<(), SendError> {
         if self.is_waiting() {
             if self.queued_bytes.saturating_add(frames.len()) > limit {
@@ -169,7 +167,7 @@ impl Outbox {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.front_is_partial = rest.len() < frames.len();
                     self.push(Bytes::copy_from_slice(rest));
-                    self.blocked_since_ms = Some(now_ms);
+                    self.blocked_at_ms = Some(now.monotonic_ms);
                     return Ok(());
                 }
                 Err(_) => return Err(SendError::Broken),
@@ -178,7 +176,7 @@ impl Outbox {
         match transport.try_flush() {
             Ok(true) => Ok(()),
             Ok(false) => {
-                self.blocked_since_ms = Some(now_ms);
+                self.blocked_at_ms = Some(now.monotonic_ms);
                 Ok(())
             }
             Err(_) => Err(SendError::Broken),

@@ -1,15 +1,14 @@
 //! The task of a connection: it waits for its socket, reads all that is ready into a buffer shared
 //! by its thread, and answers with one write. While it waits it owns no buffer.
 
-use std::{cell::RefCell, io, sync::Arc};
+use std::{cell::RefCell, future::poll_fn, io, sync::Arc, task::Poll};
 
 use gatepost_model::connection::CloseCause;
 use gatepost_wire::websocket::{self, CloseFrame, Decoder, Event as Incoming, FrameLimits};
-use tokio::io::Interest;
 
 use super::Connection;
 use crate::{
-    clock::now_ms,
+    clock::Moment,
     gateway::Gateway,
     observe::Event,
     pipeline::{self, Walked},
@@ -46,6 +45,12 @@ pub fn start(gateway: &Arc<Gateway>, connection: Connection, early: Vec<u8>) {
         context.connected_at_ms,
     );
     gateway.registry.establish(Arc::clone(&connection));
+    // Whoever closes all connections of a kind looked for them before this one was there.
+    if gateway.is_draining() {
+        connection.close(CloseCause::Draining, Moment::now());
+    } else if connection.stage.deployed.load().is_none() {
+        connection.close(CloseCause::StageDeleted, Moment::now());
+    }
     if gateway.observer().is_listening() {
         gateway.observer().emit(Event::ConnectionOpened {
             api_id: context.api_id.clone(),
@@ -73,27 +78,43 @@ enum Next {
     End,
     /// There is more to do, but others first.
     Yield,
-    /// Wait for the socket.
-    Socket(Interest),
-    /// Wait for an integration, since too many messages are in flight.
-    InFlight,
+    /// Wait to be woken, or for the socket too. Without the socket: until what is held can go on.
+    Wait(Option<Direction>),
+}
+
+/// What of the socket the task waits for.
+#[derive(Clone, Copy)]
+enum Direction {
+    Read,
+    Write,
 }
 
 /// What the task knows between waits.
 struct Reader {
     decoder: Decoder,
-    /// Bytes that wait until fewer messages are in flight.
-    held: Vec<u8>,
+    /// What waits until fewer messages are in flight, or until the client took its replies.
+    held: Option<Box<Held>>,
     /// The client's close frame is here.
     client_closed: bool,
     /// The client broke the protocol: whatever it sends is dropped until it is gone.
     discarding: bool,
 }
 
+/// What has been read but not handled.
+struct Held {
+    message: Option<String>,
+    /// The bytes behind the message.
+    bytes: Vec<u8>,
+}
+
 async fn serve(live: Live, early: Vec<u8>) {
+    let early = (!early.is_empty()).then_some(Held {
+        message: None,
+        bytes: early,
+    });
     let mut reader = Reader {
         decoder: live.connection.decoder(),
-        held: early,
+        held: early.map(Box::new),
         client_closed: false,
         discarding: false,
     };
@@ -102,12 +123,19 @@ async fn serve(live: Live, early: Vec<u8>) {
         match reader.step(&live) {
             Next::End => return,
             Next::Yield => tokio::task::yield_now().await,
-            Next::InFlight => connection.wake.notified().await,
-            Next::Socket(interest) => tokio::select! {
-                // An error of the socket is found by the next read or write.
-                _ = connection.transport.ready(interest) => {}
-                () = connection.wake.notified() => {}
-            },
+            Next::Wait(socket) => {
+                poll_fn(|context| {
+                    if connection.wake.poll(context).is_ready() {
+                        return Poll::Ready(());
+                    }
+                    match socket {
+                        Some(Direction::Read) => connection.transport.poll_read_ready(context),
+                        Some(Direction::Write) => connection.transport.poll_write_ready(context),
+                        None => Poll::Pending,
+                    }
+                })
+                .await;
+            }
         }
     }
 }
@@ -117,7 +145,9 @@ impl Reader {
     fn step(&mut self, live: &Live) -> Next {
         let (gateway, connection) = (&live.gateway, &live.connection);
         if self.flush(connection).is_err() {
-            connection.close(CloseCause::ClientVanished, now_ms());
+            // What the client sent before it went may be its close frame.
+            BUFFERS.with_borrow_mut(|buffers| self.receive(live, buffers));
+            connection.close(CloseCause::ClientVanished, Moment::now());
             return Next::End;
         }
         if let Some(next) = self.ending(gateway, connection) {
@@ -125,7 +155,7 @@ impl Reader {
         }
         if connection.outbox.lock().is_waiting() {
             // Who does not read is not read from either.
-            return Next::Socket(Interest::WRITABLE);
+            return Next::Wait(Some(Direction::Write));
         }
         BUFFERS.with_borrow_mut(|buffers| self.receive(live, buffers))
     }
@@ -133,7 +163,7 @@ impl Reader {
     fn flush(&self, connection: &Connection) -> io::Result<()> {
         let mut outbox = connection.outbox.lock();
         if outbox.is_waiting() {
-            outbox.flush(&connection.transport, now_ms())?;
+            outbox.flush(&connection.transport, Moment::now())?;
         }
         let must_shut_down = self.discarding && !outbox.is_waiting();
         drop(outbox);
@@ -147,7 +177,11 @@ impl Reader {
     fn ending(&self, gateway: &Gateway, connection: &Connection) -> Option<Next> {
         let outbox = connection.outbox.lock();
         let ending = outbox.ending()?;
-        let waited_ms = u128::from(now_ms().saturating_sub(ending.since_ms));
+        let waited_ms = u128::from(
+            Moment::now()
+                .monotonic_ms
+                .saturating_sub(ending.since.monotonic_ms),
+        );
         let given_up = waited_ms >= gateway.limits().close_timeout.as_millis();
         let vanished = matches!(
             ending.cause,
@@ -159,46 +193,57 @@ impl Reader {
 
     fn receive(&mut self, live: &Live, buffers: &mut Buffers) -> Next {
         let Buffers { read, replies } = buffers;
-        // What a panic left of another connection is not for this one.
+        // A task that panicked may have left its replies, which are not for this client.
         replies.clear();
         for _ in 0..READS_PER_TURN {
-            if !self.held.is_empty() {
-                let mut held = std::mem::take(&mut self.held);
-                self.handle(live, &mut held, replies);
-                if !self.held.is_empty() {
-                    return Next::InFlight;
+            let mut is_all = false;
+            if let Some(held) = self.held.take() {
+                self.resume(live, *held, replies);
+            } else {
+                match live.connection.transport.try_read(read) {
+                    Ok(n) if n > 0 => {
+                        live.connection.touch(Moment::now());
+                        is_all = n < read.len();
+                        if !self.discarding {
+                            self.handle(live, &mut read[..n], replies);
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Next::Wait(Some(Direction::Read));
+                    }
+                    Ok(_) | Err(_) => {
+                        live.connection
+                            .close(CloseCause::ClientVanished, Moment::now());
+                        return Next::End;
+                    }
                 }
-                continue;
             }
-            let n = match live.connection.transport.try_read(read) {
-                Ok(0) => {
-                    live.connection.close(CloseCause::ClientVanished, now_ms());
-                    return Next::End;
-                }
-                Ok(n) => n,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Next::Socket(Interest::READABLE);
-                }
-                Err(_) => {
-                    live.connection.close(CloseCause::ClientVanished, now_ms());
-                    return Next::End;
-                }
-            };
-            if !self.discarding {
-                self.handle(live, &mut read[..n], replies);
-            }
-            if !self.held.is_empty() {
-                return Next::InFlight;
+            if self.held.is_some() {
+                return Next::Wait(None);
             }
             if self.client_closed || self.discarding || live.connection.outbox.lock().is_waiting() {
                 return Next::Yield;
             }
-            if n < read.len() {
-                // Nothing more is there; asking again would cost a call for `WouldBlock`.
-                return Next::Socket(Interest::READABLE);
+            if is_all {
+                return Next::Wait(Some(Direction::Read));
             }
         }
         Next::Yield
+    }
+
+    /// Goes on with what was held.
+    fn resume(&mut self, live: &Live, held: Held, replies: &mut Vec<u8>) {
+        let Held { message, mut bytes } = held;
+        match message {
+            Some(text) if !walk(live, &text, replies, Moment::now()) => {
+                self.hold(Some(text), bytes);
+            }
+            _ => self.handle(live, &mut bytes, replies),
+        }
+    }
+
+    fn hold(&mut self, message: Option<String>, bytes: Vec<u8>) {
+        self.held = Some(Box::new(Held { message, bytes }));
     }
 
     /// Handles the frames in `bytes` and sends the replies with one write.
@@ -206,34 +251,20 @@ impl Reader {
         let (gateway, connection) = (&live.gateway, &live.connection);
         let limits = gateway.limits();
         let frame_limits = FrameLimits::from(limits);
-        let now = now_ms();
+        let now = Moment::now();
         let mut rest = bytes;
         while !rest.is_empty() {
-            if !connection.begin_request(limits.in_flight_per_connection) {
-                self.held = rest.to_vec();
-                break;
-            }
-            let mut in_integration = false;
-            let decoded = self.decoder.decode(&frame_limits, &mut rest);
-            let mut stop = false;
-            match decoded {
-                Ok(None) => stop = true,
+            match self.decoder.decode(&frame_limits, &mut rest) {
+                Ok(None) => break,
                 Ok(Some(Incoming::Text(text))) => {
-                    connection.touch(now);
-                    match pipeline::on_message(gateway, connection, &text, now) {
-                        Walked::InIntegration => in_integration = true,
-                        Walked::Done(Some(reply)) => {
-                            connection.encode_text(reply.as_bytes(), replies);
-                        }
-                        Walked::Done(None) => {}
+                    if !walk(live, &text, replies, now) {
+                        self.hold(Some(text.into_owned()), rest.to_vec());
+                        break;
                     }
                 }
                 // Binary frames are refused by the decoder.
-                Ok(Some(Incoming::Binary(_) | Incoming::Pong(_))) => connection.touch(now),
-                Ok(Some(Incoming::Ping(payload))) => {
-                    connection.touch(now);
-                    websocket::encode_pong(&payload, replies);
-                }
+                Ok(Some(Incoming::Binary(_) | Incoming::Pong(_))) => {}
+                Ok(Some(Incoming::Ping(payload))) => websocket::encode_pong(&payload, replies),
                 Ok(Some(Incoming::Close(frame))) => {
                     let mut echo = Vec::new();
                     match &frame {
@@ -245,30 +276,51 @@ impl Reader {
                     self.client_closed = true;
                     send_replies(gateway, connection, replies, now);
                     connection.close_by_client(CloseFrame::close_cause(frame), &echo, now);
-                    stop = true;
+                    break;
                 }
                 Err(violation) => {
                     self.discarding = true;
                     send_replies(gateway, connection, replies, now);
                     connection.close(CloseCause::from(violation), now);
-                    stop = true;
+                    break;
                 }
             }
-            if !in_integration {
-                connection.end_request(u16::MAX);
-            }
-            if stop {
-                break;
+            if replies.len() >= limits.outbox_bytes {
+                send_replies(gateway, connection, replies, now);
+                if connection.outbox.lock().is_waiting() {
+                    self.hold(None, rest.to_vec());
+                    break;
+                }
             }
         }
         send_replies(gateway, connection, replies, now);
     }
 }
 
-fn send_replies(gateway: &Gateway, connection: &Connection, replies: &mut Vec<u8>, now_ms: u64) {
+/// Walks a message; `false` when too many of its connection are in flight. Then the connection's
+/// task is woken as soon as one is done.
+fn walk(live: &Live, text: &str, replies: &mut Vec<u8>, now: Moment) -> bool {
+    let (gateway, connection) = (&live.gateway, &live.connection);
+    if !connection.begin_request(gateway.limits().in_flight_per_connection) {
+        return false;
+    }
+    match pipeline::on_message(gateway, connection, text, now.epoch_ms) {
+        Walked::InIntegration => {}
+        Walked::Done(reply) => {
+            if let Some(reply) = reply {
+                connection.encode_text(reply.as_bytes(), replies);
+            }
+            // It began and ended here: nobody waits for its place.
+            connection.end_request(u16::MAX);
+        }
+    }
+    true
+}
+
+fn send_replies(gateway: &Gateway, connection: &Connection, replies: &mut Vec<u8>, now: Moment) {
     if !replies.is_empty() {
         // A connection that is ending gets no more replies; it is no longer read when it is slow.
-        let _ = connection.send_frames(replies, gateway.limits(), now_ms);
+        let _ = connection.send_frames(replies, gateway.limits(), now);
         replies.clear();
         replies.shrink_to(READ_BYTES);
     }
@@ -281,12 +333,12 @@ impl Drop for Live {
             gateway,
             connection,
         } = self;
-        let now = now_ms();
+        let now = Moment::now();
         connection.close(CloseCause::ClientVanished, now);
         connection.transport.shut_down_write();
         let (cause, at_ms) = match connection.ending() {
-            Some(ending) => (ending.cause, ending.since_ms),
-            None => (CloseCause::ClientVanished, now),
+            Some(ending) => (ending.cause, ending.since.epoch_ms),
+            None => (CloseCause::ClientVanished, now.epoch_ms),
         };
         let context = &connection.context;
         gateway.tombstones.ended(
@@ -308,3 +360,6 @@ impl Drop for Live {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

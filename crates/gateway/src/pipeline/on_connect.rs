@@ -4,8 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use gatepost_model::{
-    ApiId, RequestId,
-    connection::CloseCause,
+    RequestId,
     connection_id::ConnectionId,
     fault::{Fault, FaultKind},
     request_context::{AuthorizerContext, ConnectionContext, EventType, RequestContext},
@@ -14,21 +13,17 @@ use gatepost_model::{
 use gatepost_wire::lambda_event::HandshakeRequest;
 
 use super::{
+    accepted::{Accepted, IssuedId},
     authorize::{authorize, missing_source},
-    integration_request,
-    on_disconnect::on_disconnect,
-    rescue,
+    integration_request, rescue,
     select_route::RoutedRequest,
 };
 use crate::{
-    clock::now_ms,
-    connection::client::ClientKey,
     deployed::{DeployedRoute, DeployedStage, StageSlot},
     gateway::Gateway,
     integration::{self, IntegrationReply},
     new_id,
     observe::Event,
-    tombstones::{End, Tombstone},
 };
 
 /// A valid WebSocket upgrade request to a stage.
@@ -39,18 +34,6 @@ pub struct ConnectRequest {
     pub domain_name: Arc<str>,
     /// Headers (lower-case names), query, source address.
     pub handshake: HandshakeRequest,
-}
-
-/// A handshake that is answered with `101`.
-pub struct Accepted {
-    /// What is constant for the connection.
-    pub context: Arc<ConnectionContext>,
-    /// Its stage.
-    pub stage: Arc<StageSlot>,
-    /// By what its client is recognised later.
-    pub client_key: Option<ClientKey>,
-    /// `Sec-WebSocket-Protocol` of the `101`.
-    pub subprotocol: Option<String>,
 }
 
 /// A handshake that is answered with an HTTP error.
@@ -74,44 +57,23 @@ pub async fn on_connect(
     gateway: &Arc<Gateway>,
     request: ConnectRequest,
 ) -> Result<Accepted, Refusal> {
+    if gateway.is_draining() {
+        return Err(Refusal::stopping());
+    }
     let Some(deployed) = request.stage.deployed.load_full() else {
         return Err(Refusal::forbidden("the stage is being deleted"));
     };
-    let connected_at_ms = now_ms();
-    let connection_id = gateway.begin_handshake(&deployed.api_id, connected_at_ms);
+    let issued = IssuedId::new(gateway, &deployed.api_id);
     let handshake = Handshake {
         gateway,
         deployed: &deployed,
         request: &request,
         request_id: new_id::request_id(),
-        connection_id,
-        connected_at_ms,
-    };
-    let issued = Issued {
-        gateway,
-        api_id: &deployed.api_id,
-        connection_id,
+        connection_id: issued.connection_id,
+        connected_at_ms: issued.since_ms,
     };
     match handshake.run().await {
-        Ok((context, subprotocol)) => {
-            std::mem::forget(issued);
-            let principal_id = context
-                .authorizer
-                .as_ref()
-                .map(|authorizer| authorizer.principal_id.as_str());
-            let client_key = ClientKey::of(
-                &context.api_id,
-                principal_id,
-                &request.handshake.headers,
-                &request.handshake.query,
-            );
-            Ok(Accepted {
-                context,
-                stage: request.stage,
-                client_key,
-                subprotocol,
-            })
-        }
+        Ok((context, subprotocol)) => Ok(issued.accept(context, request, subprotocol)),
         Err(refusal) => {
             drop(issued);
             gateway.observer().emit(Event::ConnectionRefused {
@@ -121,48 +83,6 @@ pub async fn on_connect(
             });
             Err(refusal)
         }
-    }
-}
-
-/// The client left before its `101`, though `$connect` had accepted it: whoever stored the id in
-/// `$connect` learns of the end through `$disconnect`.
-pub fn abandoned(gateway: &Arc<Gateway>, accepted: Accepted) {
-    let id = accepted.context.connection_id;
-    let tombstone = Tombstone {
-        api_id: accepted.context.api_id.clone(),
-        end: End::Closed(CloseCause::ClientVanished),
-        at_ms: now_ms(),
-        replaced_by: None,
-        client_key: accepted.client_key,
-    };
-    gateway.tombstones.ended(id, tombstone);
-    on_disconnect(
-        gateway,
-        accepted.context,
-        &accepted.stage,
-        &CloseCause::ClientVanished,
-    );
-    gateway.registry.remove(&id);
-}
-
-/// The id of a handshake; dropped, it is that of a refused one, even when the handshake panics.
-struct Issued<'a> {
-    gateway: &'a Gateway,
-    api_id: &'a ApiId,
-    connection_id: ConnectionId,
-}
-
-impl Drop for Issued<'_> {
-    fn drop(&mut self) {
-        let tombstone = Tombstone {
-            api_id: self.api_id.clone(),
-            end: End::Refused,
-            at_ms: now_ms(),
-            replaced_by: None,
-            client_key: None,
-        };
-        self.gateway.tombstones.ended(self.connection_id, tombstone);
-        self.gateway.registry.remove(&self.connection_id);
     }
 }
 
@@ -291,6 +211,16 @@ const FRAMING_HEADERS: [&str; 6] = [
 ];
 
 impl Refusal {
+    /// `503 {"message":"Service Unavailable"}`: Gatepost stops.
+    fn stopping() -> Self {
+        Self {
+            status: 503,
+            headers: vec![("content-type".into(), "application/json".into())],
+            body: br#"{"message":"Service Unavailable"}"#.to_vec(),
+            detail: "Gatepost is stopping".into(),
+        }
+    }
+
     /// `403 {"message":"Forbidden"}`: unknown API, stage or path.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self {

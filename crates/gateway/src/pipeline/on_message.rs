@@ -10,7 +10,7 @@ use super::{
     select_route::{ReceivedMessage, RoutedRequest},
 };
 use crate::{
-    clock::now_ms,
+    clock::Moment,
     connection::Connection,
     gateway::Gateway,
     integration::{self, IntegrationReply, IntegrationRequest},
@@ -99,7 +99,7 @@ fn invoke_detached(
         };
         if let Some(text) = text {
             // A client that left, or reads too slowly, does not get the reply.
-            let _ = connection.send_text(text.as_bytes(), gateway.limits(), now_ms());
+            let _ = connection.send_text(text.as_bytes(), gateway.limits(), Moment::now());
         }
         drop(request_in_flight);
     });

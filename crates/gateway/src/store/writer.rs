@@ -2,7 +2,7 @@
 
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection as Database, Transaction, params};
@@ -13,12 +13,12 @@ use crate::{clock::now_ms, connection::client::ClientKey};
 /// Changes committed at once at most.
 const BATCH: usize = 4096;
 /// How often old rows are removed.
-const PRUNE_EVERY_MS: u64 = 60_000;
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 pub(super) fn run(mut database: Database, commands: &Receiver<Command>, retention: Retention) {
-    let mut pruned_at_ms = 0;
+    let mut pruned_at: Option<Instant> = None;
     loop {
-        let first = match commands.recv_timeout(Duration::from_millis(PRUNE_EVERY_MS)) {
+        let first = match commands.recv_timeout(PRUNE_EVERY) {
             Ok(command) => Some(command),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return,
@@ -32,10 +32,10 @@ pub(super) fn run(mut database: Database, commands: &Receiver<Command>, retentio
         for done in flushed {
             let _ = std::sync::mpsc::SyncSender::send(&done, ());
         }
-        let now = now_ms();
-        if now.saturating_sub(pruned_at_ms) >= PRUNE_EVERY_MS {
-            pruned_at_ms = now;
-            let _ = prune(&database, retention, now);
+        if pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
+            pruned_at = Some(Instant::now());
+            // What cannot be removed now is removed later.
+            let _ = prune(&database, retention, now_ms());
         }
     }
 }

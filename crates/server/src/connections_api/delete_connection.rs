@@ -1,7 +1,7 @@
 //! `DeleteConnection`: `DELETE {base}/@connections/{connectionId}`.
 
 use bytes::Bytes;
-use gatepost_gateway::{clock::now_ms, connection::Connection};
+use gatepost_gateway::{clock::Moment, connection::Connection};
 use gatepost_model::connection::CloseCause;
 use http_body_util::Full;
 use hyper::{Response, StatusCode};
@@ -10,7 +10,7 @@ use super::{Failure, ended, success};
 
 /// Closes the connection with 1000 `Connection Closed Normally`; it is gone from now on.
 pub(super) fn delete_connection(connection: &Connection) -> Result<Response<Full<Bytes>>, Failure> {
-    if connection.close(CloseCause::Deleted, now_ms()) {
+    if connection.close(CloseCause::Deleted, Moment::now()) {
         Ok(success(StatusCode::NO_CONTENT, Bytes::new()))
     } else {
         Err(ended(connection))

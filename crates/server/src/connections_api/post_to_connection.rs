@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gatepost_gateway::{
-    clock::now_ms,
+    clock::Moment,
     connection::{Connection, outbox::SendError},
     gateway::Gateway,
 };
@@ -19,7 +19,7 @@ pub(super) fn post_to_connection(
     payload: &Bytes,
 ) -> Result<Response<Full<Bytes>>, Failure> {
     let text = String::from_utf8_lossy(payload);
-    match connection.send_text(text.as_bytes(), gateway.limits(), now_ms()) {
+    match connection.send_text(text.as_bytes(), gateway.limits(), Moment::now()) {
         Ok(()) => Ok(success(StatusCode::OK, Bytes::new())),
         Err(SendError::Full) => Err(Failure::LimitExceeded),
         Err(SendError::Ended(_) | SendError::Broken) => Err(ended(connection)),

@@ -7,7 +7,7 @@ use gatepost_wire::management_api::{invalid_connection_id_body, message_body};
 use http_body_util::Full;
 use hyper::{
     Method, Response, StatusCode,
-    header::{CONNECTION, HeaderName, HeaderValue},
+    header::{HeaderName, HeaderValue},
 };
 
 use super::success;
@@ -58,8 +58,8 @@ pub(super) fn response(
 ) -> Response<Full<Bytes>> {
     let mut slug = None;
     let mut response = match failure {
-        Failure::TooLarge => closing(respond::status(StatusCode::PAYLOAD_TOO_LARGE)),
-        Failure::Broken => closing(respond::status(StatusCode::BAD_REQUEST)),
+        Failure::TooLarge => respond::closing(respond::status(StatusCode::PAYLOAD_TOO_LARGE)),
+        Failure::Broken => respond::closing(respond::status(StatusCode::BAD_REQUEST)),
         Failure::Target(TargetError::NoMethod { path }) => {
             let text = no_method(&format!("{path}/@connections/{id_text}"), method);
             respond::error(StatusCode::FORBIDDEN, "ForbiddenException", &text)
@@ -109,12 +109,5 @@ fn typed(mut response: Response<Full<Bytes>>, error_type: &'static str) -> Respo
     response
         .headers_mut()
         .insert(respond::ERROR_TYPE, HeaderValue::from_static(error_type));
-    response
-}
-
-fn closing(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    response
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -1,0 +1,170 @@
+//! What a connection costs, and what the clocks and the end of others do to it.
+
+use std::{sync::Arc, time::Duration};
+
+use gatepost_model::{
+    ApiId, StageName, connection::GoneReason, invocation::InvokeRequest, limits::Limits,
+    request_context::ConnectionContext,
+};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::{
+    connection::transport::Transport,
+    deployed::StageSlot,
+    gateway::{FoundConnection, GatewayConfig},
+    integration::{
+        egress::Egress,
+        http_client::HttpClient,
+        invoke_function::{Invocation, InvokeFunction},
+    },
+    observe::Observer,
+    store::{Retention, Store},
+};
+
+struct NoFunctions;
+
+impl InvokeFunction for NoFunctions {
+    fn invoke(&self, _request: InvokeRequest) -> Invocation<'_> {
+        Box::pin(std::future::pending())
+    }
+}
+
+fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
+    let retention = Retention {
+        max_tombstones: 100,
+        tombstone_age: Duration::from_secs(3600),
+        max_log_lines: 100,
+    };
+    Gateway::new(GatewayConfig {
+        limits: Limits {
+            drain: Duration::from_millis(50),
+            ..Limits::default()
+        },
+        region: "us-east-1".into(),
+        account_id: "000000000000".into(),
+        node: 0,
+        store: Store::open(&folder.path().join("store.sqlite"), retention).unwrap(),
+        lambda: Arc::new(NoFunctions),
+        http: HttpClient::new(Egress::default()).unwrap(),
+        observer: Observer::none(),
+    })
+}
+
+fn api() -> ApiId {
+    ApiId::from("abcdef1234")
+}
+
+/// A connection of a stage that is not deployed, and its client's end.
+async fn connection(gateway: &Gateway, now: Moment) -> (Connection, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await;
+    let (socket, _) = listener.accept().await.unwrap();
+    let stage_name = StageName::from("prod");
+    let context = ConnectionContext {
+        connection_id: gateway.begin_handshake(&api(), now.epoch_ms),
+        api_id: api(),
+        stage: stage_name.clone(),
+        connected_at_ms: now.epoch_ms,
+        domain_name: "localhost".into(),
+        source_ip: "127.0.0.1".into(),
+        user_agent: None,
+        authorizer: None,
+    };
+    let stage = StageSlot {
+        api_id: api(),
+        stage_name,
+        deployed: None.into(),
+    };
+    let transport = Transport::Plain(socket);
+    let connection = Connection::new(context.into(), stage.into(), None, None, transport, now);
+    (connection, client.unwrap())
+}
+
+async fn cause(gateway: &Gateway, connection: &ConnectionContext) -> CloseCause {
+    let found = gateway
+        .find(&api(), connection.connection_id)
+        .await
+        .unwrap();
+    match found {
+        FoundConnection::Gone(GoneReason::Closed { cause, .. }) => cause,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(&folder);
+    let (connection, _client) = connection(&gateway, Moment::now()).await;
+    let record = size_of::<Connection>();
+    let live = Live {
+        gateway: Arc::clone(&gateway),
+        connection: Arc::new(connection),
+    };
+    let task = size_of_val(&serve(live, Vec::new()));
+    assert!(record <= 320, "the record has {record} bytes");
+    assert!(task <= 512, "the task has {task} bytes");
+}
+
+#[tokio::test]
+async fn timers_do_not_follow_the_wall_clock() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(&folder);
+    let at = |epoch_ms, monotonic_ms| Moment {
+        epoch_ms,
+        monotonic_ms,
+    };
+    let (connection, _client) = connection(&gateway, at(1_800_000_000_000, 5_000)).await;
+    let limits = gateway.limits();
+    // Set forward by a year, or back to 1970: nobody has been idle for it.
+    for epoch_ms in [1_831_536_000_000, 0] {
+        assert!(!connection.is_due(limits, at(epoch_ms, 6_000)));
+    }
+    assert!(!connection.is_due(limits, at(0, 604_999)));
+    assert!(connection.is_due(limits, at(0, 605_000)));
+    connection.touch(at(1_800_000_600_000, 604_999));
+    assert!(!connection.is_due(limits, at(0, 605_000)));
+    assert_eq!(connection.last_active_ms(), 1_800_000_600_000);
+}
+
+#[tokio::test]
+async fn a_connection_of_a_stage_that_is_gone_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(&folder);
+    let (connection, _client) = connection(&gateway, Moment::now()).await;
+    let context = Arc::clone(&connection.context);
+    start(&gateway, connection, Vec::new());
+    assert_eq!(cause(&gateway, &context).await, CloseCause::StageDeleted);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_established_during_a_drain_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(&folder);
+    let (connection, _client) = connection(&gateway, Moment::now()).await;
+    let context = Arc::clone(&connection.context);
+    // It does not wait longer than it may for what still handshakes.
+    gateway.drain().await;
+    start(&gateway, connection, Vec::new());
+    assert_eq!(cause(&gateway, &context).await, CloseCause::Draining);
+}
+
+#[tokio::test]
+async fn a_handshake_whose_task_is_lost_leaves_the_registry() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(&folder);
+    let issued = pipeline::IssuedId::new(&gateway, &api());
+    let id = issued.connection_id;
+    let lost = tokio::spawn(async move {
+        let _issued = issued;
+        std::panic::resume_unwind(Box::new(()));
+    });
+    assert!(lost.await.is_err());
+    assert_eq!(gateway.connections(), 0);
+    let found = gateway.find(&api(), id).await.unwrap();
+    assert!(matches!(
+        found,
+        FoundConnection::Gone(GoneReason::Refused { .. })
+    ));
+}

@@ -1,0 +1,145 @@
+//! A connection id between its issue and its connection. However the handshake ends, also when its
+//! task panics, the id leaves the registry with a tombstone, and `$disconnect` runs if `$connect`
+//! had accepted it.
+
+use std::sync::Arc;
+
+use gatepost_model::{
+    ApiId, connection::CloseCause, connection_id::ConnectionId, request_context::ConnectionContext,
+};
+use gatepost_wire::websocket::Deflate;
+use tokio::sync::watch;
+
+use super::{ConnectRequest, on_disconnect::on_disconnect};
+use crate::{
+    clock::{Moment, now_ms},
+    connection::{Connection, client::ClientKey, task, transport::Transport},
+    deployed::StageSlot,
+    gateway::Gateway,
+    tombstones::{End, Tombstone},
+};
+
+/// An id whose `$connect` route runs. Dropped, it was refused.
+pub(crate) struct IssuedId {
+    gateway: Arc<Gateway>,
+    api_id: ApiId,
+    pub(crate) connection_id: ConnectionId,
+    /// Since when it handshakes, milliseconds since the epoch.
+    pub(super) since_ms: u64,
+    accepted: bool,
+}
+
+/// A handshake that is answered with `101`. Dropped before it is established, its client left:
+/// whoever stored the id in `$connect` learns of the end through `$disconnect`.
+pub struct Accepted {
+    /// `Sec-WebSocket-Protocol` of the `101`.
+    pub subprotocol: Option<String>,
+    gateway: Arc<Gateway>,
+    context: Arc<ConnectionContext>,
+    stage: Arc<StageSlot>,
+    client_key: Option<ClientKey>,
+    established: bool,
+    /// Dropped last, it tells those who wait for the connection to look again.
+    _settled: watch::Sender<()>,
+}
+
+impl IssuedId {
+    /// A fresh id of `api_id`, entered as handshaking.
+    pub(crate) fn new(gateway: &Arc<Gateway>, api_id: &ApiId) -> Self {
+        let since_ms = now_ms();
+        Self {
+            gateway: Arc::clone(gateway),
+            api_id: api_id.clone(),
+            connection_id: gateway.begin_handshake(api_id, since_ms),
+            since_ms,
+            accepted: false,
+        }
+    }
+
+    /// `$connect` accepted it.
+    pub(super) fn accept(
+        mut self,
+        context: Arc<ConnectionContext>,
+        request: ConnectRequest,
+        subprotocol: Option<String>,
+    ) -> Accepted {
+        let principal_id = context
+            .authorizer
+            .as_ref()
+            .map(|authorizer| authorizer.principal_id.as_str());
+        let client_key = ClientKey::of(
+            &context.api_id,
+            principal_id,
+            &request.handshake.headers,
+            &request.handshake.query,
+        );
+        let (settled, receiver) = watch::channel(());
+        self.gateway
+            .registry
+            .accept(self.connection_id, self.since_ms, receiver);
+        self.accepted = true;
+        Accepted {
+            subprotocol,
+            gateway: Arc::clone(&self.gateway),
+            context,
+            stage: request.stage,
+            client_key,
+            established: false,
+            _settled: settled,
+        }
+    }
+}
+
+impl Drop for IssuedId {
+    fn drop(&mut self) {
+        if self.accepted {
+            return;
+        }
+        let tombstone = Tombstone {
+            api_id: self.api_id.clone(),
+            end: End::Refused,
+            at_ms: now_ms(),
+            replaced_by: None,
+            client_key: None,
+        };
+        self.gateway.tombstones.ended(self.connection_id, tombstone);
+        self.gateway.registry.remove(&self.connection_id);
+    }
+}
+
+impl Accepted {
+    /// The `101` is written: the connection is open. `early` are bytes that came right behind the
+    /// handshake: they are its first frames.
+    pub fn establish(mut self, transport: Transport, deflate: Option<Deflate>, early: Vec<u8>) {
+        let connection = Connection::new(
+            Arc::clone(&self.context),
+            Arc::clone(&self.stage),
+            self.client_key,
+            deflate,
+            transport,
+            Moment::now(),
+        );
+        self.established = true;
+        task::start(&self.gateway, connection, early);
+    }
+}
+
+impl Drop for Accepted {
+    fn drop(&mut self) {
+        if self.established {
+            return;
+        }
+        let (id, cause) = (self.context.connection_id, CloseCause::ClientVanished);
+        let tombstone = Tombstone {
+            api_id: self.context.api_id.clone(),
+            end: End::Closed(cause.clone()),
+            at_ms: now_ms(),
+            replaced_by: None,
+            client_key: self.client_key,
+        };
+        self.gateway.tombstones.ended(id, tombstone);
+        let context = Arc::clone(&self.context);
+        on_disconnect(&self.gateway, context, &self.stage, &cause);
+        self.gateway.registry.remove(&id);
+    }
+}
