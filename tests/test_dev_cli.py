@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -62,9 +63,8 @@ def talking(tmp_path):
 def test_the_last_line_of_start_up_is_exactly_ready(talking):
     process, lines = talking(silent_app())
     assert lines[-1] == "Ready.\n"
-    os.set_blocking(process.stdout.fileno(), False)
-    time.sleep(0.5)
-    assert not process.stdout.read()
+    more, _, _ = select.select([process.stdout], [], [], 0.5)
+    assert not more
 
 
 def test_start_up_shows_the_urls_and_they_work(talking, connect):
@@ -135,7 +135,7 @@ def test_a_port_in_use_is_named_with_the_mend(tmp_path):
 def test_wrong_words_are_a_usage_error(arguments, tmp_path):
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 2
-    assert "Usage" in done.stderr
+    assert "--help" in done.stderr or "Usage" in done.stderr
 
 
 @pytest.mark.parametrize(

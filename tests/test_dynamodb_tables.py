@@ -3,7 +3,7 @@
 import pytest
 from support.app import aws_client
 from support.poll import until
-from support.template import Mock, python, websocket_app
+from support.template import Mock, code, python, websocket_app
 
 HANDLER = """
 import os, boto3
@@ -94,6 +94,63 @@ def test_the_usual_app_that_keeps_its_ids_in_a_table_just_runs(app, tables, conn
     assert len(ids()) == 1
     client.close()
     until(lambda: ids() == [], "empty table")
+
+
+OLD_SDK = """
+const AWS = require("aws-sdk");
+const table = new AWS.DynamoDB.DocumentClient();
+const TableName = process.env.TABLE;
+
+exports.handler = async ({ requestContext: here, body }) => {
+  const Key = { connectionId: here.connectionId };
+  if (here.eventType === "CONNECT") await table.put({ TableName, Item: Key }).promise();
+  if (here.eventType === "MESSAGE") {
+    // This version takes an endpoint without a scheme, and then means https.
+    const endpoint = `${here.domainName}/${here.stage}`;
+    const connections = new AWS.ApiGatewayManagementApi({ endpoint });
+    const { Items } = await table.scan({ TableName }).promise();
+    for (const { connectionId: ConnectionId } of Items) {
+      try {
+        await connections.postToConnection({ ConnectionId, Data: body }).promise();
+      } catch (error) {
+        if (error.statusCode !== 410) throw error;
+        await table.delete({ TableName, Key: { connectionId: ConnectionId } }).promise();
+      }
+    }
+  }
+  return { statusCode: 200 };
+};
+"""
+
+
+def test_handlers_on_version_2_of_the_javascript_sdk_find_table_and_connections(
+    dev, dynamodb, tables, connect, node_modules
+):
+    """That version, which `nodejs16.x` and older supplied, reads no `AWS_ENDPOINT_URL_*`."""
+    table = {
+        "Type": "AWS::Serverless::SimpleTable",
+        "Properties": {"PrimaryKey": {"Name": "connectionId", "Type": "String"}},
+    }
+    variables = {"TABLE": {"Ref": "Connections"}}
+    function = code("nodejs16.x", "app.handler", ".", Environment={"Variables": variables})
+    template = websocket_app(
+        {"$connect": "Main", "$default": "Main"},
+        {"Main": function},
+        resources={"Connections": table},
+    )
+    template["Outputs"] = {"Table": {"Value": {"Ref": "Connections"}}}
+    app = dev(
+        template,
+        files={"app.js": OLD_SDK, "node_modules": node_modules},
+        env={"AWS_ENDPOINT_URL_DYNAMODB": dynamodb},
+    )
+    gone, client = connect(app.url()), connect(app.url())
+    gone.close()
+    app.wait_event("closed")
+    client.send("first")
+    assert client.recv(timeout=10) == "first"
+    name = app.ready["outputs"]["Table"]
+    until(lambda: tables.scan(TableName=name)["Count"] == 1, "removal of the gone id")
 
 
 def test_what_the_endpoint_cannot_do_is_a_warning(app):

@@ -1,11 +1,15 @@
 """L. Re-deployment on change: live connections stay, and use what is new."""
 
+import io
 import json
+import shutil
+import zipfile
 
 import pytest
+from support.app import aws_client
 from support.poll import until
 from support.talk import connection_id, say, silent_app
-from support.template import PYTHON, Function, Mock, code, websocket_app
+from support.template import PYTHON, Function, Mock, code, together, websocket_app
 
 HANDLER = "def handler(event, context):\n    return {{'statusCode': 200, 'body': '{}'}}\n"
 
@@ -52,6 +56,13 @@ def test_an_open_connection_survives_a_template_change_and_uses_it(dev, connect,
     assert heard(client) == "two"
     assert heard(client, "extra") == "new route"
     assert heard(client, "whoami") == own
+
+
+def test_other_files_beside_the_template_are_nobody_s_code(dev):
+    app = dev(versioned("one"))
+    (app.folder / "connections.json").write_text("{}")
+    with pytest.raises(AssertionError):
+        app.wait_event("reloaded", timeout=0.5)
 
 
 @pytest.mark.checklist(85)
@@ -194,3 +205,169 @@ def test_posts_go_on_through_change_after_change(dev, connect, change):
             posted.append(f"{number} {len(posted)}")
             poster.post_to_connection(ConnectionId=own, Data=posted[-1].encode())
     assert [client.recv(timeout=10) for _ in posted] == posted
+
+
+def with_layer():
+    template = with_code()
+    template["Resources"]["Layer"] = {
+        "Type": "AWS::Serverless::LayerVersion",
+        "Properties": {"ContentUri": "layer/"},
+    }
+    template["Resources"]["Main"]["Properties"]["Layers"] = [{"Ref": "Layer"}]
+    return template
+
+
+def test_a_changed_layer_answers_the_next_message(dev, connect):
+    files = {
+        "src/app.py": """
+            import words
+            def handler(event, context):
+                return {"statusCode": 200, "body": words.WORD}
+            """,
+        "layer/python/words.py": "WORD = 'one'\n",
+    }
+    app = dev(with_layer(), files=files)
+    client = connect(app.url())
+    assert heard(client) == "one"
+    (app.folder / "layer/python/words.py").write_text("WORD = 'another'\n")
+    await_reload(app, 0)
+    assert heard(client) == "another"
+
+
+def zipped(reply):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("app.py", HANDLER.format(reply))
+    return archive.getvalue()
+
+
+def test_a_changed_zip_answers_the_next_message(dev, connect):
+    template = with_code()
+    template["Resources"]["Main"]["Properties"]["CodeUri"] = "built/code.zip"
+    app = dev(template, files={"built/code.zip": zipped("one")})
+    client = connect(app.url())
+    assert heard(client) == "one"
+    (app.folder / "built/code.zip").write_bytes(zipped("another"))
+    await_reload(app, 0)
+    assert heard(client) == "another"
+
+
+def test_a_code_folder_that_a_build_makes_anew_stays_watched(dev, connect):
+    template = with_code()
+    template["Resources"]["Main"]["Properties"]["CodeUri"] = "out/build/main/"
+    app = dev(template, files={"out/build/main/app.py": HANDLER.format("one")})
+    client = connect(app.url())
+    assert heard(client) == "one"
+    shutil.rmtree(app.folder / "out/build")
+    app.wait_event("reload-failed")
+    assert heard(client) == "one"
+    for reply in ("two", "three"):
+        before = reloads(app)
+        (app.folder / "out/build/main").mkdir(parents=True, exist_ok=True)
+        (app.folder / "out/build/main/app.py").write_text(HANDLER.format(reply))
+        await_reload(app, before)
+        until(lambda reply=reply: heard(client) == reply, reply)
+
+
+def test_a_changed_env_file_gives_functions_new_variables(dev, connect, tmp_path):
+    env_file = tmp_path / "local.env"
+    env_file.write_text("WORD=one\n")
+    source = """
+        import os
+        def handler(event, context):
+            return {"statusCode": 200, "body": os.environ["WORD"]}
+        """
+    app = dev(with_code(), files={"src/app.py": source}, env_file=env_file)
+    client = connect(app.url())
+    assert heard(client) == "one"
+    env_file.write_text("WORD\n")
+    failed = app.wait_event("reload-failed")
+    assert failed["errors"] == [f"{env_file}:1: the line is not of the form KEY=VALUE"]
+    assert heard(client) == "one"
+    env_file.write_text("WORD=two\n")
+    await_reload(app, 0)
+    assert heard(client) == "two"
+
+
+def test_a_changed_default_of_a_parameter_is_used_unless_it_is_given(dev, connect, change):
+    def with_default(word, other):
+        return versioned("") | {
+            "Parameters": {
+                "Word": {"Type": "String", "Default": word},
+                "Other": {"Type": "String", "Default": other},
+            },
+            "Resources": websocket_app(
+                {"say": Mock("$stageVariables.word"), "other": Mock("$stageVariables.other")},
+                stage_properties={
+                    "StageVariables": {"word": {"Ref": "Word"}, "other": {"Ref": "Other"}}
+                },
+            )["Resources"],
+        }
+
+    app = dev(with_default("one", "a"), parameter=["Other=given"])
+    client = connect(app.url())
+    assert heard(client) == "one"
+    change(app, with_default("two", "b"))
+    await_reload(app, 0)
+    assert heard(client) == "two"
+    assert heard(client, "other") == "given"
+
+
+def test_a_function_and_its_route_come_and_go_under_load_without_an_error(dev, connect, change):
+    """A route never meets a function that is not there yet, or no more."""
+    answers = "def handler(event, context):\n    return {'statusCode': 200, 'body': 'new'}\n"
+    without = versioned("one")
+    with_it = websocket_app(
+        {
+            "say": Mock("one"),
+            "whoami": Mock('"$context.connectionId"'),
+            "extra": Function("Extra", two_way=True),
+        },
+        {"Extra": answers},
+    )
+    app = dev(without)
+    client = connect(app.url())
+    for number in range(6):
+        before = reloads(app)
+        change(app, with_it if number % 2 == 0 else without)
+        while reloads(app) == before:
+            reply = heard(client, "extra")
+            assert reply == "new" or '"Forbidden"' in reply
+        if number % 2 == 0:
+            assert heard(client, "extra") == "new"
+
+
+def test_a_removed_api_closes_its_connections_and_leaves_the_other(dev, connect, change):
+    one = websocket_app({"say": Mock("one")}, api="First")
+    two = websocket_app({"say": Mock("two")}, api="Second")
+    app = dev(together(one, two))
+    stays, goes = connect(app.url(api="First")), connect(app.url(api="Second"))
+    assert (heard(stays), heard(goes)) == ("one", "two")
+    change(app, one)
+    with pytest.raises(Exception) as ended:
+        goes.recv(timeout=10)
+    assert ended.value.rcvd.code == 1001
+    assert heard(stays) == "one"
+
+
+def test_a_warning_of_a_change_is_told(dev, change):
+    app = dev(versioned("one"))
+    assert "ThrottlingRateLimit" not in app.stdout + app.stderr
+    settings = {"DefaultRouteSettings": {"ThrottlingRateLimit": 1}}
+    template = websocket_app({"say": Mock("one")}, stage_properties=settings)
+    change(app, template)
+    app.wait_event("warning", lambda event: "ThrottlingRateLimit" in json.dumps(event))
+
+
+def test_a_table_that_is_new_is_made(dev, change, dynamodb):
+    def with_table(**resources):
+        return websocket_app({"say": Mock("one")}, resources=resources)
+
+    app = dev(with_table(), env={"AWS_ENDPOINT_URL_DYNAMODB": dynamodb})
+    table = {
+        "Type": "AWS::Serverless::SimpleTable",
+        "Properties": {"TableName": "made-by-a-reload"},
+    }
+    change(app, with_table(Ids=table))
+    await_reload(app, 0)
+    assert "made-by-a-reload" in aws_client("dynamodb", dynamodb).list_tables()["TableNames"]

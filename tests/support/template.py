@@ -310,7 +310,8 @@ def handler(event, context):
     if "raise" in asked:
         raise Exception(asked["raise"])
     if "answer" in asked:
-        return json.loads(asked["answer"])
+        # A URL cannot carry what an answer may be too large with.
+        return json.loads(asked["answer"].replace("9000 characters", "x" * 9000))
     statement = {
         "Action": asked.get("policyAction", "execute-api:Invoke"),
         "Effect": asked.get("effect", "Allow"),

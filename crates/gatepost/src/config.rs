@@ -7,6 +7,7 @@ mod reader;
 mod units;
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
@@ -84,6 +85,8 @@ pub struct FunctionsConfig {
     pub max_processes: usize,
     /// `endpoint`: an Invoke API that runs the functions instead of local processes.
     pub endpoint: Option<String>,
+    /// `endpoints`: such an endpoint for each of some functions, by function name.
+    pub endpoints: BTreeMap<String, String>,
 }
 
 /// `[egress]`: where integrations may call. Host names, addresses and networks, not yet parsed.
@@ -279,14 +282,22 @@ fn functions(reader: &mut Reader) -> FunctionsConfig {
         endpoint: reader.text(
             "functions.endpoint",
             "a URL such as \"http://localhost:3001\"",
-            |url| {
-                let host = url
-                    .strip_prefix("http://")
-                    .or(url.strip_prefix("https://"))?;
-                (!host.is_empty()).then(|| url.trim_end_matches('/').to_owned())
-            },
+            endpoint,
+        ),
+        endpoints: reader.table(
+            "functions.endpoints",
+            "a table such as {chat-Main = \"http://localhost:9000\"}",
+            endpoint,
         ),
     }
+}
+
+/// The URL of an Invoke endpoint, without a slash at its end.
+fn endpoint(url: &str) -> Option<String> {
+    let rest = url
+        .strip_prefix("http://")
+        .or(url.strip_prefix("https://"))?;
+    (!rest.is_empty()).then(|| url.trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]

@@ -3,7 +3,11 @@
 mod commands;
 mod config;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    panic::{self, PanicHookInfo},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -30,6 +34,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    panic::set_hook(Box::new(report_panic));
     // Lambda starts a `provided` function as `bootstrap`: the demo's links to this binary.
     let name = std::env::args_os().next().map(std::path::PathBuf::from);
     if name.is_some_and(|name| name.ends_with(commands::demo::BOOTSTRAP)) {
@@ -44,6 +49,21 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => run(commands::demo::run(arguments)),
         Command::Connect(arguments) => run(commands::connect::run(arguments)),
     }
+}
+
+/// Reports a panic on one line, whatever text of a client is in it. Only the task that panicked
+/// ends: whoever started it answers for it.
+fn report_panic(panicked: &PanicHookInfo<'_>) {
+    let message = panicked.payload_as_str().unwrap_or("no message");
+    let place = panicked
+        .location()
+        .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    // Not `eprintln!`, which panics itself when stderr is closed.
+    let _ = writeln!(
+        io::stderr(),
+        "gatepost: panicked at {place}: {} (a bug; please report this line)",
+        message.escape_debug()
+    );
 }
 
 /// Runs a command on a runtime of its own.

@@ -4,6 +4,7 @@ pub mod client;
 pub mod outbox;
 pub mod task;
 pub mod transport;
+mod wake;
 
 use std::sync::{
     Arc,
@@ -17,12 +18,12 @@ use gatepost_model::{
 };
 use gatepost_wire::websocket::{self, Decoder, Deflate, Role};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use crate::{clock::Moment, deployed::StageSlot};
 use client::ClientKey;
 use outbox::{Ending, Outbox, SendError};
 use transport::Transport;
+use wake::Wake;
 
 /// An open (or closing) connection. One allocation beside its socket's; no timer, no channel, no
 /// buffer of its own.
@@ -45,7 +46,7 @@ pub struct Connection {
     last_active_epoch_ms: AtomicU64,
     in_flight: AtomicU16,
     /// Wakes the connection's task: to write, to end, or to read on.
-    wake: Notify,
+    wake: Wake,
 }
 
 impl Connection {
@@ -69,7 +70,7 @@ impl Connection {
             last_active_at_ms: AtomicU64::new(now.monotonic_ms),
             last_active_epoch_ms: AtomicU64::new(now.epoch_ms),
             in_flight: AtomicU16::new(0),
-            wake: Notify::new(),
+            wake: Wake::default(),
         }
     }
 
@@ -142,7 +143,7 @@ impl Connection {
         let must_wake = outbox.is_waiting();
         drop(outbox);
         if must_wake {
-            self.wake.notify_one();
+            self.wake.wake();
         }
         if sent.is_ok() {
             self.touch(now);
@@ -162,7 +163,7 @@ impl Connection {
             .lock()
             .close(&self.transport, cause, &frame, now);
         if first {
-            self.wake.notify_one();
+            self.wake.wake();
         }
         first
     }
@@ -190,7 +191,7 @@ impl Connection {
     /// A message's integration is done.
     pub(crate) fn end_request(&self, limit: u16) {
         if self.in_flight.fetch_sub(1, Ordering::AcqRel) >= limit {
-            self.wake.notify_one();
+            self.wake.wake();
         }
     }
 
@@ -203,7 +204,7 @@ impl Connection {
     pub(crate) fn enforce_limits(&self, limits: &Limits, now: Moment) {
         match self.due(limits, now) {
             None => {}
-            Some(Due::GiveUp) => self.wake.notify_one(),
+            Some(Due::GiveUp) => self.wake.wake(),
             Some(Due::Close(cause)) => {
                 self.close(cause, now);
             }

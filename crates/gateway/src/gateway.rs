@@ -121,6 +121,11 @@ impl Gateway {
         &self.config.region
     }
 
+    /// What invokes Lambda functions.
+    pub fn lambda(&self) -> &dyn InvokeFunction {
+        &*self.config.lambda
+    }
+
     /// The account in ARNs.
     pub fn account_id(&self) -> &str {
         &self.config.account_id

@@ -1,6 +1,7 @@
 //! Integrations: calling the backend of a route, a file per kind.
 
 pub mod egress;
+pub mod function_endpoints;
 pub mod http_client;
 pub mod http_proxy;
 pub mod invoke_endpoint;

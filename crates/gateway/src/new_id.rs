@@ -1,19 +1,45 @@
 //! Fresh, unguessable identifiers in AWS's shapes (data-plane spec §2).
 
+use std::cell::RefCell;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE};
 use gatepost_model::{MessageId, RequestId};
 
-/// Unpredictable bytes from the operating system.
+/// Randomness taken from the operating system at once: a call for every id would cost as much as
+/// the rest of a short message.
+const POOL_BYTES: usize = 1024;
+
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; POOL_BYTES], used: POOL_BYTES }) };
+}
+
+/// Unpredictable bytes, each given out once.
+struct Pool {
+    bytes: [u8; POOL_BYTES],
+    used: usize,
+}
+
+/// Unpredictable bytes from the operating system; `N` is at most 1024.
 ///
 /// # Panics
 /// When the operating system has no randomness to give, since then no id is safe to issue.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    // Linux's getrandom does not fail once the system is up; going on without it would make
-    // guessable ids.
-    #[allow(clippy::expect_used)]
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    bytes
+    const { assert!(N <= POOL_BYTES) };
+    POOL.with_borrow_mut(|pool| {
+        if pool.used + N > POOL_BYTES {
+            // Linux's getrandom does not fail once the system is up; going on without it would
+            // make guessable ids.
+            #[allow(clippy::expect_used)]
+            getrandom::fill(&mut pool.bytes).expect("the operating system gives random bytes");
+            pool.used = 0;
+        }
+        let mut bytes = [0; N];
+        let taken = &mut pool.bytes[pool.used..pool.used + N];
+        bytes.copy_from_slice(taken);
+        taken.fill(0);
+        pool.used += N;
+        bytes
+    })
 }
 
 /// A `requestId`: 16 characters, base64url of 11 bytes.

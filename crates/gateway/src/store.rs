@@ -29,7 +29,8 @@ use crate::{
 };
 
 /// Changes that may wait for the disk; more are counted as dropped.
-const QUEUE: usize = 65_536;
+/// The channel touches its whole ring in time, so this is memory too.
+const QUEUE: usize = 8192;
 const SCHEMA_VERSION: i64 = 1;
 const SCHEMA: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;

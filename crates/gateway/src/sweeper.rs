@@ -10,10 +10,16 @@ use gatepost_model::limits::Limits;
 
 use crate::{clock::Moment, gateway::Gateway, observe::Event};
 
-/// Starts the sweeper; it ends with the gateway.
+/// Starts the sweeper; it ends with the gateway, and starts again when it panics.
 pub(crate) fn start(gateway: &Arc<Gateway>) {
     let period = period(gateway.limits());
-    tokio::spawn(run(Arc::downgrade(gateway), period));
+    let gateway = Arc::downgrade(gateway);
+    tokio::spawn(async move {
+        while tokio::spawn(run(Weak::clone(&gateway), period))
+            .await
+            .is_err_and(|error| error.is_panic())
+        {}
+    });
 }
 
 async fn run(gateway: Weak<Gateway>, period: Duration) {

@@ -29,14 +29,23 @@ pub struct Function {
     pub memory_mb: u32,
     /// `ReservedConcurrentExecutions`.
     pub reserved_concurrency: Option<u32>,
-    /// How asynchronous invocations are retried.
-    pub event_invoke_config: EventInvokeConfig,
+    /// How asynchronous invocations are retried, by the qualifier they were invoked with:
+    /// `$LATEST`, an alias or a version.
+    pub event_invoke_configs: BTreeMap<String, EventInvokeConfig>,
     /// Alias name to the version it points to (`$LATEST` or a number).
     pub aliases: BTreeMap<String, String>,
     /// Published versions.
     pub versions: Vec<String>,
     /// `Description`.
     pub description: Option<String>,
+}
+
+impl Function {
+    /// How asynchronous invocations of a qualifier are retried; AWS's defaults unless configured.
+    pub fn event_invoke_config(&self, qualifier: &str) -> EventInvokeConfig {
+        let config = self.event_invoke_configs.get(qualifier);
+        config.cloned().unwrap_or_default()
+    }
 }
 
 /// `Runtime`.

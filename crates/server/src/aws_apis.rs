@@ -124,7 +124,7 @@ pub async fn handle(
         }
         Service::Lambda => {
             let request = Request::from_parts(parts, body);
-            lambda::invoke_api::handle(&server.functions, request).await
+            lambda::invoke_api::handle(&server.functions, server.gateway.lambda(), request).await
         }
         Service::Sts => {
             let query = parts.uri.query().unwrap_or_default().as_bytes();

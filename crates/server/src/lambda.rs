@@ -17,6 +17,7 @@ mod invocation;
 pub mod invoke_api;
 mod log_stream;
 mod memory;
+mod operations;
 mod pool;
 mod process;
 mod runner;

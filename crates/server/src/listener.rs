@@ -69,7 +69,7 @@ pub async fn serve(
 ///
 /// # Errors
 /// The system's error, e.g. that the port is in use.
-pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         tokio::net::TcpSocket::new_v4()?
     } else {

@@ -99,11 +99,8 @@ impl Target {
         own_api: Option<&ApiId>,
     ) -> Result<Resolved, TargetError> {
         let segments: Vec<&str> = self.segments.iter().map(String::as_str).collect();
-        let path = match segments.as_slice() {
-            // A trailing slash changes nothing.
-            [path @ .., ""] => path,
-            path => path,
-        };
+        // A trailing slash changes nothing.
+        let path = segments.strip_suffix(&[""]).unwrap_or(&segments);
         if let [first, second, api_id, stage @ ..] = path
             && [*first, *second] == OWN_PREFIX
         {

@@ -41,7 +41,7 @@ use gatepost_model::{
 
 pub use diagnostic::{Diagnostic, TemplateErrors};
 
-use diagnostic::Diagnostics;
+use diagnostic::{Diagnostics, did_you_mean};
 use document::{MAX_BYTES, Position, Value};
 use intrinsics::Evaluator;
 use pseudo::Stack;
@@ -119,6 +119,8 @@ pub struct App {
 pub struct Permission {
     /// The function's name or ARN.
     pub function: String,
+    /// `Action`.
+    pub action: String,
     /// `Principal`.
     pub principal: String,
     /// `SourceArn`.
@@ -291,7 +293,11 @@ fn read_text(path: &Path) -> Result<String, (String, &'static str)> {
         let message = format!("the template is larger than {MAX_BYTES} bytes");
         return Err((message, "AWS takes 1 MB at most"));
     }
-    std::fs::read_to_string(path).map_err(unreadable)
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    String::from_utf8(bytes).map_err(|_| {
+        let message = "the template is not UTF-8".to_owned();
+        (message, "save it with the encoding UTF-8")
+    })
 }
 
 /// The folder's name, as a stack may be called; build folders are named after what holds them.
@@ -319,6 +325,16 @@ fn stack_name_of(folder: &Path) -> String {
 
 fn read_outputs(evaluator: &Evaluator<'_>, app: &mut App) {
     for output in &evaluator.template.outputs {
+        let attributes = ["Condition", "Description", "Export", "Value"];
+        for attribute in output.value.entries() {
+            if !attributes.contains(&attribute.key.as_str()) {
+                let message = format!("`{}` is not an attribute of an output", attribute.key);
+                let mend = did_you_mean(&attribute.key, attributes, "remove it");
+                evaluator
+                    .diagnostics
+                    .error(attribute.position, message, mend);
+            }
+        }
         let condition = output.value.get("Condition");
         let is_present = condition.is_none_or(|node| {
             let name = node.as_text().unwrap_or_default();
@@ -334,6 +350,14 @@ fn read_outputs(evaluator: &Evaluator<'_>, app: &mut App) {
                 .error(output.position, message, "add one");
             continue;
         };
+        if let Some(name) = output
+            .value
+            .get("Export")
+            .and_then(|export| export.get("Name"))
+        {
+            // Nobody imports it here, but it may be wrong.
+            evaluator.text(name, "the Name of an Export");
+        }
         if let Some(text) = evaluator.text(value, "the Value of an output") {
             app.outputs.insert(output.key.clone(), text);
         }

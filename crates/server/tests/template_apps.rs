@@ -285,10 +285,11 @@ Resources:
     assert_eq!(api.deployed_to(&api.stages[0]).unwrap().routes.len(), 1);
     let child = &app.functions[1];
     assert_eq!(child.name.as_str(), "WebsocketPostToConnectionId");
-    assert_eq!(child.event_invoke_config.max_retry_attempts, 1);
-    assert_eq!(child.event_invoke_config.max_event_age.as_secs(), 60);
+    let config = child.event_invoke_config("$LATEST");
+    assert_eq!(config.max_retry_attempts, 1);
+    assert_eq!(config.max_event_age.as_secs(), 60);
     assert_eq!(
-        child.event_invoke_config.on_failure.as_deref(),
+        config.on_failure.as_deref(),
         Some("arn:aws:lambda:us-east-1:000000000000:function:chat-Parent")
     );
 }
@@ -370,6 +371,13 @@ Resources:
   Role:
     Type: AWS::IAM::Role
     Properties: {RoleName: my-role}
+  Permission:
+    Type: AWS::Lambda::Permission
+    Properties:
+      Action: lambda:InvokeFunction
+      FunctionName: !Ref Fn
+      Principal: apigateway.amazonaws.com
+      SourceArn: !Sub arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/authorizers/*
 "#;
     let template = template.replace(
         "!Sub '${!stageVariables.x} ${Local}-${AWS::AccountId}'",

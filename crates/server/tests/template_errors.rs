@@ -244,7 +244,7 @@ fn what_is_not_there_yet_refuses_with_its_place() {
         ),
         (
             "  I:\n    Type: AWS::ApiGatewayV2::Integration\n    Properties: {ApiId: !Ref Api, IntegrationType: MOCK, RequestTemplates: {$default: '#set($a = 1)'}}\n",
-            "t.yaml:16: `#set` in a mapping template is not there yet in Gatepost; use literals, \
+            "t.yaml:16: `#set` at 1:1 of the mapping template is not there yet in Gatepost; use literals, \
              $context, $input.body, $input.json and $stageVariables",
         ),
         (
@@ -289,8 +289,8 @@ fn a_function_that_cannot_run_here_is_refused() {
         ),
         (
             "{CodeUri: 's3://bucket/key.zip', Handler: app.handler, Runtime: python3.13}",
-            "t.yaml:5: the code s3://bucket/key.zip is not on this machine; name the template in \
-             cdk.out, .serverless or .aws-sam/build, beside what was built",
+            "t.yaml:5: the code s3://bucket/key.zip is not on this machine; name a folder \
+             here, or the template in cdk.out, .serverless or .aws-sam/build, beside what was built",
         ),
         (
             "{PackageType: Image, ImageUri: repo/image}",
@@ -485,8 +485,24 @@ fn a_template_that_is_none_is_refused() {
             "t.yaml:1: the transform `MyMacro` runs on AWS only; name the template that it makes (`aws cloudformation get-template --template-stage Processed`)",
         ),
         (
+            "Resources:\n  G: {Type: AWS::Logs::LogGroup, DependsOn: [!Ref G]}",
+            "t.yaml:2: DependsOn takes names only, this is a mapping; write the name itself",
+        ),
+        (
+            "Resources:\n  G: {Type: AWS::Logs::LogGroup, Condition: [Never]}",
+            "t.yaml:2: Condition takes names only, this is a list; write the name itself",
+        ),
+        (
+            "Resources:\n  G: {Type: AWS::Logs::LogGroup}\nOutputs:\n  O: {Value: x, Exprt: {}}",
+            "t.yaml:4: `Exprt` is not an attribute of an output; did you mean `Export`?",
+        ),
+        (
+            "Resources:\n\tG: {Type: AWS::Logs::LogGroup}",
+            "t.yaml:2: not YAML: tabs disallowed within this context (block indentation); indent with spaces",
+        ),
+        (
             "Resources:\n  G: {Type: AWS::Logs::LogGroup}\n  G: {Type: AWS::Logs::LogGroup}",
-            "t.yaml:3: the key `G` stands twice in this mapping",
+            "t.yaml:3: the key `G` stands twice in this mapping, first in line 2",
         ),
         (
             "a: [",

@@ -230,6 +230,128 @@ fn what_serverless_package_writes_loads() {
     assert_eq!(api.deployed_to(&api.stages[0]).unwrap().routes.len(), 1);
 }
 
+/// What Serverless adds for `logs`, `provisionedConcurrency` and `destinations`.
+#[test]
+fn what_serverless_writes_around_functions_loads() {
+    let template = r#"{
+  "Resources": {
+    "WorkLambdaFunction": {
+      "Type": "AWS::Lambda::Function",
+      "Properties": {
+        "Code": {"ZipFile": "exports.handler = async () => ({});"},
+        "Handler": "index.handler", "Runtime": "nodejs20.x", "FunctionName": "ws-dev-work"
+      }
+    },
+    "WorkLambdaVersionAbc": {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": "WorkLambdaFunction"}}},
+    "WorkProvConcLambdaAlias": {
+      "Type": "AWS::Lambda::Alias",
+      "Properties": {
+        "FunctionName": {"Ref": "WorkLambdaFunction"}, "Name": "provisioned",
+        "FunctionVersion": {"Fn::GetAtt": ["WorkLambdaVersionAbc", "Version"]},
+        "ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": 1}
+      },
+      "DependsOn": ["WorkLambdaFunction"]
+    },
+    "WorkLambdaEvConf": {
+      "Type": "AWS::Lambda::EventInvokeConfig",
+      "Properties": {
+        "FunctionName": {"Ref": "WorkLambdaFunction"}, "Qualifier": "provisioned",
+        "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["WorkLambdaFunction", "Arn"]}}},
+        "MaximumEventAgeInSeconds": 120, "MaximumRetryAttempts": 1
+      },
+      "DependsOn": ["WorkProvConcLambdaAlias"]
+    },
+    "AccountRole": {
+      "Type": "Custom::AccountRole",
+      "Version": 1,
+      "Properties": {"ServiceToken": {"Fn::GetAtt": ["WorkLambdaFunction", "Arn"]}}
+    }
+  }
+}"#;
+    let project = Project::new(&[("stack.json", template)]);
+    let app = loaded(&project, "stack.json");
+    assert_eq!(warnings(&project, &app), Vec::<String>::new());
+    let function = &app.functions[0];
+    assert_eq!(function.aliases["provisioned"], "1");
+    let config = function.event_invoke_config("provisioned");
+    assert_eq!(config.max_retry_attempts, 1);
+    assert_eq!(config.max_event_age.as_secs(), 120);
+    assert_eq!(config.on_failure.as_deref(), Some(function.arn.as_str()));
+    assert_eq!(
+        function.event_invoke_config("$LATEST").max_retry_attempts,
+        2
+    );
+    assert_eq!(app.not_acted_on[0].0, "Custom::AccountRole");
+}
+
+/// What CDK writes for `TableV2`, and for an alias with settings of its own.
+#[test]
+fn a_global_table_of_cdk_is_a_table() {
+    let template = r#"{
+ "Resources": {
+  "Ids1A2B": {
+   "Type": "AWS::DynamoDB::GlobalTable",
+   "Properties": {
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    "BillingMode": "PAY_PER_REQUEST",
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "Replicas": [{"Region": {"Ref": "AWS::Region"}}],
+    "TimeToLiveSpecification": {"AttributeName": "expires", "Enabled": true}
+   },
+   "UpdateReplacePolicy": "Retain", "DeletionPolicy": "Retain"
+  }
+ },
+ "Outputs": {
+  "Name": {"Value": {"Ref": "Ids1A2B"}},
+  "Arn": {"Value": {"Fn::GetAtt": ["Ids1A2B", "Arn"]}}
+ }
+}"#;
+    let project = Project::new(&[("Stack.template.json", template)]);
+    let app = loaded(&project, "Stack.template.json");
+    assert!(app.not_acted_on.is_empty());
+    let table = &app.tables[0];
+    assert_eq!(
+        table.create_table.to_string(),
+        r#"{"TableName":"chat-Ids1A2B","BillingMode":"PAY_PER_REQUEST","KeySchema":[{"AttributeName":"id","KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}]}"#
+    );
+    assert_eq!(table.time_to_live_attribute.as_deref(), Some("expires"));
+    assert_eq!(app.outputs["Name"], "chat-Ids1A2B");
+    assert_eq!(
+        app.outputs["Arn"],
+        "arn:aws:dynamodb:us-east-1:000000000000:table/chat-Ids1A2B"
+    );
+}
+
+/// SAM makes a queue for a destination that names none: nothing here.
+#[test]
+fn a_destination_that_sam_would_make_is_warned_of() {
+    let template = r"
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      InlineCode: ''
+      EventInvokeConfig:
+        MaximumRetryAttempts: 0
+        DestinationConfig:
+          OnFailure: {Type: SQS}
+";
+    let project = Project::new(&[("template.yaml", template)]);
+    let app = loaded(&project, "template.yaml");
+    let config = app.functions[0].event_invoke_config("$LATEST");
+    assert_eq!((config.max_retry_attempts, config.on_failure), (0, None));
+    assert_eq!(
+        warnings(&project, &app),
+        [
+            "template.yaml:13: OnFailure of Fn gets no records: a destination of the Type SQS is \
+             not acted on; name a function with `Destination: !GetAtt Function.Arn`"
+        ]
+    );
+}
+
 #[test]
 fn what_cdk_synth_writes_loads() {
     let template = r#"{
@@ -262,6 +384,15 @@ fn what_cdk_synth_writes_loads() {
    "Properties": {
     "ApiId": {"Ref": "Api7C3F3E8B"}, "IntegrationType": "AWS_PROXY",
     "IntegrationUri": {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":apigateway:", {"Ref": "AWS::Region"}, ":lambda:path/2015-03-31/functions/", {"Fn::GetAtt": ["Handler886CB40B", "Arn"]}, "/invocations"]]}
+   }
+  },
+  "ApiconnectRouteIntegrationPermission0A1B": {
+   "Type": "AWS::Lambda::Permission",
+   "Properties": {
+    "Action": "lambda:InvokeFunction",
+    "FunctionName": {"Fn::GetAtt": ["Handler886CB40B", "Arn"]},
+    "Principal": "apigateway.amazonaws.com",
+    "SourceArn": {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":execute-api:", {"Ref": "AWS::Region"}, ":", {"Ref": "AWS::AccountId"}, ":", {"Ref": "Api7C3F3E8B"}, "/*$connect"]]}
    }
   },
   "StageFBD2F20D": {

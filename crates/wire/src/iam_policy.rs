@@ -173,6 +173,12 @@ impl Patterns {
     }
 }
 
+/// `ArnLike`, as the source of a Lambda permission is compared: `*` stands for any text, slashes
+/// included.
+pub fn arn_like(pattern: &str, arn: &str) -> bool {
+    wildcard_matches(pattern.as_bytes(), arn.as_bytes(), u8::clone)
+}
+
 /// Whether `pattern`, where `*` stands for any text and `?` for any one character, matches `text`.
 fn wildcard_matches(pattern: &[u8], text: &[u8], fold: fn(&u8) -> u8) -> bool {
     let (mut p, mut t) = (0, 0);

@@ -47,7 +47,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     match App::start(arguments, &terminal, Some(PAGE)).await {
         Ok(app) => dev::serve(app, &terminal).await,
         Err(error) => {
-            terminal.start_failed(&error);
+            Terminal::start_failed(&error);
             ExitCode::FAILURE
         }
     }

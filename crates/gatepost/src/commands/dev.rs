@@ -10,7 +10,7 @@ mod watch;
 use std::{net::IpAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use gatepost_server::template::TemplateErrors;
+use gatepost_server::template::{Diagnostic, TemplateErrors};
 use tokio::signal::unix::{SignalKind, signal};
 
 use app::StartError;
@@ -33,7 +33,7 @@ pub struct Arguments {
     /// Port to listen on; 0 takes any free one [default: 4100]
     #[arg(long, value_name = "N")]
     pub port: Option<u16>,
-    /// Address to listen on [default: 127.0.0.1 and ::1]
+    /// Address to listen on [default: loopback, IPv4 and IPv6]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<IpAddr>,
     /// Configuration file [default: gatepost.toml beside the template, if it is there]
@@ -72,7 +72,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     let app = match App::start(arguments, &terminal, None).await {
         Ok(app) => app,
         Err(error) => {
-            terminal.start_failed(&error);
+            Terminal::start_failed(&error);
             return match error {
                 StartError::Usage(_) => ExitCode::from(2),
                 _ => ExitCode::FAILURE,
@@ -91,7 +91,7 @@ pub async fn serve(mut app: App, terminal: &Terminal) -> ExitCode {
         terminal.warning("signals cannot be received on this system");
         return ExitCode::FAILURE;
     };
-    let mut watcher = match Watcher::new(app.sources()) {
+    let mut watcher = match Watcher::new(&app) {
         Ok(watcher) => Some(watcher),
         Err(error) => {
             terminal.warning(&format!("changes are not watched: {error}"));
@@ -104,12 +104,16 @@ pub async fn serve(mut app: App, terminal: &Terminal) -> ExitCode {
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
             () = changed(watcher.as_mut()) => {
+                // Folders that were made anew, as builds do, are watched before they are read.
+                if let Some(watcher) = &mut watcher {
+                    watcher.watch(&app);
+                }
                 match app.reload().await {
                     Ok(()) => terminal.reloaded(),
                     Err(errors) => terminal.reload_failed(&errors),
                 }
                 if let Some(watcher) = &mut watcher {
-                    watcher.watch(app.sources());
+                    watcher.watch(&app);
                 }
             }
         }
@@ -131,7 +135,16 @@ async fn changed(watcher: Option<&mut Watcher>) {
     }
 }
 
-/// The lines of a failed load, each `file:line: what; mend`.
+/// The lines of a failed load, each `file:line: what; mend`; files of this folder by their name.
 fn error_lines(errors: &TemplateErrors) -> Vec<String> {
-    errors.0.iter().map(ToString::to_string).collect()
+    let here = std::env::current_dir().unwrap_or_default();
+    let line = |error: &Diagnostic| match error.file.strip_prefix(&here) {
+        Ok(file) => Diagnostic {
+            file: file.to_owned(),
+            ..error.clone()
+        }
+        .to_string(),
+        Err(_) => error.to_string(),
+    };
+    errors.0.iter().map(line).collect()
 }

@@ -1,6 +1,7 @@
 //! Takes typed values out of the layers. What was asked for is what exists: the rest are mistakes.
 
 use std::{
+    collections::BTreeMap,
     fmt::Display,
     ops::RangeInclusive,
     path::{Path, PathBuf},
@@ -204,6 +205,36 @@ impl Reader {
         )
     }
 
+    /// A table of texts that `parse` understands, empty by default; outside files
+    /// `NAME=TEXT,NAME=TEXT`.
+    pub(super) fn table<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> BTreeMap<String, T> {
+        self.take(
+            key,
+            BTreeMap::new(),
+            "{}",
+            expected,
+            |value, source| match (text_outside_files(value, source), value) {
+                (Some(text), _) => text
+                    .split(',')
+                    .map(|pair| {
+                        let (name, text) = pair.split_once('=')?;
+                        Some((name.trim().to_owned(), parse(text.trim())?))
+                    })
+                    .collect(),
+                (None, Value::Dict(_, entries)) => entries
+                    .iter()
+                    .map(|(name, value)| Some((name.clone(), parse(value.as_str()?)?)))
+                    .collect(),
+                _ => None,
+            },
+        )
+    }
+
     /// Reports that `key` makes no sense without `other`.
     pub(super) fn lacks(&mut self, key: &str, other: &str) {
         let (key, other) = (key.to_owned(), other.to_owned());
@@ -388,7 +419,12 @@ fn describe(value: &Value) -> String {
             _ => whole_number(value).map_or_else(String::new, |number| number.to_string()),
         },
         Value::Empty(..) => "nothing".to_owned(),
-        Value::Dict(..) => "a table".to_owned(),
+        Value::Dict(_, entries) => {
+            let entries = entries
+                .iter()
+                .map(|(name, value)| format!("{name} = {}", describe(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
         Value::Array(_, values) => {
             format!(
                 "[{}]",

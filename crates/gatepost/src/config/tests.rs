@@ -117,6 +117,7 @@ fn every_key_is_read_from_the_file() {
         init_timeout = "30s"
         max_processes = 4
         endpoint = "http://localhost:3001/"
+        endpoints = { chat-Main = "http://localhost:9000" }
         [egress]
         allow = ["10.0.0.0/8", "example.com"]
         deny = "192.0.2.1"
@@ -170,6 +171,10 @@ fn every_key_is_read_from_the_file() {
             init_timeout: Duration::from_secs(30),
             max_processes: 4,
             endpoint: Some("http://localhost:3001".to_owned()),
+            endpoints: BTreeMap::from([(
+                "chat-Main".to_owned(),
+                "http://localhost:9000".to_owned()
+            )]),
         }
     );
     assert_eq!(config.egress.allow, ["10.0.0.0/8", "example.com"]);

@@ -1,11 +1,10 @@
 //! The task of a connection: it waits for its socket, reads all that is ready into a buffer shared
 //! by its thread, and answers with one write. While it waits it owns no buffer.
 
-use std::{cell::RefCell, io, sync::Arc};
+use std::{cell::RefCell, future::poll_fn, io, sync::Arc, task::Poll};
 
 use gatepost_model::connection::CloseCause;
 use gatepost_wire::websocket::{self, CloseFrame, Decoder, Event as Incoming, FrameLimits};
-use tokio::io::Interest;
 
 use super::Connection;
 use crate::{
@@ -79,10 +78,15 @@ enum Next {
     End,
     /// There is more to do, but others first.
     Yield,
-    /// Wait for the socket.
-    Socket(Interest),
-    /// Wait until what is held can go on.
-    Held,
+    /// Wait to be woken, or for the socket too. Without the socket: until what is held can go on.
+    Wait(Option<Direction>),
+}
+
+/// What of the socket the task waits for.
+#[derive(Clone, Copy)]
+enum Direction {
+    Read,
+    Write,
 }
 
 /// What the task knows between waits.
@@ -119,12 +123,19 @@ async fn serve(live: Live, early: Vec<u8>) {
         match reader.step(&live) {
             Next::End => return,
             Next::Yield => tokio::task::yield_now().await,
-            Next::Held => connection.wake.notified().await,
-            Next::Socket(interest) => tokio::select! {
-                // An error of the socket is found by the next read or write.
-                _ = connection.transport.ready(interest) => {}
-                () = connection.wake.notified() => {}
-            },
+            Next::Wait(socket) => {
+                poll_fn(|context| {
+                    if connection.wake.poll(context).is_ready() {
+                        return Poll::Ready(());
+                    }
+                    match socket {
+                        Some(Direction::Read) => connection.transport.poll_read_ready(context),
+                        Some(Direction::Write) => connection.transport.poll_write_ready(context),
+                        None => Poll::Pending,
+                    }
+                })
+                .await;
+            }
         }
     }
 }
@@ -144,7 +155,7 @@ impl Reader {
         }
         if connection.outbox.lock().is_waiting() {
             // Who does not read is not read from either.
-            return Next::Socket(Interest::WRITABLE);
+            return Next::Wait(Some(Direction::Write));
         }
         BUFFERS.with_borrow_mut(|buffers| self.receive(live, buffers))
     }
@@ -198,7 +209,7 @@ impl Reader {
                         }
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        return Next::Socket(Interest::READABLE);
+                        return Next::Wait(Some(Direction::Read));
                     }
                     Ok(_) | Err(_) => {
                         live.connection
@@ -208,13 +219,13 @@ impl Reader {
                 }
             }
             if self.held.is_some() {
-                return Next::Held;
+                return Next::Wait(None);
             }
             if self.client_closed || self.discarding || live.connection.outbox.lock().is_waiting() {
                 return Next::Yield;
             }
             if is_all {
-                return Next::Socket(Interest::READABLE);
+                return Next::Wait(Some(Direction::Read));
             }
         }
         Next::Yield

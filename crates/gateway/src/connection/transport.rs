@@ -1,14 +1,15 @@
 //! A client's socket, plain or TLS, as reads and writes that never wait. Any thread may write; the
 //! connection's task alone reads.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    task::{Context, Poll},
+};
 
 use parking_lot::Mutex;
 use rustls::ServerConnection;
-use tokio::{
-    io::{Interest, Ready},
-    net::TcpStream,
-};
+use socket2::SockRef;
+use tokio::{io::Interest, net::TcpStream};
 
 /// Plaintext handed to TLS at once, so that little ciphertext waits for a slow reader.
 const TLS_WRITE_BYTES: usize = 16 * 1024;
@@ -45,15 +46,20 @@ impl Transport {
         }
     }
 
-    /// Waits until the socket can be read (or written, if that is asked for too).
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.socket().ready(interest).await
+    /// Ready when the socket can be read; its errors are found by reading.
+    pub fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.socket().poll_read_ready(context).map(drop)
+    }
+
+    /// Ready when the socket can be written; its errors are found by writing.
+    pub fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.socket().poll_write_ready(context).map(drop)
     }
 
     /// Reads what is there; `Ok(0)` is the end, `WouldBlock` means nothing now.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(socket) => socket.try_read(buffer),
+            Self::Plain(socket) => read_all_there_is(socket, buffer),
             Self::Tls(tls) => tls.try_read(buffer),
         }
     }
@@ -82,7 +88,28 @@ impl Transport {
             let _ = tls.flush(&mut session);
         }
         // A socket that is already gone needs no shutdown.
-        let _ = socket2::SockRef::from(self.socket()).shutdown(std::net::Shutdown::Write);
+        let _ = SockRef::from(self.socket()).shutdown(std::net::Shutdown::Write);
+    }
+}
+
+/// Reads, and takes a read that does not fill the buffer for the last one: the next wait is then a
+/// real one, without a call that only finds `WouldBlock`.
+fn read_all_there_is(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut read = None;
+    let asked = socket.try_io(Interest::READABLE, || {
+        let n = (&*SockRef::from(socket)).read(buffer)?;
+        read = Some(n);
+        if n < buffer.len() {
+            Err(io::ErrorKind::WouldBlock.into())
+        } else {
+            Ok(())
+        }
+    });
+    match (read, asked) {
+        (Some(n), _) => Ok(n),
+        (None, Err(error)) => Err(error),
+        // The call above either reads or fails.
+        (None, Ok(())) => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
 

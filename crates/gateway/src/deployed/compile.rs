@@ -55,7 +55,7 @@ impl DeployedStage {
                 errors.push(CompileError::new(
                     "routeSelectionExpression",
                     error.to_string(),
-                ))
+                ));
             })
             .ok();
         let mut connect = None;

@@ -9,7 +9,10 @@ use aws_sigv4::{
     sign::v4,
 };
 use bytes::Bytes;
-use gatepost_model::invocation::{InvocationType, InvokeError, InvokeRequest, InvokeResponse};
+use gatepost_model::{
+    arn::FunctionReference,
+    invocation::{InvocationType, InvokeError, InvokeRequest, InvokeResponse},
+};
 use http_body_util::Full;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use serde_json::Value;
@@ -20,18 +23,23 @@ use super::{
 };
 use crate::new_id;
 
+/// The account in the ARNs of functions that belong to none.
+const NO_ACCOUNT: &str = "000000000000";
+
 /// A client of one Invoke endpoint.
 #[derive(Debug, Clone)]
 pub struct InvokeEndpoint {
     client: HttpClient,
-    /// Scheme and authority, without a trailing slash.
+    /// Scheme and authority, without a trailing slash; or the whole URL of a function.
     base: String,
     region: String,
     credentials: Credentials,
 }
 
 impl InvokeEndpoint {
-    /// A client of the endpoint at `base`, e.g. `http://localhost:3001`.
+    /// A client of the endpoint at `base`, e.g. `http://localhost:3001`. One that ends in
+    /// `/invocations` is called as it is, whatever the function: the Runtime Interface Emulator's
+    /// is always called `function`.
     pub fn new(client: HttpClient, base: &str, region: &str, credentials: Credentials) -> Self {
         Self {
             client,
@@ -42,12 +50,7 @@ impl InvokeEndpoint {
     }
 
     fn request(&self, invoke: &InvokeRequest) -> Result<Request<Full<Bytes>>, String> {
-        let function: String = invoke.function.replace('%', "%25").replace(':', "%3A");
-        let mut uri = format!("{}/2015-03-31/functions/{function}/invocations", self.base);
-        if let Some(qualifier) = &invoke.qualifier {
-            uri.push_str("?Qualifier=");
-            uri.push_str(qualifier);
-        }
+        let uri = self.uri(invoke);
         let kind = match invoke.invocation_type {
             InvocationType::RequestResponse => "RequestResponse",
             InvocationType::Event => "Event",
@@ -65,6 +68,29 @@ impl InvokeEndpoint {
         }
         self.sign(&mut request, &invoke.payload)?;
         Ok(request)
+    }
+
+    fn uri(&self, invoke: &InvokeRequest) -> String {
+        if self.base.ends_with("/invocations") {
+            return self.base.clone();
+        }
+        let mut function = invoke.function.clone();
+        let mut qualifier = invoke.qualifier.clone();
+        // An ARN of the account that stands for none names nothing elsewhere, a name may.
+        if let Ok(reference) = FunctionReference::parse(&function)
+            && let Some((_, account)) = &reference.region_and_account
+            && account == NO_ACCOUNT
+        {
+            function = reference.name.to_string();
+            qualifier = qualifier.or(reference.qualifier);
+        }
+        let function = function.replace('%', "%25").replace(':', "%3A");
+        let mut uri = format!("{}/2015-03-31/functions/{function}/invocations", self.base);
+        if let Some(qualifier) = qualifier {
+            uri.push_str("?Qualifier=");
+            uri.push_str(&qualifier.replace('$', "%24"));
+        }
+        uri
     }
 
     fn sign(&self, request: &mut Request<Full<Bytes>>, payload: &[u8]) -> Result<(), String> {

@@ -162,7 +162,7 @@ async fn carry_out(runner: Weak<LocalRunner>, mut queued: Queued, place: Place) 
 impl Queued {
     fn next_step(&mut self, outcome: &Outcome, function: &Function, runner: &LocalRunner) -> Step {
         let config = &runner.shared().config;
-        let retries = &function.event_invoke_config;
+        let retries = function.event_invoke_config(self.event.qualifier());
         let delay = match outcome {
             Ok(Answer { failed: false, .. }) => return Step::End(Condition::Success),
             Ok(_) => {
@@ -203,12 +203,12 @@ impl Queued {
             on_success,
             on_failure,
             ..
-        } = &function.event_invoke_config;
+        } = function.event_invoke_config(self.event.qualifier());
         let destination = match condition {
             Condition::Success => on_success,
             _ => on_failure,
         };
-        let Some(destination) = destination else {
+        let Some(destination) = &destination else {
             if condition != Condition::Success {
                 runner.shared().warn(format!(
                     "function {} gave up the asynchronous invocation {} ({condition:?})",
@@ -259,7 +259,7 @@ impl Queued {
             timestamp: iso_now(),
             request_context: RequestContext {
                 request_id: &self.event.request_id,
-                function_arn: format!("{}:$LATEST", function.arn),
+                function_arn: format!("{}:{}", function.arn, self.event.qualifier()),
                 condition,
                 approximate_invoke_count: match condition {
                     Condition::Success => self.attempts.saturating_add(1),

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     ffi::OsString,
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -111,8 +112,9 @@ pub(super) struct Shared {
     pub guard: Guard,
     pub callers: Callers,
     /// One permit per running process.
-    pub processes: std::sync::Arc<Semaphore>,
+    pub processes: Arc<Semaphore>,
     pub management_endpoints: RwLock<BTreeMap<FunctionName, String>>,
+    pub env_file: RwLock<Arc<BTreeMap<String, String>>>,
     warned: Mutex<HashSet<String>>,
 }
 
@@ -123,8 +125,9 @@ impl Shared {
             runtimes: RuntimeLookup::new(&config.own_environment),
             guard: Guard::spawn(&config.guard_command, &config.observer),
             callers: Callers::default(),
-            processes: std::sync::Arc::new(Semaphore::new(config.max_processes)),
+            processes: Arc::new(Semaphore::new(config.max_processes)),
             management_endpoints: RwLock::new(config.management_endpoints.clone()),
+            env_file: RwLock::new(Arc::new(config.env_file.clone())),
             warned: Mutex::default(),
             config,
         }

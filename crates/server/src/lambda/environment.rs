@@ -41,8 +41,7 @@ pub(super) fn of(
     describe_function(&mut environment, process);
     describe_layers(&mut environment, process, code, interpreter);
     point_to_gatepost(&mut environment, process, pool);
-    let config = &process.shared.config;
-    for (name, value) in pool.function.environment.iter().chain(&config.env_file) {
+    for (name, value) in pool.function.environment.iter().chain(&*pool.env_file) {
         environment.insert(name.clone(), value.into());
     }
     // Without these the process cannot reach us, whatever a template says.

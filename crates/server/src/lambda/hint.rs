@@ -36,8 +36,13 @@ fn mend(runtime: &Runtime, document: &str) -> Option<(String, String)> {
                 .into_iter()
                 .find_map(|phrase| document.split_once(phrase))?;
             let (path, _) = missing.1.split_once('\'')?;
-            let path = path.strip_prefix("@aws-sdk/")?;
-            let package = format!("@aws-sdk/{}", path.split('/').next()?);
+            let mut steps = path.split('/');
+            let package = match steps.next()? {
+                // Version 2, which runtimes up to nodejs16.x supplied.
+                "aws-sdk" => "aws-sdk".to_owned(),
+                "@aws-sdk" => format!("@aws-sdk/{}", steps.next()?),
+                _ => return None,
+            };
             let mend = format!("npm install {package}");
             Some((package, mend))
         }
@@ -69,6 +74,10 @@ mod tests {
             )
             .as_deref(),
             Some("npm install @aws-sdk/client-dynamodb")
+        );
+        assert_eq!(
+            mend(&node, "Cannot find module 'aws-sdk'\nRequire stack:").as_deref(),
+            Some("npm install aws-sdk")
         );
         assert_eq!(mend(&python, "No module named 'pandas'"), None);
         assert_eq!(mend(&node, "Cannot find module './lib.js'"), None);

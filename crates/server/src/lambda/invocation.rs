@@ -44,6 +44,14 @@ pub(super) struct Event {
     pub tail_log: bool,
 }
 
+impl Event {
+    /// The qualifier that was invoked; without one it is `$LATEST`.
+    pub fn qualifier(&self) -> &str {
+        // `arn:{partition}:lambda:{region}:{account}:function:{name}` and what follows it.
+        self.function_arn.splitn(8, ':').nth(7).unwrap_or("$LATEST")
+    }
+}
+
 /// Where the outcome of a job arrives.
 pub(super) struct Pending(oneshot::Receiver<Outcome>);
 

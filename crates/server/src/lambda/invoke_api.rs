@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::{
     error_body,
     invocation::{new_request_id, new_trace_id},
+    operations,
     runner::LocalRunner,
 };
 
@@ -29,9 +30,13 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// Answers a request to a path under `/2015-03-31/` and Lambda's other API versions. What is not
-/// built yet answers 501 with the operation's name.
-pub async fn handle(runner: &LocalRunner, request: Request<Bytes>) -> Response<Full<Bytes>> {
+/// Answers a request to a path under `/2015-03-31/` and Lambda's other API versions: `lambda`
+/// invokes functions, wherever they run, `runner` knows those of this machine. What is not built yet answers 501 with the operation's name.
+pub async fn handle(
+    runner: &LocalRunner,
+    lambda: &dyn InvokeFunction,
+    request: Request<Bytes>,
+) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let steps: Vec<String> = parts
         .uri
@@ -45,13 +50,13 @@ pub async fn handle(runner: &LocalRunner, request: Request<Bytes>) -> Response<F
     let qualifier = query.get("Qualifier").map(String::as_str);
     let answer = match (&parts.method, steps.as_slice()) {
         (&Method::POST, ["2015-03-31", "functions", name, "invocations"]) => {
-            invoke(runner, name, qualifier, &parts.headers, body).await
+            invoke(lambda, name, qualifier, &parts.headers, body).await
         }
         (
             &Method::POST,
             ["2014-11-13", "functions", name, "invoke-async"]
             | ["2014-11-13", "functions", name, "invoke-async", ""],
-        ) => invoke_async(runner, name, body).await,
+        ) => invoke_async(lambda, name, body).await,
         (&Method::GET, ["2015-03-31", "functions"] | ["2015-03-31", "functions", ""]) => {
             list_functions(runner, &query)
         }
@@ -59,13 +64,15 @@ pub async fn handle(runner: &LocalRunner, request: Request<Bytes>) -> Response<F
         (&Method::GET, ["2015-03-31", "functions", name, "configuration"]) => {
             get_function_configuration(runner, name, qualifier)
         }
-        (method, steps) => Err(error_body::not_implemented(&operation(method, steps))),
+        (method, steps) => Err(error_body::not_implemented(&operations::name(
+            method, steps,
+        ))),
     };
     answer.unwrap_or_else(|error| refuse(&error))
 }
 
 async fn invoke(
-    runner: &LocalRunner,
+    lambda: &dyn InvokeFunction,
     name: &str,
     qualifier: Option<&str>,
     headers: &HeaderMap,
@@ -98,7 +105,7 @@ async fn invoke(
         client_context: client_context(headers, invocation_type)?,
         trace_id: Some(trace_id.clone()),
     };
-    let answer = runner.invoke(request).await?;
+    let answer = lambda.invoke(request).await?;
     Ok(invoke_response(answer, &trace_id))
 }
 
@@ -140,7 +147,7 @@ fn invoke_response(answer: InvokeResponse, trace_id: &str) -> Response<Full<Byte
 
 /// The deprecated `InvokeAsync`: `{"Status":202}`.
 async fn invoke_async(
-    runner: &LocalRunner,
+    lambda: &dyn InvokeFunction,
     name: &str,
     body: Bytes,
 ) -> Result<Response<Full<Bytes>>, InvokeError> {
@@ -153,7 +160,7 @@ async fn invoke_async(
         client_context: None,
         trace_id: None,
     };
-    let answer = runner.invoke(request).await?;
+    let answer = lambda.invoke(request).await?;
     Ok(json_response(
         StatusCode::ACCEPTED,
         &answer.request_id,
@@ -306,33 +313,6 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// The operation that a request means, for the refusal of those that do not exist here.
-fn operation(method: &Method, steps: &[&str]) -> String {
-    let known = match (method.as_str(), steps) {
-        ("POST", [_, "functions"] | [_, "functions", ""]) => "CreateFunction",
-        ("DELETE", [_, "functions", _]) => "DeleteFunction",
-        ("PUT", [_, "functions", _, "code"]) => "UpdateFunctionCode",
-        ("PUT", [_, "functions", _, "configuration"]) => "UpdateFunctionConfiguration",
-        ("POST", [_, "functions", _, "response-streaming-invocations"]) => {
-            "InvokeWithResponseStream"
-        }
-        ("GET", [_, "functions", _, "policy"]) => "GetPolicy",
-        ("POST", [_, "functions", _, "policy"]) => "AddPermission",
-        ("DELETE", [_, "functions", _, "policy", _]) => "RemovePermission",
-        ("GET", [_, "functions", _, "versions"]) => "ListVersionsByFunction",
-        ("POST", [_, "functions", _, "versions"]) => "PublishVersion",
-        ("GET", [_, "functions", _, "aliases"]) => "ListAliases",
-        ("POST", [_, "functions", _, "aliases"]) => "CreateAlias",
-        ("GET", [_, "functions", _, "aliases", _]) => "GetAlias",
-        ("PUT", [_, "functions", _, "concurrency"]) => "PutFunctionConcurrency",
-        ("GET", [_, "functions", _, "concurrency"]) => "GetFunctionConcurrency",
-        ("GET", [_, "account-settings"]) => "GetAccountSettings",
-        ("GET", [_, "event-source-mappings"]) => "ListEventSourceMappings",
-        _ => return format!("{method} /{}", steps.join("/")),
-    };
-    known.to_owned()
-}
-
 fn query(text: &str) -> HashMap<String, String> {
     text.split('&')
         .filter_map(|pair| pair.split_once('='))
@@ -370,13 +350,18 @@ mod tests {
 
     #[test]
     fn a_refused_operation_is_named() {
-        assert_eq!(
-            operation(&Method::POST, &["2015-03-31", "functions"]),
-            "CreateFunction"
-        );
-        assert_eq!(
-            operation(&Method::GET, &["2018-10-31", "layers"]),
-            "GET /2018-10-31/layers"
-        );
+        for (method, path, name) in [
+            (Method::POST, "2015-03-31/functions", "CreateFunction"),
+            (Method::GET, "2018-10-31/layers", "ListLayers"),
+            (
+                Method::GET,
+                "2015-03-31/functions/f/aliases/live",
+                "GetAlias",
+            ),
+            (Method::GET, "2015-03-31/nothing", "GET /2015-03-31/nothing"),
+        ] {
+            let steps: Vec<&str> = path.split('/').collect();
+            assert_eq!(operations::name(&method, &steps), name);
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! The processes of one function: which one gets an event, and how many may run.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock, Weak},
+};
 
 use gatepost_model::function::Function;
 use parking_lot::Mutex;
@@ -13,6 +16,8 @@ pub(super) struct Pool {
     pub function: Arc<Function>,
     /// `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`.
     pub management_endpoint: Option<String>,
+    /// The variables of `--env-file`.
+    pub env_file: Arc<BTreeMap<String, String>>,
     /// What the code looked like when the first process started.
     pub code_fingerprint: OnceLock<u64>,
     shared: Arc<Shared>,
@@ -31,10 +36,12 @@ impl Pool {
         shared: Arc<Shared>,
         function: Arc<Function>,
         management_endpoint: Option<String>,
+        env_file: Arc<BTreeMap<String, String>>,
     ) -> Arc<Self> {
         Arc::new(Self {
             function,
             management_endpoint,
+            env_file,
             code_fingerprint: OnceLock::new(),
             shared,
             state: Mutex::default(),

@@ -76,12 +76,14 @@ impl LocalRunner {
     /// changed get new processes; what is running finishes in the old ones.
     pub fn replace_functions(&self, functions: Vec<Function>) {
         let endpoints = self.shared.management_endpoints.read().clone();
+        let env_file = self.shared.env_file.read().clone();
         let old = self.pools.load();
         let pools = functions.into_iter().map(|function| {
             let endpoint = endpoints.get(&function.name);
             let same = old.get(&function.name).filter(|pool| {
                 *pool.function == function
                     && pool.management_endpoint.as_ref() == endpoint
+                    && pool.env_file == env_file
                     && pool
                         .code_fingerprint
                         .get()
@@ -93,6 +95,7 @@ impl LocalRunner {
                     Arc::clone(&self.shared),
                     Arc::new(function),
                     endpoint.cloned(),
+                    Arc::clone(&env_file),
                 )
             });
             (pool.function.name.clone(), pool)
@@ -106,6 +109,21 @@ impl LocalRunner {
         *self.shared.management_endpoints.write() = endpoints;
     }
 
+    /// These functions are no more: what is running finishes.
+    pub fn remove_functions(&self, names: &[FunctionName]) {
+        self.pools.rcu(|pools| {
+            let mut pools = Pools::clone(pools);
+            pools.retain(|name, _| !names.contains(name));
+            pools
+        });
+    }
+
+    /// The variables of `--env-file`; for the processes of the functions that are given to
+    /// [`Self::replace_functions`] next.
+    pub fn set_env_file(&self, variables: BTreeMap<String, String>) {
+        *self.shared.env_file.write() = Arc::new(variables);
+    }
+
     /// The function's code was edited: its next events get new processes.
     pub fn code_changed(&self, name: &FunctionName) {
         self.pools.rcu(|pools| {
@@ -116,6 +134,7 @@ impl LocalRunner {
                     Arc::clone(&self.shared),
                     Arc::clone(&pool.function),
                     pool.management_endpoint.clone(),
+                    Arc::clone(&pool.env_file),
                 );
             }
             pools

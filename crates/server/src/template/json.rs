@@ -45,7 +45,7 @@ impl<'t> Reader<'t> {
 
     fn object(&mut self, depth: usize) -> Result<Value, SyntaxError> {
         let mut entries: Vec<Entry> = Vec::new();
-        let mut keys = std::collections::HashSet::new();
+        let mut keys = std::collections::HashMap::new();
         self.at += 1;
         self.skip_space();
         while !self.takes(b'}') {
@@ -57,8 +57,9 @@ impl<'t> Reader<'t> {
                 return Err(self.error("not JSON: a key in double quotes is expected"));
             }
             let key = self.string()?;
-            if !keys.insert(key.clone()) {
-                let message = format!("the key `{key}` stands twice in this object");
+            if let Some(first) = keys.insert(key.clone(), position.line) {
+                let message =
+                    format!("the key `{key}` stands twice in this object, first in line {first}");
                 return Err(SyntaxError::new(position, message));
             }
             self.skip_space();
@@ -197,7 +198,7 @@ mod tests {
             (
                 "{\"a\":1,\n\"a\":2}",
                 2,
-                "the key `a` stands twice in this object",
+                "the key `a` stands twice in this object, first in line 1",
             ),
             ("{} x", 1, "something follows the template's closing brace"),
             (

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use regex::Regex;
+
 use super::{
     diagnostic::{Diagnostics, did_you_mean},
     document::{Entry, Node, Position, Value},
@@ -124,79 +126,144 @@ fn parameter(
             return Some(Parameter::Value(Node::new(Value::Unknown, entry.position)));
         }
     };
-    check(entry, type_name, &text, diagnostics);
+    check_type(node, type_name, diagnostics);
     let is_list = type_name == "CommaDelimitedList"
         || type_name.starts_with("List<")
         || type_name.contains("<List<")
         || type_name.contains("<CommaDelimitedList>");
+    let constraints = Constraints::read(entry, diagnostics);
     let value = if is_list {
-        let items = text
-            .split(',')
-            .map(|item| Node::string(item.trim(), entry.position));
-        Value::List(items.collect())
+        let items: Vec<&str> = text.split(',').map(str::trim).collect();
+        for item in &items {
+            constraints.check(item, type_name.contains("<Number>"));
+        }
+        let items = items.into_iter();
+        Value::List(
+            items
+                .map(|item| Node::string(item, entry.position))
+                .collect(),
+        )
     } else {
+        constraints.check(&text, type_name == "Number");
         Value::String(text)
     };
     Some(Parameter::Value(Node::new(value, entry.position)))
 }
 
-/// The constraints of a parameter; a secret's value is not repeated.
-fn check(entry: &Entry, type_name: &str, text: &str, diagnostics: &Diagnostics) {
-    let (name, node) = (&entry.key, &entry.value);
-    let attribute = |key: &str| node.get(key).and_then(Node::as_text);
-    let number = |key: &str| attribute(key).and_then(|text| text.parse::<f64>().ok());
-    let complain = |message: String| {
-        let mend = attribute("ConstraintDescription").unwrap_or_default();
-        diagnostics.error(entry.position, message, mend);
-    };
-    if let Some(allowed) = node.get("AllowedValues").and_then(Node::as_list) {
-        let allowed: Vec<&str> = allowed.iter().filter_map(Node::as_text).collect();
-        if !allowed.contains(&text) {
+/// A type that is nearly one would be taken for a string.
+fn check_type(node: &Node, type_name: &str, diagnostics: &Diagnostics) {
+    const PLAIN: [&str; 4] = ["String", "Number", "List<Number>", "CommaDelimitedList"];
+    let of_aws = type_name.strip_prefix("List<").unwrap_or(type_name);
+    if !PLAIN.contains(&type_name) && !of_aws.starts_with("AWS::") {
+        let at = node.get("Type").map_or(node.position, |node| node.position);
+        let message = format!("`{type_name}` is not a type of a parameter");
+        let mend = did_you_mean(type_name, PLAIN, "use String");
+        diagnostics.error(at, message, mend);
+    }
+}
+
+/// What a value, or each of a list, must be like. It may be a secret, and is not repeated.
+struct Constraints<'a> {
+    entry: &'a Entry,
+    diagnostics: &'a Diagnostics,
+    allowed_values: Option<Vec<&'a str>>,
+    allowed_pattern: Option<(&'a str, Regex)>,
+    /// Of characters.
+    length: [Option<f64>; 2],
+    value: [Option<f64>; 2],
+}
+
+impl<'a> Constraints<'a> {
+    fn read(entry: &'a Entry, diagnostics: &'a Diagnostics) -> Self {
+        let node = &entry.value;
+        let number = |key: &str| {
+            let node = node.get(key)?;
+            let number = node.as_text().and_then(|text| text.parse::<f64>().ok());
+            if number.is_none() {
+                let message = format!("{key} must be a number, this is {}", node.kind());
+                diagnostics.error(node.position, message, "correct it");
+            }
+            number
+        };
+        let allowed_values = node.get("AllowedValues").and_then(Node::as_list);
+        Self {
+            entry,
+            diagnostics,
+            allowed_values: allowed_values
+                .map(|values| values.iter().filter_map(Node::as_text).collect()),
+            allowed_pattern: node
+                .get("AllowedPattern")
+                .and_then(|node| pattern(node, diagnostics)),
+            length: ["MinLength", "MaxLength"].map(number),
+            value: ["MinValue", "MaxValue"].map(number),
+        }
+    }
+
+    fn check(&self, text: &str, is_number: bool) {
+        if let Some(allowed) = &self.allowed_values
+            && !allowed.contains(&text)
+        {
             let allowed = allowed.join(", ");
-            complain(format!(
-                "Parameter '{name}' must be one of AllowedValues: {allowed}"
-            ));
+            self.complain(&format!("must be one of AllowedValues: {allowed}"));
+        }
+        if let Some((pattern, regex)) = &self.allowed_pattern
+            && !regex.is_match(text)
+        {
+            self.complain(&format!("must match pattern {pattern}"));
+        }
+        // Lengths are short numbers: the conversion is exact.
+        #[expect(clippy::cast_precision_loss)]
+        let length = text.chars().count() as f64;
+        match self.length {
+            [Some(least), _] if length < least => {
+                self.complain(&format!("must contain at least {least} characters"));
+            }
+            [_, Some(most)] if length > most => {
+                self.complain(&format!("must contain at most {most} characters"));
+            }
+            _ => {}
+        }
+        if !is_number {
+            return;
+        }
+        let Ok(number) = text.parse::<f64>() else {
+            self.complain("must be a number");
+            return;
+        };
+        match self.value {
+            [Some(least), _] if number < least => {
+                self.complain(&format!("must be a number not less than {least}"));
+            }
+            [_, Some(most)] if number > most => {
+                self.complain(&format!("must be a number not greater than {most}"));
+            }
+            _ => {}
         }
     }
-    if let Some(pattern) = attribute("AllowedPattern")
-        && let Ok(regex) = regex::Regex::new(&format!("^(?:{pattern})$"))
-        && !regex.is_match(text)
-    {
-        complain(format!("Parameter '{name}' must match pattern {pattern}"));
+
+    fn complain(&self, what: &str) {
+        let Entry {
+            key,
+            position,
+            value,
+        } = self.entry;
+        let mend = value.get("ConstraintDescription").and_then(Node::as_text);
+        let message = format!("Parameter '{key}' {what}");
+        self.diagnostics
+            .error(*position, message, mend.unwrap_or_default());
     }
-    // Lengths are short numbers: the conversion is exact.
-    #[expect(clippy::cast_precision_loss)]
-    let length = text.chars().count() as f64;
-    if number("MinLength").is_some_and(|least| length < least) {
-        let least = attribute("MinLength").unwrap_or_default();
-        complain(format!(
-            "Parameter '{name}' must contain at least {least} characters"
-        ));
+}
+
+/// `AllowedPattern`: the whole value must match. AWS takes Java's expressions, which know more.
+fn pattern<'a>(node: &'a Node, diagnostics: &Diagnostics) -> Option<(&'a str, Regex)> {
+    let pattern = node.as_text()?;
+    let regex = Regex::new(&format!("^(?:{pattern})$"));
+    if regex.is_err() {
+        let message = format!("the AllowedPattern {pattern} is not understood, and not checked");
+        let mend = "see that it is a regular expression; look-around is known on AWS only";
+        diagnostics.warn(node.position, message, mend);
     }
-    if number("MaxLength").is_some_and(|most| length > most) {
-        let most = attribute("MaxLength").unwrap_or_default();
-        complain(format!(
-            "Parameter '{name}' must contain at most {most} characters"
-        ));
-    }
-    if type_name == "Number" {
-        match text.parse::<f64>() {
-            Err(_) => complain(format!("Parameter '{name}' must be a number")),
-            Ok(value) if number("MinValue").is_some_and(|least| value < least) => {
-                let least = attribute("MinValue").unwrap_or_default();
-                complain(format!(
-                    "Parameter '{name}' must be a number not less than {least}"
-                ));
-            }
-            Ok(value) if number("MaxValue").is_some_and(|most| value > most) => {
-                let most = attribute("MaxValue").unwrap_or_default();
-                complain(format!(
-                    "Parameter '{name}' must be a number not greater than {most}"
-                ));
-            }
-            Ok(_) => {}
-        }
-    }
+    Some((pattern, regex.ok()?))
 }
 
 #[cfg(test)]
@@ -269,6 +336,26 @@ mod tests {
                 "t:1: Parameter 'A' must contain at least 2 characters",
             ),
             (
+                "A: {Type: CommaDelimitedList, AllowedValues: [x, y]}",
+                Some("x, z"),
+                "t:1: Parameter 'A' must be one of AllowedValues: x, y",
+            ),
+            (
+                "A: {Type: List<Number>}",
+                Some("1,x"),
+                "t:1: Parameter 'A' must be a number",
+            ),
+            (
+                "A: {Type: Numbr, Default: 1}",
+                None,
+                "t:1: `Numbr` is not a type of a parameter; did you mean `Number`?",
+            ),
+            (
+                "A: {Type: String, MinLength: few, Default: x}",
+                None,
+                "t:1: MinLength must be a number, this is a string; correct it",
+            ),
+            (
                 "A: {Typ: String, Type: String, Default: x}",
                 None,
                 "t:1: `Typ` is not an attribute of a parameter; did you mean `Type`?",
@@ -277,6 +364,18 @@ mod tests {
             let given: Vec<_> = given.map(|value| ("A", value)).into_iter().collect();
             assert_eq!(resolved(yaml, &given).unwrap_err(), expected);
         }
+    }
+
+    #[test]
+    fn every_value_of_a_list_is_checked_by_itself() {
+        let yaml = "A: {Type: CommaDelimitedList, AllowedValues: [x, y], MaxLength: 1}";
+        assert_eq!(resolved(yaml, &[("A", "y,x")]).unwrap(), r#"A=["y","x"]"#);
+    }
+
+    #[test]
+    fn a_pattern_of_java_is_left_to_aws() {
+        let yaml = "A: {Type: String, AllowedPattern: '(?=x).*', Default: y}";
+        assert_eq!(resolved(yaml, &[]).unwrap(), r#"A="y""#);
     }
 
     #[test]

@@ -123,8 +123,13 @@ impl<'a> Evaluator<'a> {
             | ("AWS::Lambda::LayerVersion", "LayerVersionArn") => {
                 return Some(self.resource_reference(resource, at));
             }
-            ("AWS::DynamoDB::Table", "Arn") => stack.arn("dynamodb", &format!("table/{name}")),
-            ("AWS::DynamoDB::Table", "StreamArn") => stack.arn(
+            ("AWS::DynamoDB::Table" | "AWS::DynamoDB::GlobalTable", "Arn") => {
+                stack.arn("dynamodb", &format!("table/{name}"))
+            }
+            ("AWS::DynamoDB::GlobalTable", "TableId") => {
+                ids::derived_uuid(&format!("{}/{name}", stack.name))
+            }
+            ("AWS::DynamoDB::Table" | "AWS::DynamoDB::GlobalTable", "StreamArn") => stack.arn(
                 "dynamodb",
                 &format!("table/{name}/stream/2020-01-01T00:00:00.000"),
             ),
@@ -205,6 +210,7 @@ impl<'a> Evaluator<'a> {
         let own = match type_name {
             "AWS::ApiGatewayV2::DomainName" => "DomainName".to_owned(),
             "AWS::Lambda::LayerVersion" => "LayerName".to_owned(),
+            "AWS::DynamoDB::GlobalTable" => "TableName".to_owned(),
             "AWS::Lambda::Version" => return Some(self.stack.default_name(logical_id)),
             _ => format!("{noun}Name"),
         };
@@ -327,6 +333,7 @@ fn attributes_of(type_name: &str) -> &'static [&'static str] {
         "AWS::Lambda::Version" => &["FunctionArn", "Version"],
         "AWS::Lambda::LayerVersion" => &["LayerVersionArn"],
         "AWS::DynamoDB::Table" => &["Arn", "StreamArn"],
+        "AWS::DynamoDB::GlobalTable" => &["Arn", "StreamArn", "TableId"],
         _ => &[],
     }
 }

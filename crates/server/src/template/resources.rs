@@ -8,6 +8,7 @@ mod integration;
 mod lambda;
 mod model;
 mod other;
+mod permission;
 mod route;
 mod stage;
 mod table;
@@ -30,7 +31,7 @@ use super::{
 };
 
 /// The types that are acted on, with the order in which they are read.
-const ACTED_ON: [&str; 23] = [
+const ACTED_ON: [&str; 24] = [
     "AWS::ApiGatewayV2::Api",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Function",
@@ -50,6 +51,7 @@ const ACTED_ON: [&str; 23] = [
     "AWS::ApiGatewayV2::ApiMapping",
     "AWS::ApiGatewayV2::VpcLink",
     "AWS::DynamoDB::Table",
+    "AWS::DynamoDB::GlobalTable",
     "AWS::Logs::LogGroup",
     "AWS::ApiGateway::Account",
     "AWS::ApiGateway::ApiKey",
@@ -65,6 +67,8 @@ pub(super) struct Reading<'a> {
     pub(super) now_ms: u64,
     /// Names of the template's functions.
     function_names: BTreeSet<String>,
+    /// Their versions and aliases, `name:qualifier`.
+    qualified_names: RefCell<BTreeSet<String>>,
     /// Ids of resources whose own fault was told.
     broken: RefCell<BTreeSet<String>>,
 }
@@ -85,6 +89,7 @@ impl<'a> Reading<'a> {
             function_names: functions
                 .filter_map(|function| evaluator.physical_name(function))
                 .collect(),
+            qualified_names: RefCell::default(),
             broken: RefCell::default(),
         }
     }
@@ -103,6 +108,11 @@ impl<'a> Reading<'a> {
 
     fn has_function(&self, name: &str) -> bool {
         self.function_names.contains(name)
+    }
+
+    fn has_qualifier(&self, name: &str, qualifier: &str) -> bool {
+        let qualified = format!("{name}:{qualifier}");
+        qualifier == "$LATEST" || self.qualified_names.borrow().contains(&qualified)
     }
 
     fn mark_broken(&self, declared: &Declared<'_>) {
@@ -198,6 +208,7 @@ pub(super) fn read(reading: &Reading<'_>, app: &mut App) {
     for draft in apis {
         stage::warn_of_undeployed(&draft, reading);
         warn_of_unreachable(&draft, reading, app);
+        permission::warn_of_missing(&draft, reading, &app.permissions);
         let logical_id = draft.logical_id.clone();
         let api = draft.finish(reading);
         app.api_logical_ids.insert(api.api_id.clone(), logical_id);
@@ -333,8 +344,13 @@ fn read_functions(reading: &Reading<'_>, app: &mut App, declared: &[Declared<'_>
     for declared in of_type("AWS::Lambda::EventInvokeConfig") {
         lambda::read_event_invoke_config(declared, reading, functions);
     }
+    let qualified = functions.iter().flat_map(|function| {
+        let qualifiers = function.aliases.keys().chain(&function.versions);
+        qualifiers.map(|qualifier| format!("{}:{qualifier}", function.name))
+    });
+    reading.qualified_names.borrow_mut().extend(qualified);
     let permissions = of_type("AWS::Lambda::Permission");
-    let permissions = permissions.filter_map(|declared| lambda::read_permission(declared, reading));
+    let permissions = permissions.filter_map(|declared| permission::read(declared, reading));
     app.permissions.extend(permissions);
 }
 
@@ -410,6 +426,9 @@ fn read_others(reading: &Reading<'_>, app: &mut App, declared: &[Declared<'_>]) 
     for declared in declared {
         match declared.resource.type_name.as_str() {
             "AWS::DynamoDB::Table" => app.tables.extend(table::read(declared, reading)),
+            "AWS::DynamoDB::GlobalTable" => {
+                app.tables.extend(table::read_global(declared, reading));
+            }
             "AWS::Logs::LogGroup" => {
                 app.log_groups
                     .extend(other::read_log_group(declared, reading));

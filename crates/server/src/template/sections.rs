@@ -185,8 +185,15 @@ fn resource(entry: &Entry, diagnostics: &Diagnostics) -> Option<Resource> {
         diagnostics.error(entry.position, message, "");
         return None;
     }
+    let type_name = node.get("Type").and_then(Node::as_text);
+    let is_custom = type_name.is_some_and(|name| {
+        name.starts_with("Custom::") || name == "AWS::CloudFormation::CustomResource"
+    });
     for attribute in node.entries() {
-        if !RESOURCE_ATTRIBUTES.contains(&attribute.key.as_str()) {
+        // Serverless writes a Version beside the Type of its custom resources.
+        let is_known = RESOURCE_ATTRIBUTES.contains(&attribute.key.as_str())
+            || is_custom && attribute.key == "Version";
+        if !is_known {
             diagnostics.error(
                 attribute.position,
                 format!("`{}` is not an attribute of a resource", attribute.key),
@@ -198,7 +205,7 @@ fn resource(entry: &Entry, diagnostics: &Diagnostics) -> Option<Resource> {
             );
         }
     }
-    let Some(type_name) = node.get("Type").and_then(Node::as_text) else {
+    let Some(type_name) = type_name else {
         let message = format!("{logical_id} has no Type");
         diagnostics.error(
             entry.position,
@@ -207,7 +214,14 @@ fn resource(entry: &Entry, diagnostics: &Diagnostics) -> Option<Resource> {
         );
         return None;
     };
-    let text = |node: &Node| Some((node.as_text()?.to_owned(), node.position));
+    // On AWS neither takes a function: without this a condition would be dropped.
+    let name_in = |node: &Node, attribute: &str| {
+        if node.as_text().is_none() {
+            let message = format!("{attribute} takes names only, this is {}", node.kind());
+            diagnostics.error(node.position, message, "write the name itself");
+        }
+        Some((node.as_text()?.to_owned(), node.position))
+    };
     let properties = match node.get("Properties") {
         Some(properties) if properties.value != Value::Null => properties.clone(),
         _ => Node::new(Value::Map(Vec::new()), entry.position),
@@ -224,9 +238,14 @@ fn resource(entry: &Entry, diagnostics: &Diagnostics) -> Option<Resource> {
         properties,
         depends_on: node.get("DependsOn").map_or_else(Vec::new, |node| {
             let targets = node.as_list().unwrap_or(std::slice::from_ref(node));
-            targets.iter().filter_map(text).collect()
+            let names = targets.iter();
+            names
+                .filter_map(|node| name_in(node, "DependsOn"))
+                .collect()
         }),
-        condition: node.get("Condition").and_then(text),
+        condition: node
+            .get("Condition")
+            .and_then(|node| name_in(node, "Condition")),
         metadata: node.get("Metadata").cloned(),
         ignore_globals: node.get("IgnoreGlobals").cloned(),
     })

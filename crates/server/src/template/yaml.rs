@@ -1,7 +1,7 @@
 //! YAML with the short tags of CloudFormation (`!Ref x` is `{Ref: x}`), from the parser's events:
 //! no recursion, nesting and alias expansion bounded.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
@@ -10,18 +10,27 @@ use super::document::{Entry, MAX_DEPTH, MAX_NODES, Node, Position, SyntaxError, 
 /// Parses the first document of `text`.
 pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     let mut reader = Reader::default();
+    let mut root = None;
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
+            let mend = if error.info().contains("tabs") {
+                "; indent with spaces"
+            } else {
+                ""
+            };
             SyntaxError::new(
                 position(*error.marker()),
-                format!("not YAML: {}", error.info()),
+                format!("not YAML: {}{mend}", error.info()),
             )
         })?;
-        if let Some(root) = reader.take(event, position(span.start))? {
-            return Ok(root);
+        let at = position(span.start);
+        if root.is_some() && matches!(event, Event::DocumentStart(_)) {
+            let message = "a second document begins here; a template is one document";
+            return Err(SyntaxError::new(at, message));
         }
+        root = root.or(reader.take(event, at)?);
     }
-    Ok(Node::new(Value::Null, Position::START))
+    Ok(root.unwrap_or(Node::new(Value::Null, Position::START)))
 }
 
 fn position(marker: Marker) -> Position {
@@ -59,7 +68,8 @@ enum Content {
     List(Vec<Node>),
     Map {
         entries: Vec<Entry>,
-        keys: HashSet<String>,
+        /// Where each key stands.
+        keys: BTreeMap<String, Position>,
         key: Option<(String, Position)>,
         merged: Vec<Node>,
     },
@@ -84,7 +94,7 @@ impl Reader {
             Event::MappingStart(anchor, tag) => {
                 let content = Content::Map {
                     entries: Vec::new(),
-                    keys: HashSet::new(),
+                    keys: BTreeMap::new(),
                     key: None,
                     merged: Vec::new(),
                 };
@@ -102,7 +112,7 @@ impl Reader {
                         keys,
                         merged,
                         ..
-                    } => Value::Map(merge(entries, keys, merged)),
+                    } => Value::Map(merge(entries, keys, merged)?),
                 };
                 let node = tagged(Node::new(value, open.position), open.tag);
                 self.finish(node, open.anchor, open.nodes_before)
@@ -176,8 +186,11 @@ impl Reader {
                 None => *key = Some(key_text(&node)?),
                 Some((text, _)) if text == "<<" => merged.push(node),
                 Some((text, position)) => {
-                    if !keys.insert(text.clone()) {
-                        let message = format!("the key `{text}` stands twice in this mapping");
+                    if let Some(first) = keys.insert(text.clone(), position) {
+                        let message = format!(
+                            "the key `{text}` stands twice in this mapping, first in line {}",
+                            first.line
+                        );
                         return Err(SyntaxError::new(position, message));
                     }
                     entries.push(Entry {
@@ -210,22 +223,28 @@ fn key_text(node: &Node) -> Result<(String, Position), SyntaxError> {
 }
 
 /// `<<: *base`: the keys of `base` that the mapping does not set itself.
-fn merge(mut entries: Vec<Entry>, mut keys: HashSet<String>, merged: Vec<Node>) -> Vec<Entry> {
+fn merge(
+    mut entries: Vec<Entry>,
+    mut keys: BTreeMap<String, Position>,
+    merged: Vec<Node>,
+) -> Result<Vec<Entry>, SyntaxError> {
     let bases = merged.into_iter().flat_map(|base| match base.value {
         Value::List(bases) => bases,
         _ => vec![base],
     });
     for base in bases {
         let Value::Map(inherited) = base.value else {
-            continue;
+            let message = format!("`<<` merges mappings, this is {}", base.kind());
+            return Err(SyntaxError::new(base.position, message));
         };
         for entry in inherited {
-            if keys.insert(entry.key.clone()) {
+            if !keys.contains_key(&entry.key) {
+                keys.insert(entry.key.clone(), entry.position);
                 entries.push(entry);
             }
         }
     }
-    entries
+    Ok(entries)
 }
 
 /// The name of a local tag: `Sub` of `!Sub`.
@@ -313,7 +332,29 @@ mod tests {
     fn a_key_twice_is_an_error_with_its_place() {
         let error = parse("a: 1\nb: 2\na: 3\n").unwrap_err();
         assert_eq!(error.position.line, 3);
-        assert_eq!(error.message, "the key `a` stands twice in this mapping");
+        assert_eq!(
+            error.message,
+            "the key `a` stands twice in this mapping, first in line 1"
+        );
+    }
+
+    #[test]
+    fn what_would_be_lost_is_refused() {
+        for (text, line, message) in [
+            (
+                "a: 1\n---\nb: 2\n",
+                2,
+                "a second document begins here; a template is one document",
+            ),
+            ("a: 1\n<<: x\n", 2, "`<<` merges mappings, this is a string"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert_eq!(
+                (error.position.line, error.message.as_str()),
+                (line, message)
+            );
+        }
+        assert_eq!(json("---\na: 1\n...\n"), r#"{"a":1}"#);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use gatepost_model::function::{EventInvokeConfig, Function};
 use serde_json::{Value, json};
 
 use super::support::{World, asynchronous, node, python};
@@ -43,7 +44,7 @@ async fn an_event_is_answered_202_at_once_and_starts_after_the_delay() {
 #[tokio::test]
 async fn a_function_error_is_retried_with_the_same_request_id() {
     let mut child = python("child", FAILS_TWICE);
-    child.event_invoke_config.on_success = Some(destination("saved"));
+    latest(&mut child).on_success = Some(destination("saved"));
     let mut world = World::new(vec![child, python("saved", PRINTS)]);
     let id = world
         .invoke(asynchronous("child", &json!({"succeeds": 3})))
@@ -67,8 +68,8 @@ async fn after_the_last_retry_the_failure_destination_gets_the_record() {
         "app.mjs",
         "export const handler = () => { throw Error('no'); };",
     );
-    child.event_invoke_config.max_retry_attempts = 1;
-    child.event_invoke_config.on_failure = Some(destination("failed"));
+    latest(&mut child).max_retry_attempts = 1;
+    latest(&mut child).on_failure = Some(destination("failed"));
     let mut world = World::new(vec![child, python("failed", PRINTS)]);
     let id = world
         .invoke(asynchronous("child", &json!({"n": 1})))
@@ -122,7 +123,7 @@ def handler(event, context):
 async fn an_event_that_nothing_may_run_goes_to_the_failure_destination() {
     let mut child = python("child", PRINTS);
     child.reserved_concurrency = Some(0);
-    child.event_invoke_config.on_failure = Some(destination("failed"));
+    latest(&mut child).on_failure = Some(destination("failed"));
     let mut world = World::new(vec![child, python("failed", PRINTS)]);
     world
         .invoke(asynchronous("child", &json!({})))
@@ -135,6 +136,35 @@ async fn an_event_that_nothing_may_run_goes_to_the_failure_destination() {
     );
     assert_eq!(record["requestContext"]["approximateInvokeCount"], 0);
     assert!(record.get("responsePayload").is_none());
+}
+
+#[tokio::test]
+async fn an_alias_has_its_own_retries_and_destinations() {
+    let mut child = python(
+        "child",
+        "def handler(event, context): raise Exception('no')\n",
+    );
+    child.versions = vec!["1".to_owned()];
+    child.aliases.insert("live".to_owned(), "1".to_owned());
+    latest(&mut child).on_failure = Some(destination("other"));
+    let live = EventInvokeConfig {
+        max_retry_attempts: 0,
+        on_failure: Some(destination("failed")),
+        ..EventInvokeConfig::default()
+    };
+    child.event_invoke_configs.insert("live".to_owned(), live);
+    let mut world = World::new(vec![child, python("failed", PRINTS)]);
+    world
+        .invoke(asynchronous("child:live", &json!({})))
+        .await
+        .unwrap();
+    let record = record(&mut world).await;
+    let context = &record["requestContext"];
+    assert_eq!(context["approximateInvokeCount"], 1);
+    assert_eq!(
+        context["functionArn"],
+        "arn:aws:lambda:us-east-1:000000000000:function:child:live"
+    );
 }
 
 #[tokio::test]
@@ -158,8 +188,7 @@ async fn a_full_queue_refuses() {
 #[tokio::test]
 async fn a_destination_that_is_no_function_here_is_warned_of() {
     let mut child = python("child", PRINTS);
-    child.event_invoke_config.on_success =
-        Some("arn:aws:sqs:us-east-1:000000000000:queue".to_owned());
+    latest(&mut child).on_success = Some("arn:aws:sqs:us-east-1:000000000000:queue".to_owned());
     let mut world = World::new(vec![child]);
     world
         .invoke(asynchronous("child", &json!({})))
@@ -168,6 +197,11 @@ async fn a_destination_that_is_no_function_here_is_warned_of() {
     world
         .warning("arn:aws:sqs:us-east-1:000000000000:queue is not a function here")
         .await;
+}
+
+fn latest(function: &mut Function) -> &mut EventInvokeConfig {
+    let configs = &mut function.event_invoke_configs;
+    configs.entry("$LATEST".to_owned()).or_default()
 }
 
 fn destination(name: &str) -> String {

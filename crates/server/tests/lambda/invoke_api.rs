@@ -29,7 +29,7 @@ async fn send(world: &World, request: http::request::Builder, body: &str) -> Res
     let request: Request<Bytes> = request
         .body(Bytes::copy_from_slice(body.as_bytes()))
         .unwrap();
-    let (parts, body) = invoke_api::handle(&world.runner, request)
+    let (parts, body) = invoke_api::handle(&world.runner, &*world.runner, request)
         .await
         .into_parts();
     let body: Full<Bytes> = body;

@@ -9,7 +9,7 @@ use gatepost_gateway::{
     observe::{Event, Observer},
 };
 use gatepost_model::{
-    function::{EventInvokeConfig, Function, FunctionCode, Runtime},
+    function::{Function, FunctionCode, Runtime},
     invocation::{InvocationType, InvokeError, InvokeRequest, InvokeResponse},
 };
 use gatepost_server::lambda::{LocalRunner, RunnerConfig};
@@ -138,7 +138,7 @@ fn function(name: &str, runtime: &str, handler: &str, code: &str) -> Function {
         timeout: Duration::from_secs(20),
         memory_mb: 128,
         reserved_concurrency: None,
-        event_invoke_config: EventInvokeConfig::default(),
+        event_invoke_configs: BTreeMap::new(),
         aliases: BTreeMap::new(),
         versions: Vec::new(),
         description: None,

@@ -1,18 +1,20 @@
 //! The demo's Lambda function: a `provided` runtime that is this very binary.
 //!
 //! It speaks the Lambda Runtime API and `@connections` like any function would, over blocking HTTP,
-//! and keeps who is here in memory: the demo's template reserves a concurrency of 1.
+//! and keeps who is here in a file beside its folder.
 
 mod http;
 mod room;
+mod room_file;
 
-use std::{collections::VecDeque, convert::Infallible, env, process::ExitCode};
+use std::{collections::VecDeque, convert::Infallible, env, io, path::Path, process::ExitCode};
 
 use serde_json::json;
 
 use self::{
     http::{Endpoint, HttpError, Response},
     room::{Event, Room, Task},
+    room_file::RoomFile,
 };
 
 /// Why the demo's function ended.
@@ -24,6 +26,9 @@ enum FunctionError {
     /// The Runtime API is not there or does not answer as it should.
     #[error("the Lambda Runtime API: {0}")]
     RuntimeApi(#[from] HttpError),
+    /// The room cannot be read or written.
+    #[error("the room's file: {0}")]
+    Room(#[from] io::Error),
     /// `next` came without its `Lambda-Runtime-Aws-Request-Id`.
     #[error("the Lambda Runtime API gave an invocation without a request id")]
     MissingRequestId,
@@ -41,7 +46,8 @@ fn run() -> Result<Infallible, FunctionError> {
     let runtime_api = variable("AWS_LAMBDA_RUNTIME_API")?;
     let runtime = Endpoint::parse(&format!("http://{runtime_api}/2018-06-01/runtime"))?;
     let management_api = Endpoint::parse(&variable("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")?)?;
-    let mut room = Room::default();
+    // Not in the folder, whose changes would start the function anew.
+    let room = RoomFile::new(Path::new(&variable("LAMBDA_TASK_ROOT")?).join("../room.json"));
     loop {
         let invocation = runtime.next_invocation()?;
         let request_id = invocation
@@ -49,8 +55,8 @@ fn run() -> Result<Infallible, FunctionError> {
             .ok_or(FunctionError::MissingRequestId)?;
         let (path, answer) = match serde_json::from_slice::<Event>(&invocation.body) {
             Ok(event) => {
-                let tasks = room.handle(&event);
-                carry_out(tasks, &mut room, &management_api);
+                // Posted while nobody else is let in: everyone hears of all in the same order.
+                room.change(|room| carry_out(room.handle(&event), room, &management_api))?;
                 ("response", json!({ "statusCode": 200 }))
             }
             Err(error) => {

@@ -15,6 +15,7 @@ use gatepost_gateway::{
     gateway::{Gateway, GatewayConfig},
     integration::{
         egress::{Egress, Prefix},
+        function_endpoints::FunctionEndpoints,
         http_client::HttpClient,
         invoke_endpoint::InvokeEndpoint,
         invoke_function::InvokeFunction,
@@ -22,7 +23,9 @@ use gatepost_gateway::{
     observe::Observer,
     store::{Retention, Store, StoreError},
 };
-use gatepost_model::{ApiId, FunctionName, api::Api, arn::lambda_function_of_uri};
+use gatepost_model::{
+    ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function,
+};
 use gatepost_server::{
     lambda::{CaBundle, LocalRunner, RunnerConfig},
     listener,
@@ -39,7 +42,7 @@ use super::{
     tables::{self, Said},
     terminal::{Ready, ReadyApi, ReadyFunction, Terminal},
 };
-use crate::config::{Config, ConfigErrors};
+use crate::config::{Config, ConfigErrors, FunctionsConfig};
 
 /// Names of a template that is not named.
 const TEMPLATES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
@@ -100,6 +103,7 @@ pub struct App {
     terminal: Terminal,
     arguments: Arguments,
     template: PathBuf,
+    folder: PathBuf,
     loaded: template::App,
     options: LoadOptions,
     server: Arc<Server>,
@@ -144,8 +148,9 @@ impl App {
         let Port {
             number: port,
             listeners,
-        } = ports::listen(&listen).await?;
+        } = ports::listen(&listen)?;
         let authority = authority(config.server.public_name.as_deref(), &listen, port);
+        refuse_own_endpoint(&config.functions, &authority)?;
 
         let region = env::var("AWS_REGION")
             .ok()
@@ -216,15 +221,7 @@ impl App {
             loaded.functions.clone(),
         );
         let http = HttpClient::new(egress)?;
-        let lambda: Arc<dyn InvokeFunction> = match &config.functions.endpoint {
-            None => Arc::clone(&functions) as _,
-            Some(endpoint) => Arc::new(InvokeEndpoint::new(
-                http.clone(),
-                endpoint,
-                &region,
-                credentials(),
-            )),
-        };
+        let lambda = lambda(&config.functions, &functions, &http, &region);
         let gateway = Gateway::new(GatewayConfig {
             limits: config.limits.clone(),
             region: region.clone(),
@@ -262,6 +259,7 @@ impl App {
             terminal: *terminal,
             arguments,
             template,
+            folder,
             loaded,
             options,
             server,
@@ -273,7 +271,7 @@ impl App {
             tls,
             _state: state,
         };
-        app.open_api_ports().await?;
+        app.open_api_ports()?;
         if app.arguments.warm {
             app.server.functions.warm();
         }
@@ -284,7 +282,7 @@ impl App {
     }
 
     /// With several APIs each has a port of its own, on which its stages stand at the root.
-    async fn open_api_ports(&mut self) -> Result<(), StartError> {
+    fn open_api_ports(&mut self) -> Result<(), StartError> {
         if self.loaded.apis.len() < 2 {
             return Ok(());
         }
@@ -297,7 +295,7 @@ impl App {
                 continue;
             }
             let last = self.api_ports.last().map_or(self.port, |(_, port)| *port);
-            let Port { number, listeners } = ports::listen_next(&self.listen, last).await?;
+            let Port { number, listeners } = ports::listen_next(&self.listen, last)?;
             for listener in listeners {
                 let serving = listener::serve(
                     Arc::clone(&self.server),
@@ -312,9 +310,15 @@ impl App {
         Ok(())
     }
 
+    /// The template's folder, absolute.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Files and folders whose changes matter.
-    pub fn sources(&self) -> &[PathBuf] {
-        &self.loaded.sources
+    pub fn sources(&self) -> impl Iterator<Item = &Path> {
+        let sources = self.loaded.sources.iter().map(PathBuf::as_path);
+        sources.chain(self.arguments.env_file.as_deref())
     }
 
     /// Loads the template again and serves it, whole or not at all.
@@ -322,16 +326,16 @@ impl App {
         self.options.now_ms = now_ms();
         let loaded =
             template::load(&self.template, &self.options).map_err(|errors| error_lines(&errors))?;
-        self.server
-            .gateway
-            .deploy(loaded.apis.clone(), loaded.domain_names.clone())
-            .map_err(|errors| compile_lines(&errors))?;
-        self.server
-            .functions
-            .set_management_endpoints(management_endpoints(&loaded.apis, &self.server.authority));
-        self.server
-            .functions
-            .replace_functions(loaded.functions.clone());
+        if let Some(path) = &self.arguments.env_file {
+            let env_file = read_env_file(path).map_err(|error| vec![error.to_string()])?;
+            self.server.functions.set_env_file(env_file);
+        }
+        self.deploy(&loaded)?;
+        for warning in &loaded.warnings {
+            if !self.loaded.warnings.contains(warning) {
+                self.terminal.warning(&warning.to_string());
+            }
+        }
         let new_tables: Vec<_> = loaded
             .tables
             .iter()
@@ -351,8 +355,43 @@ impl App {
             }
         }
         self.open_api_ports()
-            .await
             .map_err(|error| vec![error.to_string()])
+    }
+
+    /// Deploys APIs and functions. New functions stand before the routes that call them, removed
+    /// ones go after theirs, so that no message meets a route without its function.
+    fn deploy(&self, loaded: &template::App) -> Result<(), Vec<String>> {
+        let Server {
+            gateway, functions, ..
+        } = &*self.server;
+        let is_kept = |function: &&Function| {
+            let mut kept = loaded.functions.iter();
+            kept.any(|kept| kept.name == function.name)
+        };
+        let removed: Vec<Function> = self
+            .loaded
+            .functions
+            .iter()
+            .filter(|function| !is_kept(function))
+            .cloned()
+            .collect();
+        let removed_names: Vec<FunctionName> = removed
+            .iter()
+            .map(|function| function.name.clone())
+            .collect();
+        functions
+            .set_management_endpoints(management_endpoints(&loaded.apis, &self.server.authority));
+        functions.replace_functions([loaded.functions.clone(), removed].concat());
+        if let Err(errors) = gateway.deploy(loaded.apis.clone(), loaded.domain_names.clone()) {
+            functions.set_management_endpoints(management_endpoints(
+                &self.loaded.apis,
+                &self.server.authority,
+            ));
+            functions.replace_functions(self.loaded.functions.clone());
+            return Err(compile_lines(&errors));
+        }
+        functions.remove_functions(&removed_names);
+        Ok(())
     }
 
     /// Closes the connections, runs the `$disconnect` routes, ends the functions.
@@ -411,6 +450,48 @@ impl App {
             not_acted_on: self.loaded.not_acted_on.clone(),
             notes: self.notes.clone(),
         }
+    }
+}
+
+/// What invokes functions: the local runner, unless endpoints are configured.
+fn lambda(
+    config: &FunctionsConfig,
+    local: &Arc<LocalRunner>,
+    http: &HttpClient,
+    region: &str,
+) -> Arc<dyn InvokeFunction> {
+    let client = |base: &str| InvokeEndpoint::new(http.clone(), base, region, credentials());
+    let others: Arc<dyn InvokeFunction> = match &config.endpoint {
+        None => Arc::clone(local) as _,
+        Some(base) => Arc::new(client(base)),
+    };
+    if config.endpoints.is_empty() {
+        return others;
+    }
+    let endpoints = config.endpoints.iter();
+    let endpoints = endpoints.map(|(name, base)| (name.as_str().into(), client(base)));
+    Arc::new(FunctionEndpoints {
+        endpoints: endpoints.collect(),
+        others,
+    })
+}
+
+/// Functions that Gatepost would look for at itself would be looked for without end.
+fn refuse_own_endpoint(config: &FunctionsConfig, authority: &str) -> Result<(), StartError> {
+    let is_own = |base: &&String| {
+        let rest = base.split_once("://").map_or("", |(_, rest)| rest);
+        rest.split('/').next() == Some(authority)
+    };
+    match config
+        .endpoints
+        .values()
+        .chain(&config.endpoint)
+        .find(is_own)
+    {
+        Some(base) => Err(StartError::Usage(format!(
+            "[functions]: the endpoint {base} is Gatepost itself: remove it, and functions run here"
+        ))),
+        None => Ok(()),
     }
 }
 

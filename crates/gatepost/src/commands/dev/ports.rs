@@ -31,10 +31,10 @@ pub struct PortError {
 
 /// Listens on these addresses. Those with port 0 get one free port together. An IPv6 address is
 /// left out where the machine has no IPv6, if another address serves.
-pub async fn listen(addresses: &[SocketAddr]) -> Result<Port, PortError> {
+pub fn listen(addresses: &[SocketAddr]) -> Result<Port, PortError> {
     let mut attempts = ATTEMPTS;
     loop {
-        match listen_once(addresses).await {
+        match listen_once(addresses) {
             Err(PortError { source, .. })
                 if source.kind() == io::ErrorKind::AddrInUse
                     && attempts > 0
@@ -47,7 +47,7 @@ pub async fn listen(addresses: &[SocketAddr]) -> Result<Port, PortError> {
     }
 }
 
-async fn listen_once(addresses: &[SocketAddr]) -> Result<Port, PortError> {
+fn listen_once(addresses: &[SocketAddr]) -> Result<Port, PortError> {
     let mut listening = Port {
         number: 0,
         listeners: Vec::new(),
@@ -57,7 +57,7 @@ async fn listen_once(addresses: &[SocketAddr]) -> Result<Port, PortError> {
         if address.port() == 0 {
             address.set_port(listening.number);
         }
-        match bind(address).await {
+        match bind(address) {
             Ok(listener) => {
                 if listening.listeners.is_empty() {
                     listening.number = listener
@@ -77,7 +77,7 @@ async fn listen_once(addresses: &[SocketAddr]) -> Result<Port, PortError> {
 }
 
 /// Listens on the next free port behind `port`.
-pub async fn listen_next(addresses: &[IpAddr], port: u16) -> Result<Port, PortError> {
+pub fn listen_next(addresses: &[IpAddr], port: u16) -> Result<Port, PortError> {
     let on = |port| {
         addresses
             .iter()
@@ -85,9 +85,9 @@ pub async fn listen_next(addresses: &[IpAddr], port: u16) -> Result<Port, PortEr
             .collect::<Vec<_>>()
     };
     for candidate in port.saturating_add(1)..=port.saturating_add(NEXT_PORTS) {
-        if let Ok(found) = listen(&on(candidate)).await {
+        if let Ok(found) = listen(&on(candidate)) {
             return Ok(found);
         }
     }
-    listen(&on(0)).await
+    listen(&on(0))
 }

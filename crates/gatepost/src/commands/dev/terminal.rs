@@ -11,7 +11,7 @@ use gatepost_gateway::{
     observe::{Event, Refused},
     store::{Lifecycle, Store},
 };
-use gatepost_model::request_context::iso_time;
+use gatepost_model::{ApiId, request_context::iso_time, route::RouteKey};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -82,26 +82,26 @@ impl Terminal {
         Self { json }
     }
 
-    fn line(self, text: &str) {
+    fn line(text: &str) {
         // Whoever closed our stdout wants no more of it.
         let _ = writeln!(io::stdout().lock(), "{text}");
     }
 
-    fn event(self, event: &Value) {
-        self.line(&event.to_string());
+    fn event(event: &Value) {
+        Self::line(&event.to_string());
     }
 
     /// Tells that the app serves. Without `--json` the last line is exactly `Ready.`
     pub fn ready(self, ready: &Ready) {
         if self.json {
-            self.event(&ready_event(ready));
+            Self::event(&ready_event(ready));
         } else {
-            self.line(&ready_text(ready));
+            Self::line(&ready_text(ready));
         }
     }
 
     /// Tells why the app did not start.
-    pub fn start_failed(self, error: &StartError) {
+    pub fn start_failed(error: &StartError) {
         match error {
             StartError::Template(errors) => {
                 for line in super::error_lines(errors) {
@@ -115,16 +115,16 @@ impl Terminal {
     /// Tells that a change is served now.
     pub fn reloaded(self) {
         if self.json {
-            self.event(&json!({"event": "reloaded"}));
+            Self::event(&json!({"event": "reloaded"}));
         } else {
-            self.line("Reloaded.");
+            Self::line("Reloaded.");
         }
     }
 
     /// Tells why a change is not served; the app goes on as before.
     pub fn reload_failed(self, errors: &[String]) {
         if self.json {
-            self.event(&json!({"event": "reload-failed", "errors": errors}));
+            Self::event(&json!({"event": "reload-failed", "errors": errors}));
             return;
         }
         for error in errors {
@@ -136,14 +136,14 @@ impl Terminal {
     /// Tells that the app stops.
     pub fn stopping(self) {
         if !self.json {
-            self.line("Stopping: connections are closed, $disconnect routes run.");
+            Self::line("Stopping: connections are closed, $disconnect routes run.");
         }
     }
 
     /// Warns.
     pub fn warning(self, text: &str) {
         if self.json {
-            self.event(&json!({"event": "warning", "text": text}));
+            Self::event(&json!({"event": "warning", "text": text}));
         } else {
             eprintln!("warning: {text}");
         }
@@ -153,11 +153,11 @@ impl Terminal {
     pub async fn follow(self, mut events: mpsc::Receiver<Event>, store: Arc<Store>) {
         while let Some(event) = events.recv().await {
             if self.json {
-                self.event(&event_json(&event));
+                Self::event(&event_json(&event));
             } else if let Event::Warning(text) = &event {
                 self.warning(text);
             } else {
-                self.line(&event_text(&event));
+                Self::line(&event_text(&event));
             }
             if let Event::FunctionLog {
                 function,
@@ -300,7 +300,7 @@ fn event_json(event: &Event) -> Value {
             status,
             detail,
         } => json!({
-            "event": "refused", "apiId": api_id.as_ref().map(|id| id.as_str()),
+            "event": "refused", "apiId": api_id.as_ref().map(ApiId::as_str),
             "status": status, "detail": detail,
         }),
         Event::ConnectionClosed {
@@ -325,7 +325,7 @@ fn event_json(event: &Event) -> Value {
         } => json!({
             "event": "request", "connectionId": connection_id.to_string(),
             "requestId": request_id.as_str(),
-            "routeKey": route_key.as_ref().map(|key| key.as_str()),
+            "routeKey": route_key.as_ref().map(RouteKey::as_str),
             "status": status, "latencyMs": latency_ms, "error": error,
         }),
         Event::ManagementCall {

@@ -1,78 +1,79 @@
 //! Watching template and code.
 
 use std::{
-    collections::HashSet,
+    collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
+
+use super::App;
 
 /// Changes that come together are one: an editor writes a file in several steps.
 const SETTLE: Duration = Duration::from_millis(120);
 /// Folders whose changes are nobody's code.
-const IGNORED: [&str; 6] = [
-    ".gatepost",
-    ".git",
-    "__pycache__",
-    ".pytest_cache",
-    ".aws-sam-temp",
-    "node_modules/.cache",
-];
+const IGNORED: [&str; 4] = [".gatepost", ".git", "__pycache__", ".pytest_cache"];
 
-/// Tells when watched files change.
+/// Tells when what the app is made of changes.
 pub struct Watcher {
-    watcher: RecommendedWatcher,
+    notify: RecommendedWatcher,
     changes: mpsc::Receiver<()>,
-    watched: HashSet<PathBuf>,
+    sources: Arc<Mutex<Vec<PathBuf>>>,
 }
 
 impl Watcher {
-    /// Watches these files and folders.
-    pub fn new(sources: &[PathBuf]) -> notify::Result<Self> {
+    /// Watches what the app is made of.
+    pub fn new(app: &App) -> notify::Result<Self> {
         let (tell, changes) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let sources = Arc::new(Mutex::new(Vec::new()));
+        let known = Arc::clone(&sources);
+        let notify = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
             let is_change = matches!(
                 event.kind,
                 EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_)
             );
-            if is_change && !event.paths.iter().all(|path| is_ignored(path)) {
+            if is_change && event.paths.iter().any(|path| matters(path, &known.lock())) {
                 // A full queue already tells of a change.
                 let _ = tell.try_send(());
             }
         })?;
         let mut watcher = Self {
-            watcher,
+            notify,
             changes,
-            watched: HashSet::new(),
+            sources,
         };
-        watcher.watch(sources);
+        watcher.watch(app);
         Ok(watcher)
     }
 
-    /// Watches these too. A file is watched through its folder, since editors replace files.
-    pub fn watch(&mut self, sources: &[PathBuf]) {
-        for source in sources {
-            let (folder, mode) = if source.is_dir() {
-                (source.as_path(), RecursiveMode::Recursive)
-            } else {
-                (
-                    source.parent().unwrap_or(Path::new(".")),
-                    RecursiveMode::NonRecursive,
-                )
-            };
-            let folder = if folder.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                folder
+    /// Watches what the app is made of now. A file is watched through its folder, since editors
+    /// replace files; so is every folder between the template and the code, since builds remove
+    /// and make them anew.
+    pub fn watch(&mut self, app: &App) {
+        let mut wanted: BTreeMap<PathBuf, RecursiveMode> = BTreeMap::new();
+        let mut sources = Vec::new();
+        for source in app.sources() {
+            let source = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
+            if source.is_dir() {
+                wanted.insert(source.clone(), RecursiveMode::Recursive);
             }
-            .to_owned();
-            if self.watched.insert(folder.clone()) {
-                // A folder that vanished meanwhile is named by the reload.
-                let _ = self.watcher.watch(&folder, mode);
+            let between = source.ancestors().skip(1);
+            let between = between.take_while(|folder| folder.starts_with(app.folder()));
+            for folder in source.parent().into_iter().chain(between) {
+                let mode = wanted.entry(folder.to_owned());
+                mode.or_insert(RecursiveMode::NonRecursive);
             }
+            sources.push(source);
+        }
+        *self.sources.lock() = sources;
+        for (folder, mode) in wanted {
+            // A folder that vanished meanwhile is named by the reload.
+            let _ = self.notify.watch(&folder, mode);
         }
     }
 
@@ -88,7 +89,13 @@ impl Watcher {
     }
 }
 
-fn is_ignored(path: &Path) -> bool {
-    path.components()
-        .any(|part| IGNORED.iter().any(|ignored| part.as_os_str() == *ignored))
+/// Whether a changed path is a source, lies in one, or holds one.
+fn matters(path: &Path, sources: &[PathBuf]) -> bool {
+    let is_ignored = path
+        .components()
+        .any(|part| IGNORED.iter().any(|ignored| part.as_os_str() == *ignored));
+    !is_ignored
+        && sources
+            .iter()
+            .any(|source| path.starts_with(source) || source.starts_with(path))
 }

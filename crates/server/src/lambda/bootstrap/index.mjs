@@ -2,7 +2,7 @@
 
 import { statSync } from "node:fs";
 import http from "node:http";
-import { createRequire } from "node:module";
+import Module, { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import util from "node:util";
@@ -103,6 +103,26 @@ function logError(title, error) {
       stack: document.trace,
     })}`,
   );
+}
+
+// Version 2 of the AWS SDK for JavaScript does not read AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_*:
+// it is told as soon as the function loads it. What a client's own options say stays stronger.
+function pointOldSdk() {
+  const load = Module._load;
+  Module._load = function (request, parent, isMain) {
+    const loaded = load.call(this, request, parent, isMain);
+    const [sdk] = /^(.*[\\/])?aws-sdk(?=[\\/]|$)/.exec(request) ?? [];
+    if (sdk) setEndpoints(load.call(this, `${sdk}/global`, parent, false).config);
+    return loaded;
+  };
+}
+
+function setEndpoints(config) {
+  for (const [name, endpoint] of Object.entries(environment)) {
+    const [, service] = /^AWS_ENDPOINT_URL(?:_(.+))?$/.exec(name) ?? [];
+    if (service) config[service.replaceAll("_", "").toLowerCase()] ??= { endpoint };
+    else if (name === "AWS_ENDPOINT_URL") config.endpoint ??= endpoint;
+  }
 }
 
 async function load(file) {
@@ -239,6 +259,7 @@ async function fatal(title, error) {
 }
 
 patchConsole();
+pointOldSdk();
 process.on("uncaughtException", (error) => fatal("Uncaught Exception", error));
 process.on("unhandledRejection", (reason) => {
   const error = new RuntimeError("Runtime.UnhandledPromiseRejection", String(reason));

@@ -9,7 +9,7 @@ use gatepost_model::{
     stage::Stage,
 };
 
-use super::{Declared, Reading};
+use super::{Declared, Reading, permission::Call};
 use crate::template::{document::Position, properties::Properties};
 
 /// An API while its routes, integrations and stages are being read.
@@ -24,6 +24,7 @@ pub(crate) struct ApiDraft {
     pub(super) definition: ApiDefinition,
     pub(super) deployments: Vec<DeploymentDraft>,
     pub(super) stages: Vec<Stage>,
+    pub(super) calls: Vec<Call>,
 }
 
 /// A deployment whose definition is frozen once all of the API is read.
@@ -116,6 +117,7 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Api
         definition: definition(&properties)?,
         deployments: Vec::new(),
         stages: Vec::new(),
+        calls: Vec::new(),
     })))
 }
 

@@ -5,12 +5,22 @@ use gatepost_model::authorizer::Authorizer;
 use super::{
     ApiDraft, Declared, Reading,
     integration::{check_function, is_below},
+    permission::{Call, Caller},
 };
 use crate::template::properties::Properties;
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
     match authorizer(declared, reading) {
-        Some(authorizer) => api.definition.authorizers.push(authorizer),
+        Some(authorizer) => {
+            if authorizer.credentials_arn.is_none() {
+                api.calls.push(Call {
+                    position: declared.resource.position,
+                    uri: authorizer.authorizer_uri.clone(),
+                    caller: Caller::Authorizer(authorizer.authorizer_id.to_string()),
+                });
+            }
+            api.definition.authorizers.push(authorizer);
+        }
         None => reading.mark_broken(declared),
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use gatepost_model::{
     FunctionName,
-    function::{EventInvokeConfig, Function, FunctionCode, Runtime},
+    function::{Function, FunctionCode, Runtime},
 };
 
 use super::{Declared, Reading};
@@ -87,6 +87,19 @@ pub(super) fn read(
             properties.warn(name, format!("{name} is not acted on"), "");
         }
     }
+    let logging = [
+        "ApplicationLogLevel",
+        "LogFormat",
+        "LogGroup",
+        "SystemLogLevel",
+    ];
+    if let Some(config) = properties.object("LoggingConfig", &[], &logging)
+        && let Some(group) = config.string("LogGroup")
+    {
+        let message = format!("the log group {group} gets nothing");
+        let mend = "the function's lines are in /aws/lambda/{its name} here";
+        config.warn("LogGroup", message, mend);
+    }
     let logical_id = &declared.resource.logical_id;
     let is_image = properties.string("PackageType").as_deref() == Some("Image")
         || properties
@@ -125,7 +138,7 @@ pub(super) fn read(
         timeout: Duration::from_secs(timeout),
         memory_mb,
         reserved_concurrency: properties.integer("ReservedConcurrentExecutions", 0..=u32::MAX),
-        event_invoke_config: EventInvokeConfig::default(),
+        event_invoke_configs: BTreeMap::new(),
         aliases: BTreeMap::new(),
         versions: Vec::new(),
         description: properties.string("Description"),
@@ -221,7 +234,8 @@ fn code_of(
             ),
             CodeSource::Bucket { .. } => (
                 format!("the code {} is not on this machine", source.describe()),
-                "name the template in cdk.out, .serverless or .aws-sam/build, beside what was built",
+                "name a folder here, or the template in cdk.out, .serverless or .aws-sam/build, \
+                 beside what was built",
             ),
         };
         properties.diagnostics.error(node.position, message, mend);

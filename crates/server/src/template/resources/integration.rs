@@ -180,14 +180,14 @@ fn uri(
 /// since it can be called at an Invoke endpoint only.
 pub(super) fn check_function(
     properties: &Properties<'_>,
-    name: &str,
+    property: &str,
     uri: &str,
     reading: &Reading<'_>,
 ) {
     let Some(function) = lambda_function_of_uri(uri) else {
         let mend = "give a Lambda function's invocation URI, \
                     arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations";
-        properties.error(name, format!("`{uri}` names no Lambda function"), mend);
+        properties.error(property, format!("`{uri}` names no Lambda function"), mend);
         return;
     };
     if function.contains("${") {
@@ -195,13 +195,22 @@ pub(super) fn check_function(
         return;
     }
     match FunctionReference::parse(function) {
-        Ok(function) if reading.has_function(function.name.as_str()) => {}
+        Ok(function) if reading.has_function(function.name.as_str()) => {
+            let name = function.name.as_str();
+            if let Some(qualifier) = &function.qualifier
+                && !reading.has_qualifier(name, qualifier)
+            {
+                let message = format!("the function {name} has no version or alias {qualifier}");
+                let mend = "every call of it fails: add an AWS::Lambda::Alias";
+                properties.warn(property, message, mend);
+            }
+        }
         Ok(function) => properties.warn(
-            name,
+            property,
             format!("the function {} is not in this template", function.name),
             "it answers only where an Invoke endpoint is configured",
         ),
-        Err(error) => properties.error(name, error.to_string(), "use !GetAtt Function.Arn"),
+        Err(error) => properties.error(property, error.to_string(), "use !GetAtt Function.Arn"),
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use gatepost_model::{arn::FunctionReference, function::Function};
+use gatepost_model::{
+    arn::FunctionReference,
+    function::{EventInvokeConfig, Function},
+};
 
 use super::{Declared, Reading, function};
-use crate::template::{Permission, code, code::CodeSource, document::Node, properties::Properties};
+use crate::template::{code, code::CodeSource, document::Node, properties::Properties};
 
 /// `AWS::Lambda::LayerVersion`: its folder or archive.
 pub(super) fn read_layer(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<PathBuf> {
@@ -39,7 +42,7 @@ pub(super) fn read_layer(declared: &Declared<'_>, reading: &Reading<'_>) -> Opti
             ),
             CodeSource::Bucket { .. } => (
                 format!("the layer {} is not on this machine", source.describe()),
-                "name the template beside what was built",
+                "name a folder here, or the template beside what was built",
             ),
         };
         properties.diagnostics.error(node.position, message, mend);
@@ -93,6 +96,11 @@ pub(super) fn read_alias(
         let message = format!("the function {} has no version {version}", function.name);
         properties.error("FunctionVersion", message, "add an AWS::Lambda::Version");
     }
+    if properties.node("RoutingConfig").is_some() {
+        let message = format!("the alias {name} invokes the version {version} only");
+        let mend = "RoutingConfig is not acted on";
+        properties.warn("RoutingConfig", message, mend);
+    }
     function.aliases.insert(name, version);
     Some(())
 }
@@ -118,8 +126,16 @@ pub(super) fn read_event_invoke_config(
         outcome.string("Destination")
     };
     let (on_success, on_failure) = (destination("OnSuccess"), destination("OnFailure"));
+    let qualifier = properties.string("Qualifier")?;
     let function = function_of(&properties, functions, reading)?;
-    let config = &mut function.event_invoke_config;
+    if !has_qualifier(function, &qualifier) {
+        let message = format!(
+            "the function {} has no version or alias {qualifier}",
+            function.name
+        );
+        properties.error("Qualifier", message, "write $LATEST, or name an alias");
+    }
+    let mut config = EventInvokeConfig::default();
     if let Some(attempts) = properties.integer("MaximumRetryAttempts", 0..=2) {
         config.max_retry_attempts = attempts;
     }
@@ -128,35 +144,22 @@ pub(super) fn read_event_invoke_config(
     }
     config.on_success = on_success;
     config.on_failure = on_failure;
+    let configs = &mut function.event_invoke_configs;
+    if configs.insert(qualifier.clone(), config).is_some() {
+        let message = format!(
+            "{}:{qualifier} has two AWS::Lambda::EventInvokeConfig",
+            function.name
+        );
+        properties.error("Qualifier", message, "remove one of them");
+    }
     Some(())
 }
 
-/// `AWS::Lambda::Permission`.
-pub(super) fn read_permission(
-    declared: &Declared<'_>,
-    reading: &Reading<'_>,
-) -> Option<Permission> {
-    let properties = declared.properties(
-        &["Action", "FunctionName", "Principal"],
-        &[
-            "EventSourceToken",
-            "FunctionUrlAuthType",
-            "InvokedViaFunctionUrl",
-            "PrincipalOrgID",
-            "SourceAccount",
-            "SourceArn",
-        ],
-        reading,
-    )?;
-    let function = properties.string("FunctionName")?;
-    if let Err(error) = FunctionReference::parse(&function) {
-        properties.error("FunctionName", error.to_string(), "use !Ref Function");
-    }
-    Some(Permission {
-        function,
-        principal: properties.string("Principal")?,
-        source_arn: properties.string("SourceArn"),
-    })
+/// Whether the function has this version or alias.
+pub(super) fn has_qualifier(function: &Function, qualifier: &str) -> bool {
+    qualifier == "$LATEST"
+        || function.aliases.contains_key(qualifier)
+        || function.versions.iter().any(|version| version == qualifier)
 }
 
 /// The function that `FunctionName` names, by name or ARN.

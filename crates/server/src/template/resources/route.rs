@@ -4,15 +4,34 @@ use std::collections::BTreeMap;
 
 use gatepost_model::{
     IntegrationId,
+    integration::IntegrationType,
     route::{Route, RouteAuthorization, RouteKey, RouteResponse},
 };
 
-use super::{ApiDraft, Declared, Reading, integration::is_below};
+use super::{
+    ApiDraft, Declared, Reading,
+    integration::is_below,
+    permission::{Call, Caller},
+};
 use crate::template::properties::Properties;
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
     match route(declared, reading, api) {
-        Some(route) => api.definition.routes.push(route),
+        Some(route) => {
+            let target = route.target.as_ref();
+            let integration = target.and_then(|target| api.definition.integration(target));
+            if let Some(integration) = integration
+                && integration.integration_type == IntegrationType::AwsProxy
+                && integration.credentials_arn.is_none()
+            {
+                api.calls.push(Call {
+                    position: declared.resource.position,
+                    uri: integration.integration_uri.clone().unwrap_or_default(),
+                    caller: Caller::Route(route.route_key.to_string()),
+                });
+            }
+            api.definition.routes.push(route);
+        }
         None => reading.mark_broken(declared),
     }
 }

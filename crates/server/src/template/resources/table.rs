@@ -1,4 +1,4 @@
-//! `AWS::DynamoDB::Table`, kept as the request that creates it.
+//! `AWS::DynamoDB::Table` and `AWS::DynamoDB::GlobalTable`, kept as the request that creates it.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -43,6 +43,42 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Tab
             "or write `BillingMode: PAY_PER_REQUEST`",
         );
     }
+    table(declared, &properties, &billing_mode)
+}
+
+/// A global table: here it is in one place, and takes what load there is.
+pub(super) fn read_global(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Table> {
+    let properties = declared.properties(
+        &["AttributeDefinitions", "KeySchema", "Replicas"],
+        &[
+            "BillingMode",
+            "GlobalSecondaryIndexes",
+            "GlobalTableSettingsReplicationMode",
+            "GlobalTableSourceArn",
+            "GlobalTableWitnesses",
+            "LocalSecondaryIndexes",
+            "MultiRegionConsistency",
+            "ReadOnDemandThroughputSettings",
+            "ReadProvisionedThroughputSettings",
+            "SSESpecification",
+            "StreamSpecification",
+            "TableName",
+            "TimeToLiveSpecification",
+            "WarmThroughput",
+            "WriteOnDemandThroughputSettings",
+            "WriteProvisionedThroughputSettings",
+        ],
+        reading,
+    )?;
+    check_keys(&properties);
+    table(declared, &properties, "PAY_PER_REQUEST")
+}
+
+fn table(
+    declared: &Declared<'_>,
+    properties: &Properties<'_>,
+    billing_mode: &str,
+) -> Option<Table> {
     let mut request = Map::new();
     request.insert("TableName".into(), json!(declared.id));
     request.insert("BillingMode".into(), json!(billing_mode));
@@ -84,7 +120,7 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Tab
         name: declared.id.clone(),
         logical_id: declared.resource.logical_id.clone(),
         create_table: Json::Object(request),
-        time_to_live_attribute: time_to_live(&properties),
+        time_to_live_attribute: time_to_live(properties),
     })
 }
 

@@ -205,7 +205,22 @@ fn event_invoke_config(
     properties.push(Entry::new("FunctionName", reference(function, at)));
     properties.push(Entry::new("Qualifier", qualifier));
     if let Some(destinations) = config.get("DestinationConfig") {
-        let outcomes = destinations.entries().iter().map(|outcome| Entry {
+        // Without a Destination SAM makes a queue or topic, which gets no records here.
+        let (named, made): (Vec<&Entry>, Vec<&Entry>) = destinations
+            .entries()
+            .iter()
+            .partition(|outcome| outcome.value.get("Destination").is_some());
+        for outcome in made {
+            let kind = outcome.value.get("Type").and_then(Node::as_text);
+            let message = format!(
+                "{} of {function} gets no records: a destination of the Type {} is not acted on",
+                outcome.key,
+                kind.unwrap_or("?")
+            );
+            let mend = "name a function with `Destination: !GetAtt Function.Arn`";
+            expansion.diagnostics.warn(outcome.position, message, mend);
+        }
+        let outcomes = named.into_iter().map(|outcome| Entry {
             value: Node::new(
                 Value::Map(passed_through(&outcome.value, &["Destination"])),
                 outcome.value.position,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 const MAX_PEOPLE: usize = 100;
@@ -58,7 +58,7 @@ pub enum Task {
 }
 
 /// The names of the people here, by connection id.
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Room {
     people: BTreeMap<String, String>,
 }
