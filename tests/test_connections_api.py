@@ -328,7 +328,9 @@ def test_a_second_delete_is_410(call, own):
 
 @pytest.mark.checklist(171)
 def test_a_reader_that_does_not_keep_up_gives_its_poster_429(dev, raw_socket):
-    app = dev(recording_app(), config="[limits]\noutbox_bytes = 262144")
+    # Not evicted while the test goes on, however slow the machine is.
+    limits = '[limits]\noutbox_bytes = 262144\nwrite_timeout = "1m"'
+    app = dev(recording_app(), config=limits)
     raw = raw_socket(app, receive_buffer=4096)
     assert raw.upgrade("/prod").status == 101
     own = app.recorded("CONNECT")[0]["requestContext"]["connectionId"]
@@ -348,7 +350,7 @@ def test_a_reader_that_does_not_keep_up_gives_its_poster_429(dev, raw_socket):
 @pytest.mark.checklist(171)
 def test_what_was_answered_200_arrives_whole_and_in_order(dev, raw_socket):
     """Posts that were refused with 429 leave no part behind."""
-    app = dev(recording_app())
+    app = dev(recording_app(), config='[limits]\nwrite_timeout = "1m"')
     raw = raw_socket(app, receive_buffer=4096)
     assert raw.upgrade("/prod").status == 101
     own = app.recorded("CONNECT")[0]["requestContext"]["connectionId"]

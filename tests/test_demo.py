@@ -1,6 +1,7 @@
 """`gatepost demo`: the chat page, in a real browser."""
 
 import json
+import re
 import subprocess
 import threading
 
@@ -120,3 +121,17 @@ def test_what_many_people_do_at_the_same_time_never_fails(demo, connect):
     heard = [[hear(client, "said")["text"] for _ in range(30)] for client in people]
     assert sorted(heard[0]) == sorted(f"{n}.{t}" for n in range(6) for t in range(5))
     assert all(texts == heard[0] for texts in heard)
+
+
+def test_start_up_says_what_to_open():
+    process = subprocess.Popen(
+        [BINARY, "demo", "--port", "0"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lines = list(iter(process.stdout.readline, "Ready.\n"))
+    process.terminate()
+    process.communicate(timeout=10)
+    assert lines[0].startswith("demo from ")
+    assert re.fullmatch(r"Open http://localhost:\d+ in two browser windows\.\n", lines[-1])

@@ -264,7 +264,7 @@ def test_a_connection_that_timed_out_is_gone_for_every_sdk(dev, connect, sdk, wh
 
 
 def test_a_client_that_reads_too_slowly_is_evicted_in_the_end(dev, raw_socket):
-    app = dev(recording_app(), config='[limits]\nwrite_timeout = "1s"')
+    app = dev(recording_app(), config='[limits]\nwrite_timeout = "3s"')
     raw = raw_socket(app, receive_buffer=4096)
     assert raw.upgrade("/prod").status == 101
     own = app.recorded("CONNECT")[0]["requestContext"]["connectionId"]

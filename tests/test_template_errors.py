@@ -269,7 +269,7 @@ def test_what_is_not_acted_on_is_named_once_and_does_not_stop_the_app(dev):
             resources={"Jobs": queue, "More": queue, "Role": role},
         )
     )
-    assert app.ready["notActedOn"] == {"AWS::SQS::Queue": ["Jobs", "More"], "AWS::IAM::Role": ["MainRole", "Role"]}
+    assert app.ready["notActedOn"] == {"AWS::SQS::Queue": ["Jobs", "More"], "AWS::IAM::Role": ["Role"]}
     assert not app.events("warning")
 
 

@@ -150,7 +150,7 @@ pub struct Retention {
 pub struct Store {
     reader: Mutex<Database>,
     queue: mpsc::SyncSender<Command>,
-    dropped: AtomicU64,
+    dropped: Arc<AtomicU64>,
     key: ConnectionIdKey,
 }
 
@@ -175,14 +175,18 @@ impl Store {
             .map_err(damaged)?;
         let reader = Database::open(path).map_err(damaged)?;
         let (queue, commands) = mpsc::sync_channel(QUEUE);
+        let dropped = Arc::new(AtomicU64::new(0));
         std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || writer::run(writer, &commands, retention))
+            .spawn({
+                let dropped = Arc::clone(&dropped);
+                move || writer::run(writer, &commands, retention, &dropped)
+            })
             .map_err(StoreError::Thread)?;
         Ok(Arc::new(Self {
             reader: Mutex::new(reader),
             queue,
-            dropped: AtomicU64::new(0),
+            dropped,
             key,
         }))
     }
@@ -199,7 +203,7 @@ impl Store {
         }
     }
 
-    /// Changes that were dropped so far.
+    /// Changes that were dropped so far: they did not fit the queue, or the disk did not take them.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -406,6 +410,38 @@ mod tests {
                 .connection(&store.key.issue(&api(), 0, [3; 7]))
                 .is_none()
         );
+    }
+
+    #[test]
+    fn what_the_disk_does_not_take_is_counted_and_the_writer_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        let store = Store::open(&path, RETENTION).unwrap();
+        let id = store.connection_id_key().issue(&api(), 0, [1; 7]);
+        let opened = || Lifecycle::Opened {
+            id,
+            api_id: api(),
+            client_key: None,
+            replaces: None,
+            at_ms: 1,
+        };
+        let broken = Database::open(&path).unwrap();
+        let rename = |from, to| {
+            let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+            broken.execute(&rename, []).unwrap();
+        };
+        rename("connections", "away");
+        store.record(opened());
+        store.flush();
+        assert_eq!(store.dropped(), 1);
+        rename("away", "connections");
+        store.record(opened());
+        store.flush();
+        assert_eq!(store.dropped(), 1);
+        assert!(matches!(
+            store.connection(&id),
+            Some(StoredConnection::Open)
+        ));
     }
 
     #[test]

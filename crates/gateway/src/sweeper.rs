@@ -1,4 +1,5 @@
-//! One timer for all connections: idle, too old, reading too slowly, or not answering a close.
+//! One timer for all connections: idle, too old, reading too slowly, or not answering a close. It
+//! also tells when the store loses what it should keep.
 
 use std::{
     sync::{Arc, Weak},
@@ -7,7 +8,7 @@ use std::{
 
 use gatepost_model::limits::Limits;
 
-use crate::{clock::Moment, gateway::Gateway};
+use crate::{clock::Moment, gateway::Gateway, observe::Event};
 
 /// Starts the sweeper; it ends with the gateway, and starts again when it panics.
 pub(crate) fn start(gateway: &Arc<Gateway>) {
@@ -24,6 +25,7 @@ pub(crate) fn start(gateway: &Arc<Gateway>) {
 async fn run(gateway: Weak<Gateway>, period: Duration) {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut lost = 0;
     loop {
         ticks.tick().await;
         let Some(gateway) = gateway.upgrade() else {
@@ -36,6 +38,15 @@ async fn run(gateway: Weak<Gateway>, period: Duration) {
         for connection in due {
             connection.enforce_limits(gateway.limits(), now);
         }
+        let dropped = gateway.config.store.dropped();
+        if lost == 0 && dropped > 0 {
+            gateway.observer().emit(Event::Warning(
+                "the store cannot keep up or its disk is full: reasons of 410 and function logs \
+                 are lost; make room on the disk"
+                    .into(),
+            ));
+        }
+        lost = dropped;
     }
 }
 

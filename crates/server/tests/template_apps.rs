@@ -192,13 +192,7 @@ fn the_simple_chat_app_loads_whole() {
     assert_eq!(app.permissions[0].function, "chat-OnConnect");
     assert_eq!(
         app.not_acted_on,
-        [
-            (
-                "AWS::IAM::Role".to_owned(),
-                vec!["OnConnectRole".to_owned()]
-            ),
-            ("AWS::SQS::Queue".to_owned(), vec!["Queue".to_owned()]),
-        ]
+        [("AWS::SQS::Queue".to_owned(), vec!["Queue".to_owned()])]
     );
     assert!(app.sources.contains(&code));
     assert!(app.sources.contains(&project.path("template.yaml")));

@@ -322,6 +322,37 @@ fn a_global_table_of_cdk_is_a_table() {
     );
 }
 
+#[test]
+fn two_layers_of_one_name_are_its_versions() {
+    let template = r"
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Old: {Type: AWS::Serverless::LayerVersion, Properties: {LayerName: words, ContentUri: old/}}
+  New: {Type: AWS::Serverless::LayerVersion, Properties: {LayerName: words, ContentUri: new/}}
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      InlineCode: ''
+      Layers: [!Ref Old]
+Outputs:
+  New: {Value: !Ref New}
+";
+    let project = Project::new(&[
+        ("template.yaml", template),
+        ("old/python/a.py", ""),
+        ("new/python/a.py", ""),
+    ]);
+    let app = loaded(&project, "template.yaml");
+    let old = project.path("old").canonicalize().unwrap();
+    assert_eq!(app.functions[0].layers, [old]);
+    assert_eq!(
+        app.outputs["New"],
+        "arn:aws:lambda:us-east-1:000000000000:layer:words:2"
+    );
+}
+
 /// SAM makes a queue for a destination that names none: nothing here.
 #[test]
 fn a_destination_that_sam_would_make_is_warned_of() {

@@ -31,15 +31,17 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Ok(folder) => folder,
         Err(error) => return failed(&format!("no temporary folder can be made: {error}")),
     };
-    if let Err(error) = lay_out(folder.path()) {
+    // Its name is the stack's.
+    let app = folder.path().join("demo");
+    if let Err(error) = lay_out(&app) {
         return failed(&format!(
             "the demo cannot be written to {}: {error}",
-            folder.path().display()
+            app.display()
         ));
     }
     let terminal = Terminal::new(arguments.json);
     let arguments = dev::Arguments {
-        template: Some(folder.path().join("template.yaml")),
+        template: Some(app.join("template.yaml")),
         port: arguments.port,
         json: arguments.json,
         ..dev::Arguments::default()
@@ -55,6 +57,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 
 /// Writes the template, and the function as a link to this binary.
 fn lay_out(folder: &Path) -> io::Result<()> {
+    fs::create_dir(folder)?;
     fs::write(folder.join("template.yaml"), TEMPLATE)?;
     let function = folder.join("function");
     fs::create_dir(&function)?;

@@ -453,3 +453,16 @@ proptest::proptest! {
         let _ = load(&toml, &[(&name, &value)], &[]);
     }
 }
+
+#[test]
+fn the_configuration_in_the_readme_is_the_default_but_for_what_it_denies() {
+    let readme = include_str!("../../../../README.md");
+    let (_, example) = readme.split_once("```toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let mut shown = load(example, &EMPTY, &[]).unwrap();
+    let default = load("", &EMPTY, &[]).unwrap();
+    assert_eq!(shown.egress.deny, ["10.0.0.0/8"]);
+    shown.egress = default.egress.clone();
+    shown.settings.clone_from(&default.settings);
+    assert_eq!(shown, default);
+}

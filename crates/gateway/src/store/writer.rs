@@ -1,7 +1,10 @@
 //! The thread that writes: it takes what waits, commits it as one transaction, and prunes.
 
 use std::{
-    sync::mpsc::{Receiver, RecvTimeoutError},
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError},
+    },
     time::{Duration, Instant},
 };
 
@@ -15,7 +18,12 @@ const BATCH: usize = 4096;
 /// How often old rows are removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
-pub(super) fn run(mut database: Database, commands: &Receiver<Command>, retention: Retention) {
+pub(super) fn run(
+    mut database: Database,
+    commands: &Receiver<Command>,
+    retention: Retention,
+    dropped: &AtomicU64,
+) {
     let mut pruned_at: Option<Instant> = None;
     loop {
         let first = match commands.recv_timeout(PRUNE_EVERY) {
@@ -25,9 +33,20 @@ pub(super) fn run(mut database: Database, commands: &Receiver<Command>, retentio
         };
         let mut flushed = Vec::new();
         if let Some(first) = first {
-            // A full disk must not stop serving: what cannot be written is lost, and an id whose
-            // end was not written is later found `node-lost` or forgotten.
-            let _ = write_batch(&mut database, first, commands, &mut flushed);
+            let batch: Vec<_> = std::iter::once(first)
+                .chain(commands.try_iter())
+                .take(BATCH)
+                .collect();
+            // A full disk must not stop serving: what cannot be written is lost and counted, and an
+            // id whose end was not written is later found `node-lost` or forgotten.
+            if write_batch(&mut database, &batch).is_err() {
+                let changes = batch.iter().filter(|c| matches!(c, Command::Record(_)));
+                dropped.fetch_add(changes.count() as u64, Ordering::Relaxed);
+            }
+            flushed.extend(batch.into_iter().filter_map(|command| match command {
+                Command::Flush(done) => Some(done),
+                Command::Record(_) => None,
+            }));
         }
         for done in flushed {
             let _ = std::sync::mpsc::SyncSender::send(&done, ());
@@ -40,20 +59,11 @@ pub(super) fn run(mut database: Database, commands: &Receiver<Command>, retentio
     }
 }
 
-fn write_batch(
-    database: &mut Database,
-    first: Command,
-    commands: &Receiver<Command>,
-    flushed: &mut Vec<std::sync::mpsc::SyncSender<()>>,
-) -> rusqlite::Result<()> {
+fn write_batch(database: &mut Database, batch: &[Command]) -> rusqlite::Result<()> {
     let transaction = database.transaction()?;
-    for command in std::iter::once(first)
-        .chain(commands.try_iter())
-        .take(BATCH)
-    {
-        match command {
-            Command::Record(change) => write(&transaction, &change)?,
-            Command::Flush(done) => flushed.push(done),
+    for command in batch {
+        if let Command::Record(change) = command {
+            write(&transaction, change)?;
         }
     }
     transaction.commit()

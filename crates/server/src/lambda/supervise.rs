@@ -118,7 +118,8 @@ async fn start(
     let (code, interpreter) = prepare(shared, process).await?;
     let _ = pool.code_fingerprint.set(code.fingerprint);
     if let Some(warning) = &interpreter.warning {
-        shared.warn_once(format!("function {}: {warning}", process.function.name));
+        // The same for all functions of the runtime.
+        shared.warn_once(warning.clone());
     }
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let (log, writer) = process.log.open()?;

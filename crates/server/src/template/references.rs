@@ -50,7 +50,10 @@ impl<'a> Evaluator<'a> {
                 Some(function) => stack.arn("lambda", &format!("function:{function}:{name}")),
                 None => return unknown(at),
             },
-            "AWS::Lambda::LayerVersion" => stack.arn("lambda", &format!("layer:{name}:1")),
+            "AWS::Lambda::LayerVersion" => {
+                let number = self.layer_version_number(resource, &name);
+                stack.arn("lambda", &format!("layer:{name}:{number}"))
+            }
             "AWS::SQS::Queue" => format!(
                 "https://sqs.{}.{}/{}/{name}",
                 stack.region,
@@ -267,6 +270,19 @@ impl<'a> Evaluator<'a> {
             })
             .count()
             + 1
+    }
+
+    /// So are the versions of a layer, which are those of one name.
+    pub(super) fn layer_version_number(&self, layer: &Resource, name: &str) -> usize {
+        let resources = self.template.resources.iter();
+        let earlier = resources
+            .take_while(|resource| resource.logical_id != layer.logical_id)
+            .filter(|resource| {
+                resource.type_name == layer.type_name
+                    && self.is_present(resource)
+                    && self.physical_name(resource).as_deref() == Some(name)
+            });
+        earlier.count() + 1
     }
 
     fn record_dependency(&self, on: &Resource) {

@@ -227,7 +227,10 @@ fn declare<'a>(reading: &Reading<'a>, app: &mut App) -> Vec<Declared<'a>> {
         let type_name = resource.type_name.as_str();
         if !(ACTED_ON.contains(&type_name) || type_name == USAGE_PLAN_KEY) {
             refuse_misspelt(resource, reading.diagnostics());
-            not_acted_on(app, type_name, resource);
+            // A role that SAM gives every function says nothing.
+            if !(resource.is_made && type_name == "AWS::IAM::Role") {
+                not_acted_on(app, type_name, resource);
+            }
             continue;
         }
         let id = evaluator.physical_name(resource);
@@ -312,7 +315,9 @@ fn read_functions(reading: &Reading<'_>, app: &mut App, declared: &[Declared<'_>
     let mut layers = BTreeMap::new();
     for declared in of_type("AWS::Lambda::LayerVersion") {
         if let Some(path) = lambda::read_layer(declared, reading) {
-            let arn = reading.arn("lambda", &format!("layer:{}:1", declared.id));
+            let evaluator = reading.evaluator;
+            let number = evaluator.layer_version_number(declared.resource, &declared.id);
+            let arn = reading.arn("lambda", &format!("layer:{}:{number}", declared.id));
             layers.insert(arn, path);
         }
     }

@@ -123,6 +123,7 @@ impl Expansion<'_> {
             condition: origin.condition.clone(),
             metadata: origin.metadata.clone().filter(|_| is_main),
             ignore_globals: None,
+            is_made: !is_main,
         });
     }
 

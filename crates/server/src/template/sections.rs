@@ -68,6 +68,8 @@ pub(super) struct Resource {
     pub(super) condition: Option<(String, Position)>,
     pub(super) metadata: Option<Node>,
     pub(super) ignore_globals: Option<Node>,
+    /// SAM makes it for another resource: nobody wrote it.
+    pub(super) is_made: bool,
 }
 
 impl Template {
@@ -248,5 +250,6 @@ fn resource(entry: &Entry, diagnostics: &Diagnostics) -> Option<Resource> {
             .and_then(|node| name_in(node, "Condition")),
         metadata: node.get("Metadata").cloned(),
         ignore_globals: node.get("IgnoreGlobals").cloned(),
+        is_made: false,
     })
 }

@@ -228,8 +228,8 @@ async fn another_version_than_asked_for_runs_with_a_warning() {
     js.runtime = Runtime::parse("nodejs98.x").unwrap();
     let mut world = World::new(vec![py, js]);
     for (name, warning) in [
-        ("py", "function py: python3.99 is not on PATH, python3."),
-        ("js", "function js: Node.js 98 is not on PATH, Node.js "),
+        ("py", "python3.99 is not on PATH, python3."),
+        ("js", "Node.js 98 is not on PATH, Node.js "),
     ] {
         assert_eq!(world.call(name, &json!({})).await, (json!(1), false));
         world.warning(warning).await;

@@ -443,6 +443,7 @@ impl App {
             stack_name: self.loaded.stack_name.clone(),
             port: self.port,
             authority: authority.clone(),
+            has_page: self.server.home_page.is_some(),
             ca_bundle: self.ca_bundle.clone(),
             apis: apis.collect(),
             functions: functions.collect(),

@@ -23,7 +23,10 @@ pub enum StateError {
     )]
     InUse(PathBuf),
     /// It cannot be written.
-    #[error("the state folder {path} cannot be used: {source}")]
+    #[error(
+        "the state folder {path} cannot be used: {source}; let this user write there, or move what \
+         is in its place"
+    )]
     Unusable {
         /// The folder.
         path: PathBuf,

@@ -103,8 +103,8 @@ async fn an_idle_connection_is_small() {
         connection: Arc::new(connection),
     };
     let task = size_of_val(&serve(live, Vec::new()));
-    assert!(record <= 320, "the record has {record} bytes");
-    assert!(task <= 512, "the task has {task} bytes");
+    assert!(record <= 288, "the record has {record} bytes");
+    assert!(task <= 400, "the task has {task} bytes");
 }
 
 #[tokio::test]
