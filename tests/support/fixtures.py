@@ -77,6 +77,8 @@ class Starter:
                 app.stop()
             except AssertionError as problem:
                 problems.append(problem)
+            if "panicked" in app.stderr:
+                problems.append(AssertionError(f"gatepost panicked\n{app.transcript()}"))
             RUNNING.remove(app)
         if problems:
             raise problems[0]
