@@ -131,6 +131,11 @@ impl Gateway {
         &self.config.account_id
     }
 
+    /// The embedded store.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.config.store
+    }
+
     /// Who is told what happens.
     pub fn observer(&self) -> &Observer {
         &self.config.observer

@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file with the key of the connection ids, the lives of the
 //! connections and the functions' logs. Writes are batched on a thread of their own.
 
+mod function_logs;
 mod writer;
 
 use std::{
@@ -26,6 +27,10 @@ use crate::{
     connection::client::ClientKey,
     new_id::random_bytes,
     tombstones::{End, Tombstone},
+};
+
+pub use function_logs::{
+    LogLine, LogPage, LogPosition, LogQuery, LoggedStream, ReadError, Streams,
 };
 
 /// Changes that may wait for the disk; more are counted as dropped.
@@ -55,6 +60,11 @@ const SCHEMA: &str = "
         message TEXT NOT NULL
     );
     CREATE INDEX function_logs_by_time ON function_logs (function, timestamp_ms);
+";
+/// What stores of this version that were made earlier lack, and no reader of theirs minds.
+const ADDITIONS: &str = "
+    CREATE INDEX IF NOT EXISTS function_logs_by_stream
+        ON function_logs (function, stream, timestamp_ms);
 ";
 
 /// Why the store cannot be used.
@@ -149,6 +159,7 @@ pub struct Retention {
 #[derive(Debug)]
 pub struct Store {
     reader: Mutex<Database>,
+    logs_reader: Mutex<Database>,
     queue: mpsc::SyncSender<Command>,
     dropped: Arc<AtomicU64>,
     key: ConnectionIdKey,
@@ -174,6 +185,7 @@ impl Store {
             )
             .map_err(damaged)?;
         let reader = Database::open(path).map_err(damaged)?;
+        let logs_reader = Database::open(path).map_err(damaged)?;
         let (queue, commands) = mpsc::sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         std::thread::Builder::new()
@@ -185,6 +197,7 @@ impl Store {
             .map_err(StoreError::Thread)?;
         Ok(Arc::new(Self {
             reader: Mutex::new(reader),
+            logs_reader: Mutex::new(logs_reader),
             queue,
             dropped,
             key,
@@ -282,6 +295,13 @@ fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
             .map_err(damaged)?;
         transaction.commit().map_err(damaged)?;
     }
+    database.execute_batch(ADDITIONS).map_err(damaged)?;
+    database
+        .execute(
+            "INSERT OR IGNORE INTO meta (key, value) VALUES ('created_at_ms', ?1)",
+            [sql_ms(now_ms())],
+        )
+        .map_err(damaged)?;
     Ok(())
 }
 

@@ -11,11 +11,12 @@ use hyper::{
     body::Incoming,
     header::{AUTHORIZATION, HeaderValue},
 };
+use serde_json::json;
 
 use crate::{
     admin,
     body::{BodyError, read_body},
-    control_plane, lambda, respond,
+    control_plane, lambda, logs, respond,
     server::{Peer, Server},
     sts,
 };
@@ -31,6 +32,8 @@ pub enum Service {
     ApiGateway,
     /// `lambda`.
     Lambda,
+    /// `logs`: CloudWatch Logs.
+    Logs,
     /// `sts`.
     Sts,
     /// Another one, by its signing name or target prefix.
@@ -45,6 +48,7 @@ impl Service {
             return match name.as_str() {
                 "apigateway" => Some(Self::ApiGateway),
                 "lambda" => Some(Self::Lambda),
+                "logs" => Some(Self::Logs),
                 "sts" => Some(Self::Sts),
                 // Only `@connections` and handshakes are signed so, and they are none of these.
                 "execute-api" => None,
@@ -53,9 +57,11 @@ impl Service {
         }
         if let Some(target) = request.headers().get("x-amz-target") {
             let target = String::from_utf8_lossy(target.as_bytes());
-            return Some(Self::Other(
-                target.split('.').next().unwrap_or_default().to_owned(),
-            ));
+            let prefix = target.split('.').next().unwrap_or_default();
+            return Some(match prefix {
+                logs::TARGET => Self::Logs,
+                other => Self::Other(other.to_owned()),
+            });
         }
         if path.starts_with("/v2/") {
             Some(Self::ApiGateway)
@@ -135,6 +141,10 @@ pub async fn handle(
             let form = if body.is_empty() { query } else { &body };
             sts::handle(form, server.gateway.account_id()).map(Full::new)
         }
+        Service::Logs => match logs::Operation::of(&parts.headers) {
+            Some(operation) => logs::handle(server, operation, body).await,
+            None => not_implemented("logs", &parts.headers),
+        },
         Service::Other(name) => not_implemented(&name, &parts.headers),
     }
 }
@@ -155,9 +165,12 @@ fn not_implemented(service: &str, headers: &hyper::HeaderMap) -> Response<Full<B
     let operation = operation.rsplit('.').next().filter(|name| !name.is_empty());
     let name = operation.unwrap_or("this operation");
     let text = format!("{name} of the service {service} is not there yet in Gatepost");
-    respond::error(
-        StatusCode::NOT_IMPLEMENTED,
-        "NotImplementedException",
-        &text,
-    )
+    // The JSON protocols of AWS have the error's type in the body, the others in the header.
+    let error_type = "NotImplementedException";
+    let body = json!({ "__type": error_type, "message": text });
+    let mut response = respond::json(StatusCode::NOT_IMPLEMENTED, body.to_string());
+    let headers = response.headers_mut();
+    headers.insert(respond::ERROR_TYPE, HeaderValue::from_static(error_type));
+    respond::add_request_ids(headers);
+    response
 }

@@ -8,6 +8,7 @@ pub mod control_plane;
 pub mod data_plane;
 pub mod lambda;
 pub mod listener;
+pub mod logs;
 mod respond;
 pub mod server;
 pub mod sts;

@@ -1,0 +1,121 @@
+//! The reads of CloudWatch Logs over what functions printed (JSON 1.1, 2014-03-28;
+//! control-and-observability spec G.1). A log group here is that of a function.
+
+mod cursor;
+mod describe_log_groups;
+mod describe_log_streams;
+mod error;
+mod filter_log_events;
+mod get_log_events;
+mod log_group;
+mod parameters;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use bytes::Bytes;
+use gatepost_gateway::{new_id, store::Store};
+use http_body_util::Full;
+use hyper::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE, header::HeaderValue};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{respond, server::Server};
+use error::LogsError;
+
+/// What stands before the operation in `X-Amz-Target`.
+pub const TARGET: &str = "Logs_20140328";
+
+/// The greatest answer, bytes of messages.
+const MAX_PAGE_BYTES: usize = 1024 * 1024;
+
+/// An operation that is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// `DescribeLogGroups`.
+    DescribeLogGroups,
+    /// `DescribeLogStreams`.
+    DescribeLogStreams,
+    /// `FilterLogEvents`.
+    FilterLogEvents,
+    /// `GetLogEvents`.
+    GetLogEvents,
+}
+
+impl Operation {
+    /// The operation that `X-Amz-Target` names, if it is here.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let target = headers.get("x-amz-target")?.to_str().ok()?;
+        match target.strip_prefix(TARGET)? {
+            ".DescribeLogGroups" => Some(Self::DescribeLogGroups),
+            ".DescribeLogStreams" => Some(Self::DescribeLogStreams),
+            ".FilterLogEvents" => Some(Self::FilterLogEvents),
+            ".GetLogEvents" => Some(Self::GetLogEvents),
+            _ => None,
+        }
+    }
+}
+
+/// What the operations read from.
+struct Logs {
+    store: Arc<Store>,
+    /// The functions of the app: their groups are there before the first line.
+    functions: BTreeSet<String>,
+    region: String,
+    account_id: String,
+}
+
+/// Answers a call of CloudWatch Logs.
+pub async fn handle(
+    server: &Arc<Server>,
+    operation: Operation,
+    body: Bytes,
+) -> Response<Full<Bytes>> {
+    let gateway = &server.gateway;
+    let functions = server.functions.functions();
+    let logs = Logs {
+        store: Arc::clone(gateway.store()),
+        functions: functions
+            .iter()
+            .map(|function| function.name.as_str().to_owned())
+            .collect(),
+        region: gateway.region().to_owned(),
+        account_id: gateway.account_id().to_owned(),
+    };
+    let answer = tokio::task::spawn_blocking(move || logs.act(operation, &body)).await;
+    match answer.unwrap_or(Err(LogsError::Stopped)) {
+        Ok(body) => response(StatusCode::OK, &body),
+        Err(error) => error.response(),
+    }
+}
+
+impl Logs {
+    fn act(&self, operation: Operation, body: &[u8]) -> Result<Value, LogsError> {
+        match operation {
+            Operation::DescribeLogGroups => self.describe_log_groups(&input(body)?),
+            Operation::DescribeLogStreams => self.describe_log_streams(&input(body)?),
+            Operation::FilterLogEvents => self.filter_log_events(&input(body)?),
+            Operation::GetLogEvents => self.get_log_events(&input(body)?),
+        }
+    }
+}
+
+fn input<T: DeserializeOwned>(body: &[u8]) -> Result<T, LogsError> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|error| LogsError::Serialization(error.to_string()))
+}
+
+/// A message as CloudWatch Logs has it: with the line break that ended the line.
+fn message(line: &str) -> String {
+    format!("{line}\n")
+}
+
+fn response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+    let mut response = respond::json(status, body.to_string());
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/x-amz-json-1.1"),
+    );
+    respond::insert(headers, respond::REQUEST_ID, &new_id::uuid());
+    response
+}

@@ -1,0 +1,105 @@
+//! `DescribeLogGroups`.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Logs, error::LogsError, log_group, parameters};
+
+const MAX_GROUPS: u16 = 50;
+const CLASSES: [&str; 4] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY", "ESSENTIALS"];
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Input {
+    log_group_name_prefix: Option<String>,
+    log_group_name_pattern: Option<String>,
+    log_group_class: Option<String>,
+    log_group_identifiers: Option<Vec<String>>,
+    account_identifiers: Option<Vec<String>>,
+    limit: Option<i64>,
+    next_token: Option<String>,
+}
+
+impl Input {
+    fn includes(&self, logs: &Logs, name: &str) -> bool {
+        let matches = |wanted: &Option<String>, test: fn(&str, &str) -> bool| {
+            wanted.as_deref().is_none_or(|wanted| test(name, wanted))
+        };
+        matches(&self.log_group_name_prefix, |name, prefix| {
+            name.starts_with(prefix)
+        }) && matches(&self.log_group_name_pattern, |name, part| {
+            name.contains(part)
+        }) && self
+            .log_group_class
+            .as_deref()
+            .is_none_or(|class| class == "STANDARD")
+            && self
+                .account_identifiers
+                .as_ref()
+                .is_none_or(|accounts| accounts.contains(&logs.account_id))
+            && self.log_group_identifiers.as_ref().is_none_or(|wanted| {
+                wanted
+                    .iter()
+                    .any(|wanted| logs.group_of_identifier(wanted) == Some(name))
+            })
+    }
+}
+
+impl Logs {
+    pub(super) fn describe_log_groups(&self, input: &Input) -> Result<Value, LogsError> {
+        if input.log_group_name_prefix.is_some() && input.log_group_name_pattern.is_some() {
+            return Err(LogsError::InvalidParameter(
+                "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
+            ));
+        }
+        if let Some(class) = &input.log_group_class {
+            parameters::one_of(class, "logGroupClass", &CLASSES)?;
+        }
+        let limit = parameters::limit(input.limit, MAX_GROUPS)?;
+        let after = input.next_token.as_deref().map(last_name).transpose()?;
+        // Lambda makes a group when a function first runs; nobody knows that of functions that did
+        // not yet, so all are as old as the store.
+        let created_at_ms = self.store.created_at_ms()?;
+        let mut groups = self.store.logged_functions()?;
+        for function in &self.functions {
+            groups.entry(function.clone()).or_default();
+        }
+        let mut rest = groups
+            .iter()
+            .map(|(function, stored_bytes)| (log_group::name(function), *stored_bytes))
+            .filter(|(name, _)| after.as_ref().is_none_or(|after| name > after))
+            .filter(|(name, _)| input.includes(self, name));
+        let page: Vec<_> = rest.by_ref().take(limit).collect();
+        let last = page.last().filter(|_| rest.next().is_some());
+        let group = |(name, stored_bytes): &(String, i64)| {
+            let arn = self.group_arn(name);
+            let mut group = json!({
+                "logGroupName": name,
+                "creationTime": created_at_ms,
+                "arn": format!("{arn}:*"),
+            });
+            // A search by pattern gives no more.
+            if input.log_group_name_pattern.is_none() {
+                group["logGroupArn"] = json!(arn);
+                group["metricFilterCount"] = json!(0);
+                group["storedBytes"] = json!(stored_bytes);
+                group["logGroupClass"] = json!("STANDARD");
+                group["deletionProtectionEnabled"] = json!(false);
+            }
+            group
+        };
+        let mut answer = json!({ "logGroups": page.iter().map(group).collect::<Vec<_>>() });
+        if let Some((name, _)) = last {
+            answer["nextToken"] = json!(BASE64_URL_SAFE_NO_PAD.encode(name));
+        }
+        Ok(answer)
+    }
+}
+
+/// The last name of the page before.
+fn last_name(token: &str) -> Result<String, LogsError> {
+    let name = BASE64_URL_SAFE_NO_PAD.decode(token).ok();
+    name.and_then(|name| String::from_utf8(name).ok())
+        .ok_or(LogsError::InvalidToken)
+}

@@ -1,0 +1,74 @@
+//! The one place that turns an error of CloudWatch Logs into its HTTP answer.
+
+use bytes::Bytes;
+use gatepost_gateway::store::ReadError;
+use http_body_util::Full;
+use hyper::{Response, StatusCode, header::HeaderValue};
+use serde_json::json;
+
+use crate::respond;
+
+/// Why an operation gave nothing. The texts are what the caller reads as `message`
+/// (control-and-observability spec G.1).
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LogsError {
+    #[error("The specified log group does not exist.")]
+    NoSuchGroup,
+    #[error("The specified log stream does not exist.")]
+    NoSuchStream,
+    #[error("The specified nextToken is invalid.")]
+    InvalidToken,
+    #[error(
+        "1 validation error detected: Value {value} at '{member}' failed to satisfy constraint: {constraint}"
+    )]
+    Constraint {
+        value: String,
+        member: &'static str,
+        constraint: String,
+    },
+    #[error("{0}")]
+    InvalidParameter(&'static str),
+    #[error("LogGroup name and LogGroup ARN are mutually exclusive parameters.")]
+    NameAndArn,
+    #[error(
+        "The filterPattern '{0}' is not there yet in Gatepost: leave it out, and pick from the \
+         events that you get"
+    )]
+    FilterPattern(String),
+    #[error("the body is not what the operation takes: {0}")]
+    Serialization(String),
+    #[error(transparent)]
+    Store(#[from] ReadError),
+    #[error("the server stops: call the next one")]
+    Stopped,
+}
+
+impl LogsError {
+    fn status_and_type(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::NoSuchGroup | Self::NoSuchStream => {
+                (StatusCode::BAD_REQUEST, "ResourceNotFoundException")
+            }
+            Self::InvalidToken
+            | Self::Constraint { .. }
+            | Self::InvalidParameter(_)
+            | Self::FilterPattern(_) => (StatusCode::BAD_REQUEST, "InvalidParameterException"),
+            Self::NameAndArn => (StatusCode::BAD_REQUEST, "ValidationException"),
+            Self::Serialization(_) => (StatusCode::BAD_REQUEST, "SerializationException"),
+            Self::Store(_) | Self::Stopped => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "ServiceUnavailableException",
+            ),
+        }
+    }
+
+    pub(super) fn response(&self) -> Response<Full<Bytes>> {
+        let (status, error_type) = self.status_and_type();
+        let body = json!({ "__type": error_type, "message": self.to_string() });
+        let mut response = super::response(status, &body);
+        response
+            .headers_mut()
+            .insert(respond::ERROR_TYPE, HeaderValue::from_static(error_type));
+        response
+    }
+}

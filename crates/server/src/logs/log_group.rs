@@ -1,0 +1,56 @@
+//! Log groups: `/aws/lambda/{function}` for every function of the app, and for those of earlier
+//! that still have lines.
+
+use super::{Logs, error::LogsError};
+
+const PREFIX: &str = "/aws/lambda/";
+
+/// The name of a function's group.
+pub(super) fn name(function: &str) -> String {
+    format!("{PREFIX}{function}")
+}
+
+impl Logs {
+    /// The ARN of a group, without `:*`.
+    pub(super) fn group_arn(&self, name: &str) -> String {
+        let Self {
+            region, account_id, ..
+        } = self;
+        format!("arn:aws:logs:{region}:{account_id}:log-group:{name}")
+    }
+
+    /// The function whose group is named by `logGroupName` or `logGroupIdentifier`.
+    pub(super) fn function_of_group(
+        &self,
+        name: Option<&str>,
+        identifier: Option<&str>,
+    ) -> Result<String, LogsError> {
+        let name = match (name, identifier) {
+            (Some(_), Some(_)) => return Err(LogsError::NameAndArn),
+            (Some(name), None) => name,
+            (None, Some(identifier)) => self
+                .group_of_identifier(identifier)
+                .ok_or(LogsError::NoSuchGroup)?,
+            (None, None) => {
+                return Err(LogsError::InvalidParameter(
+                    "One of logGroupName and logGroupIdentifier must be given.",
+                ));
+            }
+        };
+        let function = name.strip_prefix(PREFIX).ok_or(LogsError::NoSuchGroup)?;
+        if self.functions.contains(function) || self.store.has_function_log(function)? {
+            Ok(function.to_owned())
+        } else {
+            Err(LogsError::NoSuchGroup)
+        }
+    }
+
+    /// The group's name in a name or an ARN of this account and region.
+    pub(super) fn group_of_identifier<'a>(&self, identifier: &'a str) -> Option<&'a str> {
+        if !identifier.starts_with("arn:") {
+            return Some(identifier);
+        }
+        let name = identifier.strip_prefix(&self.group_arn(""))?;
+        Some(name.strip_suffix(":*").unwrap_or(name))
+    }
+}
