@@ -1,11 +1,14 @@
 //! Reading the functions' log lines. They have a connection of their own, so that a long read
 //! never makes an `@connections` call wait. Everything here blocks.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::ops::Range;
 
 use rusqlite::{OptionalExtension, params};
 
 use super::Store;
+
+/// Lines that one query looks at, whatever it then picks: a store may keep a million.
+const MAX_LOOKED_AT: usize = 100_000;
 
 /// Why the store cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -93,8 +96,8 @@ pub struct LogQuery<'a> {
 pub struct LogPage {
     /// The lines, in the order asked for.
     pub lines: Vec<LogLine>,
-    /// Whether the range has more.
-    pub has_more: bool,
+    /// The last place that was looked at, when the range goes on behind it.
+    pub unfinished_at: Option<LogPosition>,
 }
 
 /// A log stream that has lines.
@@ -143,27 +146,35 @@ impl Store {
         ])?;
         let mut page = LogPage::default();
         let mut bytes = 0;
+        let mut looked_at = 0;
+        let mut last = None;
         while let Some(row) = rows.next()? {
-            let stream = row.get_ref(2)?.as_str().unwrap_or_default();
-            if !query.streams.include(stream) {
-                continue;
-            }
-            let message: String = row.get(3)?;
-            bytes += message.len();
-            let is_full = page.lines.len() == query.max_lines
-                || (bytes > query.max_bytes && !page.lines.is_empty());
-            if is_full {
-                page.has_more = true;
+            if looked_at == MAX_LOOKED_AT {
+                page.unfinished_at = last;
                 break;
             }
-            page.lines.push(LogLine {
-                position: LogPosition {
-                    timestamp_ms: row.get(0)?,
-                    row: row.get(1)?,
-                },
-                stream: stream.to_owned(),
-                message,
-            });
+            looked_at += 1;
+            let position = LogPosition {
+                timestamp_ms: row.get(0)?,
+                row: row.get(1)?,
+            };
+            let stream = row.get_ref(2)?.as_str().unwrap_or_default();
+            if query.streams.include(stream) {
+                let message: String = row.get(3)?;
+                bytes += message.len();
+                let is_full = page.lines.len() == query.max_lines
+                    || (bytes > query.max_bytes && !page.lines.is_empty());
+                if is_full {
+                    page.unfinished_at = last;
+                    break;
+                }
+                page.lines.push(LogLine {
+                    position,
+                    stream: stream.to_owned(),
+                    message,
+                });
+            }
+            last = Some(position);
         }
         Ok(page)
     }
@@ -174,9 +185,19 @@ impl Store {
     /// [`ReadError`].
     pub fn function_log_streams(&self, function: &str) -> Result<Vec<LoggedStream>, ReadError> {
         let reader = self.logs_reader.lock();
+        // From one stream to the next on the index, past their lines.
         let mut statement = reader.prepare_cached(
-            "SELECT stream, MIN(timestamp_ms), MAX(timestamp_ms) FROM function_logs
-             WHERE function = ?1 GROUP BY stream ORDER BY stream",
+            "WITH RECURSIVE streams (name) AS (
+                SELECT MIN(stream) FROM function_logs WHERE function = ?1
+                UNION ALL
+                SELECT (SELECT MIN(stream) FROM function_logs
+                        WHERE function = ?1 AND stream > name)
+                FROM streams WHERE name IS NOT NULL
+             )
+             SELECT name,
+                (SELECT MIN(timestamp_ms) FROM function_logs WHERE function = ?1 AND stream = name),
+                (SELECT MAX(timestamp_ms) FROM function_logs WHERE function = ?1 AND stream = name)
+             FROM streams WHERE name IS NOT NULL",
         )?;
         let streams = statement.query_map([function], |row| {
             Ok(LoggedStream {
@@ -200,16 +221,22 @@ impl Store {
         Ok(statement.exists([function, stream])?)
     }
 
-    /// The functions that have lines, also those that are no more, and the bytes of their lines.
+    /// The functions that have lines, also those that are no more, by name.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn logged_functions(&self) -> Result<BTreeMap<String, i64>, ReadError> {
+    pub fn logged_functions(&self) -> Result<Vec<String>, ReadError> {
         let reader = self.logs_reader.lock();
         let mut statement = reader.prepare_cached(
-            "SELECT function, SUM(octet_length(message)) FROM function_logs GROUP BY function",
+            "WITH RECURSIVE functions (name) AS (
+                SELECT MIN(function) FROM function_logs
+                UNION ALL
+                SELECT (SELECT MIN(function) FROM function_logs WHERE function > name)
+                FROM functions WHERE name IS NOT NULL
+             )
+             SELECT name FROM functions WHERE name IS NOT NULL",
         )?;
-        let functions = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let functions = statement.query_map([], |row| row.get(0))?;
         Ok(functions.collect::<Result<_, _>>()?)
     }
 
@@ -234,5 +261,90 @@ impl Store {
             reader.prepare_cached("SELECT value FROM meta WHERE key = 'created_at_ms'")?;
         let created_at_ms = statement.query_row([], |row| row.get(0)).optional()?;
         Ok(created_at_ms.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::*;
+    use crate::store::{Lifecycle, Retention};
+
+    const ALL: Range<LogPosition> = LogPosition::at(0)..LogPosition::at(i64::MAX);
+
+    fn store(folder: &tempfile::TempDir) -> Arc<Store> {
+        let retention = Retention {
+            max_tombstones: 100,
+            tombstone_age: Duration::from_secs(3600),
+            max_log_lines: 1000,
+        };
+        Store::open(&folder.path().join("store.sqlite"), retention).unwrap()
+    }
+
+    fn print(store: &Store, function: &str, stream: &str, timestamp_ms: u64, message: &str) {
+        store.record(Lifecycle::FunctionLog {
+            function: function.into(),
+            stream: stream.into(),
+            timestamp_ms,
+            message: message.into(),
+        });
+    }
+
+    fn messages(page: &LogPage) -> Vec<&str> {
+        page.lines.iter().map(|line| &*line.message).collect()
+    }
+
+    fn query(max_bytes: usize) -> LogQuery<'static> {
+        LogQuery {
+            function: "f",
+            streams: Streams::All,
+            range: ALL,
+            newest_first: false,
+            max_lines: 10,
+            max_bytes,
+        }
+    }
+
+    #[test]
+    fn a_page_ends_at_its_bytes_but_holds_a_line_however_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        for message in ["aaa", "bbb", "cccc"] {
+            print(&store, "f", "s", 5, message);
+        }
+        store.flush();
+        let page = store.function_log_lines(&query(6)).unwrap();
+        assert_eq!(messages(&page), ["aaa", "bbb"]);
+        let unfinished_at = page.unfinished_at.unwrap();
+        let rest = LogQuery {
+            range: unfinished_at.behind()..ALL.end,
+            ..query(1)
+        };
+        let page = store.function_log_lines(&rest).unwrap();
+        assert_eq!(messages(&page), ["cccc"]);
+        assert_eq!(page.unfinished_at, None);
+    }
+
+    #[test]
+    fn functions_and_streams_are_listed_once_with_their_first_and_last_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        assert!(store.logged_functions().unwrap().is_empty());
+        for (function, stream, at) in [("g", "s", 1), ("f", "b", 2), ("f", "a", 3), ("f", "b", 4)] {
+            print(&store, function, stream, at, "x");
+        }
+        store.flush();
+        assert_eq!(store.logged_functions().unwrap(), ["f", "g"]);
+        let stream = |name: &str, first_ms, last_ms| LoggedStream {
+            name: name.to_owned(),
+            first_ms,
+            last_ms,
+        };
+        assert_eq!(
+            store.function_log_streams("f").unwrap(),
+            [stream("a", 3, 3), stream("b", 2, 4)]
+        );
+        assert!(store.function_log_streams("h").unwrap().is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! `DescribeLogGroups`.
 
+use std::collections::BTreeSet;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -61,18 +63,16 @@ impl Logs {
         // Lambda makes a group when a function first runs; nobody knows that of functions that did
         // not yet, so all are as old as the store.
         let created_at_ms = self.store.created_at_ms()?;
-        let mut groups = self.store.logged_functions()?;
-        for function in &self.functions {
-            groups.entry(function.clone()).or_default();
-        }
-        let mut rest = groups
-            .iter()
-            .map(|(function, stored_bytes)| (log_group::name(function), *stored_bytes))
-            .filter(|(name, _)| after.as_ref().is_none_or(|after| name > after))
-            .filter(|(name, _)| input.includes(self, name));
+        let logged = self.store.logged_functions()?;
+        let functions: BTreeSet<&String> = self.functions.iter().chain(&logged).collect();
+        let mut rest = functions
+            .into_iter()
+            .map(|function| log_group::name(function))
+            .filter(|name| after.as_ref().is_none_or(|after| name > after))
+            .filter(|name| input.includes(self, name));
         let page: Vec<_> = rest.by_ref().take(limit).collect();
         let last = page.last().filter(|_| rest.next().is_some());
-        let group = |(name, stored_bytes): &(String, i64)| {
+        let group = |name: &String| {
             let arn = self.group_arn(name);
             let mut group = json!({
                 "logGroupName": name,
@@ -83,14 +83,15 @@ impl Logs {
             if input.log_group_name_pattern.is_none() {
                 group["logGroupArn"] = json!(arn);
                 group["metricFilterCount"] = json!(0);
-                group["storedBytes"] = json!(stored_bytes);
+                // To count would be to read every line.
+                group["storedBytes"] = json!(0);
                 group["logGroupClass"] = json!("STANDARD");
                 group["deletionProtectionEnabled"] = json!(false);
             }
             group
         };
         let mut answer = json!({ "logGroups": page.iter().map(group).collect::<Vec<_>>() });
-        if let Some((name, _)) = last {
+        if let Some(name) = last {
             answer["nextToken"] = json!(BASE64_URL_SAFE_NO_PAD.encode(name));
         }
         Ok(answer)

@@ -105,10 +105,10 @@ impl Logs {
             .collect();
         // `searchedLogStreams` is empty on AWS too, since 2020.
         let mut answer = json!({ "events": events, "searchedLogStreams": [] });
-        if let Some(last) = page.lines.last().filter(|_| page.has_more) {
+        if let Some(last) = page.unfinished_at {
             let next = match cursor {
-                Cursor::Forward(_) => Cursor::Forward(last.position.behind()),
-                Cursor::Backward(_) => Cursor::Backward(last.position),
+                Cursor::Forward(_) => Cursor::Forward(last.behind()),
+                Cursor::Backward(_) => Cursor::Backward(last),
             };
             answer["nextToken"] = json!(next.to_string());
         }
