@@ -266,3 +266,11 @@ def test_gateposts_own_paths_refuse_foreign_hosts(app, path):
 def test_the_key_of_the_handshake_is_checked(app, raw_socket, bystander):
     assert raw_socket(app).upgrade("/prod", key=KEY).status == 101
     assert raw_socket(app).upgrade("/prod", key="AAAA").status in (400, 403)
+
+
+def test_a_page_of_another_site_cannot_invoke_functions(app):
+    """Its browser sends `Origin` and no signature."""
+    path = "/2015-03-31/functions/any/invocations"
+    for origin, status in [("https://evil.example.com", 403), ("null", 403), (None, 404)]:
+        headers = [("Origin", origin)] if origin else []
+        assert request(app.port, "POST", path, b"{}", headers).status == status

@@ -18,21 +18,23 @@ fn is_ours(authority: &str, server: &Server) -> bool {
         || host == host_of(&server.authority)
 }
 
+/// Whether the request comes from no page, or from one that Gatepost itself served.
+pub fn is_own_origin<B>(request: &Request<B>, server: &Server) -> bool {
+    let Some(origin) = request.headers().get(ORIGIN) else {
+        return true;
+    };
+    let origin = String::from_utf8_lossy(origin.as_bytes());
+    origin
+        .split_once("://")
+        .is_some_and(|(_, authority)| is_ours(authority, server))
+}
+
 /// Answers a request under `/_gatepost/`.
 pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response<Full<Bytes>> {
     if !peer.is_loopback() || !is_ours(&Target::of(request).authority, server) {
         return respond::forbidden();
     }
-    let origin = request
-        .headers()
-        .get(ORIGIN)
-        .map(|origin| String::from_utf8_lossy(origin.as_bytes()));
-    if origin.is_some_and(|origin| {
-        let authority = origin
-            .split_once("://")
-            .map_or("", |(_, authority)| authority);
-        !is_ours(authority, server)
-    }) {
+    if !is_own_origin(request, server) {
         return respond::forbidden();
     }
     match (request.method(), request.uri().path()) {

@@ -13,6 +13,7 @@ use hyper::{
 };
 
 use crate::{
+    admin,
     body::{BodyError, read_body},
     control_plane, lambda, respond,
     server::{Peer, Server},
@@ -94,6 +95,9 @@ pub async fn handle(
     _peer: &Peer,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
+    if is_foreign_page(server, &request) {
+        return respond::forbidden();
+    }
     let Some(service) = Service::of(&request) else {
         return respond::forbidden();
     };
@@ -133,6 +137,13 @@ pub async fn handle(
         }
         Service::Other(name) => not_implemented(&name, &parts.headers),
     }
+}
+
+/// Whether a page of another site asks, without the signature that its browser would not let it
+/// send: nobody signs in `dev`, and a page must not invoke the functions of whoever looks at it.
+fn is_foreign_page<B>(server: &Server, request: &Request<B>) -> bool {
+    let is_signed = request.headers().contains_key(AUTHORIZATION);
+    !is_signed && !admin::is_own_origin(request, server)
 }
 
 fn not_implemented(service: &str, headers: &hyper::HeaderMap) -> Response<Full<Bytes>> {

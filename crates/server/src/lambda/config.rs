@@ -51,6 +51,9 @@ pub struct RunnerConfig {
     pub idle_reclaim: Duration,
     /// How many processes run at once, over all functions; AWS's account concurrency.
     pub max_processes: usize,
+    /// How many processes initialise at once. More would only slow each other down; who waits gets
+    /// whichever process is ready first.
+    pub max_starting: usize,
     /// How long a process has between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
     /// The command that runs [`super::guard::main`]; without one no guard is started.
@@ -79,6 +82,7 @@ impl RunnerConfig {
             init_timeout: Duration::from_secs(10),
             idle_reclaim: Duration::from_secs(600),
             max_processes: 100,
+            max_starting: std::thread::available_parallelism().map_or(2, |n| n.get().max(2)),
             stop_grace: Duration::from_millis(1500),
             guard_command: Vec::new(),
             observer,
@@ -113,6 +117,8 @@ pub(super) struct Shared {
     pub callers: Callers,
     /// One permit per running process.
     pub processes: Arc<Semaphore>,
+    /// One permit per process that initialises.
+    pub starting: Arc<Semaphore>,
     pub management_endpoints: RwLock<BTreeMap<FunctionName, String>>,
     pub env_file: RwLock<Arc<BTreeMap<String, String>>>,
     warned: Mutex<HashSet<String>>,
@@ -126,6 +132,7 @@ impl Shared {
             guard: Guard::spawn(&config.guard_command, &config.observer),
             callers: Callers::default(),
             processes: Arc::new(Semaphore::new(config.max_processes)),
+            starting: Arc::new(Semaphore::new(config.max_starting)),
             management_endpoints: RwLock::new(config.management_endpoints.clone()),
             env_file: RwLock::new(Arc::new(config.env_file.clone())),
             warned: Mutex::default(),

@@ -1,7 +1,7 @@
 //! The processes of one function: which one gets an event, and how many may run.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, OnceLock, Weak},
 };
 
@@ -28,6 +28,8 @@ pub(super) struct Pool {
 struct State {
     /// The process used last is used next, so that those in excess grow old and end.
     idle: Vec<Arc<Process>>,
+    /// Processes that wait for their turn to start, each with a job, in the order of their jobs.
+    waiting: VecDeque<Arc<Process>>,
     busy: u32,
 }
 
@@ -116,11 +118,37 @@ impl Pool {
             .then_some(supervise::Place::BeingFreed)
     }
 
-    /// A busy process has answered and may be given the next event.
+    /// A busy process has answered and may be given the next event: that of the process that waits
+    /// longest for its turn to start, which is then not needed.
     pub fn release(&self, process: Arc<Process>) {
         let mut state = self.state.lock();
         state.busy = state.busy.saturating_sub(1);
+        while let Some(waiting) = state.waiting.pop_front() {
+            let Some(job) = waiting.give_up_job() else {
+                continue;
+            };
+            // The waiting process counted as busy with this job; now this one does.
+            if let Err(job) = process.assign(job) {
+                waiting.take_back(job);
+                state.waiting.push_front(waiting);
+            }
+            return;
+        }
         state.idle.push(process);
+    }
+
+    /// The process waits for its turn to start.
+    pub fn wait_for_turn(&self, process: &Arc<Process>) {
+        self.state.lock().waiting.push_back(Arc::clone(process));
+    }
+
+    /// It is the process's turn; false if its job was done meanwhile.
+    pub fn take_turn(&self, process: &Process) -> bool {
+        let waiting = &mut self.state.lock().waiting;
+        let position = waiting
+            .iter()
+            .position(|other| std::ptr::eq(&raw const **other, process));
+        position.map(|position| waiting.remove(position)).is_some()
     }
 
     /// A busy process will take no further event.

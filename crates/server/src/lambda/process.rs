@@ -8,7 +8,7 @@ use std::{
 
 use gatepost_model::{function::Function, invocation::InvokeError};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::{
     config::{Caller, Shared},
@@ -29,6 +29,8 @@ pub(super) struct Process {
     slot: Mutex<Slot>,
     /// Apart from the slot, for it is asked for while the log is locked.
     memory: Mutex<Memory>,
+    /// Held while it initialises.
+    turn: Mutex<Option<OwnedSemaphorePermit>>,
     /// There is an event to take.
     event: Notify,
     /// The supervisor shall look at [`Process::due`] again.
@@ -101,6 +103,7 @@ impl Process {
                 init_duration: None,
             }),
             memory: Mutex::default(),
+            turn: Mutex::default(),
             event: Notify::new(),
             look: Notify::new(),
             function,
@@ -108,6 +111,34 @@ impl Process {
         });
         process.shared.callers.add(&process);
         process
+    }
+
+    /// Gives its job away before it started; it is not needed then.
+    pub fn give_up_job(&self) -> Option<Box<Job>> {
+        let slot = &mut *self.slot.lock();
+        let running = slot.running.take()?;
+        slot.phase = Phase::Retired;
+        Some(running.job)
+    }
+
+    /// Takes back the job that it gave away.
+    pub fn take_back(&self, job: Box<Job>) {
+        let slot = &mut *self.slot.lock();
+        slot.phase = Phase::Starting {
+            since: Instant::now(),
+            late: false,
+        };
+        slot.running = Some(Running::new(job));
+    }
+
+    /// It initialises, and keeps others from it so long.
+    pub fn begin_turn(&self, turn: OwnedSemaphorePermit) {
+        *self.turn.lock() = Some(turn);
+    }
+
+    /// It no longer initialises: the next may start.
+    pub fn end_turn(&self) {
+        self.turn.lock().take();
     }
 
     /// The process runs from now on.
@@ -158,6 +189,7 @@ impl Process {
     }
 
     fn initialised(&self) {
+        self.end_turn();
         let slot = &mut *self.slot.lock();
         if let Phase::Starting { since, .. } = slot.phase {
             let now = Instant::now();
@@ -266,6 +298,7 @@ impl Process {
             }
             // On AWS the init is now repeated within the invocation, whose time begins to run.
             self.log_failed_init(now - since, "timeout", "Sandbox.Timedout");
+            self.end_turn();
             slot.phase = Phase::Starting { since, late: true };
             let Some(running) = &mut slot.running else {
                 slot.phase = Phase::Retired;

@@ -50,6 +50,8 @@ enum StartError {
     Runtime(#[from] RuntimeError),
     #[error("no process can start here: {0}")]
     Io(#[from] io::Error),
+    #[error("another process did its work")]
+    NotNeeded,
     #[error("all places for processes are taken: raise the greatest number of processes")]
     NoPlace,
 }
@@ -62,7 +64,7 @@ impl From<StartError> for InvokeError {
                 error_body::invalid_zip_file(text)
             }
             StartError::Code(_) | StartError::Runtime(_) => error_body::invalid_runtime(text),
-            StartError::Io(_) => error_body::service(text),
+            StartError::Io(_) | StartError::NotNeeded => error_body::service(text),
             StartError::NoPlace => error_body::throttled("ConcurrentInvocationLimitExceeded"),
         }
     }
@@ -86,6 +88,7 @@ pub(super) async fn run(process: Arc<Process>, pool: Arc<Pool>, place: Place) {
             started.supervise(&process).await;
             drop(permit);
         }
+        Err(StartError::NotNeeded) => {}
         Err(error) => {
             process.shared.warn_once(format!(
                 "function {} does not start: {error}",
@@ -94,6 +97,7 @@ pub(super) async fn run(process: Arc<Process>, pool: Arc<Pool>, place: Place) {
             process.not_started(error.into());
         }
     }
+    process.end_turn();
     process.end_if_idle();
     process.shared.callers.remove(&process);
 }
@@ -115,6 +119,7 @@ async fn start(
                 .ok_or(StartError::NoPlace)?
         }
     };
+    take_turn(process, pool).await?;
     let (code, interpreter) = prepare(shared, process).await?;
     let _ = pool.code_fingerprint.set(code.fingerprint);
     if let Some(warning) = &interpreter.warning {
@@ -141,6 +146,29 @@ async fn start(
         log,
     };
     Ok((started, permit))
+}
+
+/// Waits until few enough processes initialise. The job may be done by another process meanwhile.
+async fn take_turn(process: &Arc<Process>, pool: &Pool) -> Result<(), StartError> {
+    let starting = Arc::clone(&process.shared.starting);
+    let turn = match Arc::clone(&starting).try_acquire_owned() {
+        Ok(turn) => Some(turn),
+        // Started ahead of its first event: it may be given one while it waits.
+        Err(_) if process.is_idle() => starting.acquire_owned().await.ok(),
+        Err(_) => {
+            pool.wait_for_turn(process);
+            let turn = starting.acquire_owned().await.ok();
+            if !pool.take_turn(process) {
+                return Err(StartError::NotNeeded);
+            }
+            turn
+        }
+    };
+    // The semaphore is never closed, so there is a turn.
+    if let Some(turn) = turn {
+        process.begin_turn(turn);
+    }
+    Ok(())
 }
 
 async fn prepare(
