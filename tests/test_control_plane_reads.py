@@ -160,6 +160,8 @@ def test_get_caller_identity(app):
         ("lambda", "delete_function", {"FunctionName": "a"}),
         ("lambda", "list_layers", {}),
         ("sts", "get_session_token", {}),
+        ("logs", "create_log_group", {"logGroupName": "a"}),
+        ("cloudwatch", "list_metrics", {}),
     ],
 )
 def test_an_operation_that_is_not_there_yet_says_its_name(app, service, operation, arguments):

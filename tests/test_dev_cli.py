@@ -14,7 +14,7 @@ from support.app import aws_client
 from support.environment import BINARY
 from support.fixtures import write_app
 from support.talk import connection_id, silent_app
-from support.template import Mock, python, together, websocket_app
+from support.template import Function, Mock, python, together, websocket_app
 
 
 def run(*arguments, cwd=None, env=None):
@@ -73,6 +73,35 @@ def test_start_up_shows_the_urls_and_they_work(talking, connect):
     [url] = set(re.findall(r"ws://localhost:\d+/prod", text))
     assert connection_id(connect(url))
     assert url.replace("ws:", "http:") in text
+
+
+def test_urls_name_the_address_that_localhost_does_not_reach(talking, connect):
+    _, lines = talking(silent_app(), "--listen", "127.0.0.2")
+    url = re.search(r"ws://\S+/prod", "".join(lines))[0]
+    assert url.startswith("ws://127.0.0.2:")
+    assert connection_id(connect(url))
+
+
+def test_functions_reach_gatepost_by_its_address_and_not_by_its_public_name(dev):
+    """A proxy stands between the public name and Gatepost, and knows no AWS API."""
+    source = "import os\ndef handler(event, context):\n    return dict(os.environ)"
+    app = dev(
+        websocket_app({"$default": Function("Main")}, functions={"Main": python(source)}),
+        env={"GATEPOST_SERVER__PUBLIC_NAME": "ws.example.com"},
+    )
+    assert app.url() == "ws://ws.example.com/prod"
+    here = f"http://localhost:{app.port}"
+    answer = app.aws("lambda", here).invoke(FunctionName=app.function("Main"))
+    environment = json.loads(answer["Payload"].read())
+    assert environment["AWS_ENDPOINT_URL_LAMBDA"] == here
+    assert environment["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] == f"{here}/prod"
+
+
+def test_other_machines_are_served_only_when_told_so(tmp_path):
+    write_app(tmp_path, silent_app(), {})
+    done = run("dev", "--port", "0", "--listen", "0.0.0.0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--allow-unauthenticated-remote" in done.stderr
 
 
 def test_a_refused_post_is_a_line_on_the_terminal(talking, connect):

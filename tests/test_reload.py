@@ -3,10 +3,14 @@
 import io
 import json
 import shutil
+import subprocess
+import time
 import zipfile
 
 import pytest
 from support.app import aws_client
+from support.environment import BINARY
+from support.fixtures import write_app
 from support.poll import until
 from support.talk import connection_id, say, silent_app
 from support.template import PYTHON, Function, Mock, code, together, websocket_app
@@ -63,6 +67,28 @@ def test_other_files_beside_the_template_are_nobody_s_code(dev):
     (app.folder / "connections.json").write_text("{}")
     with pytest.raises(AssertionError):
         app.wait_event("reloaded", timeout=0.5)
+
+
+def test_what_gatepost_prints_into_the_code_folder_is_no_change(tmp_path):
+    """`gatepost dev > out.txt` in the folder of the app: it would reload for ever."""
+    template = websocket_app(
+        {"say": Function("Main")}, functions={"Main": code(PYTHON, "app.handler", ".")}
+    )
+    write_app(tmp_path, template, {"app.py": HANDLER.format("one")})
+    output = tmp_path / "out.txt"
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            [BINARY, "dev", "--port", "0"], cwd=tmp_path, stdout=file, stderr=file
+        )
+    try:
+        until(lambda: "Ready." in output.read_text(), "start")
+        (tmp_path / "app.py").write_text(HANDLER.format("two"))
+        until(lambda: "Reloaded." in output.read_text(), "reload")
+        time.sleep(1)  # Nothing may happen, so there is nothing to wait for.
+        assert output.read_text().count("Reloaded.") == 1
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 @pytest.mark.checklist(85)

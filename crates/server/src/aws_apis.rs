@@ -156,7 +156,9 @@ fn is_foreign_page<B>(server: &Server, request: &Request<B>) -> bool {
     !is_signed && !admin::is_own_origin(request, server)
 }
 
+/// The error's type stands in the body too, where the protocol of `logs` and `monitoring` has it.
 fn not_implemented(service: &str, headers: &hyper::HeaderMap) -> Response<Full<Bytes>> {
+    const ERROR_TYPE: &str = "NotImplementedException";
     let target = headers
         .get("x-amz-target")
         .map(HeaderValue::as_bytes)
@@ -164,13 +166,13 @@ fn not_implemented(service: &str, headers: &hyper::HeaderMap) -> Response<Full<B
     let operation = String::from_utf8_lossy(target);
     let operation = operation.rsplit('.').next().filter(|name| !name.is_empty());
     let name = operation.unwrap_or("this operation");
-    let text = format!("{name} of the service {service} is not there yet in Gatepost");
-    // The JSON protocols of AWS have the error's type in the body, the others in the header.
-    let error_type = "NotImplementedException";
-    let body = json!({ "__type": error_type, "message": text });
-    let mut response = respond::json(StatusCode::NOT_IMPLEMENTED, body.to_string());
-    let headers = response.headers_mut();
-    headers.insert(respond::ERROR_TYPE, HeaderValue::from_static(error_type));
-    respond::add_request_ids(headers);
+    let message = format!("{name} of the service {service} is not there yet in Gatepost");
+    let document = json!({ "__type": ERROR_TYPE, "message": message }).to_string();
+    let mut response = respond::json(StatusCode::NOT_IMPLEMENTED, document);
+    let error_type = HeaderValue::from_static(ERROR_TYPE);
+    response
+        .headers_mut()
+        .insert(respond::ERROR_TYPE, error_type);
+    respond::add_request_ids(response.headers_mut());
     response
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     env, fs, io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -109,6 +109,7 @@ pub struct App {
     server: Arc<Server>,
     ca_bundle: PathBuf,
     listen: Vec<IpAddr>,
+    local_authority: String,
     api_ports: Vec<(ApiId, u16)>,
     notes: Vec<String>,
     port: u16,
@@ -149,8 +150,10 @@ impl App {
             number: port,
             listeners,
         } = ports::listen(&listen)?;
-        let authority = authority(config.server.public_name.as_deref(), &listen, port);
-        refuse_own_endpoint(&config.functions, &authority)?;
+        let local_authority = local_authority(&listen, port);
+        refuse_own_endpoint(&config.functions, &local_authority)?;
+        let public_name = config.server.public_name.clone();
+        let authority = public_name.unwrap_or_else(|| local_authority.clone());
 
         let region = env::var("AWS_REGION")
             .ok()
@@ -200,7 +203,7 @@ impl App {
             RunnerConfig {
                 region: region.clone(),
                 account_id: ACCOUNT_ID.into(),
-                management_endpoints: management_endpoints(&loaded.apis, &authority),
+                management_endpoints: management_endpoints(&loaded.apis, &local_authority),
                 ca_bundle: Some(CaBundle {
                     local_ca: ca_bundle.clone(),
                     combined,
@@ -214,7 +217,7 @@ impl App {
                 guard_command: vec![env::current_exe()?.into(), "__guard".into()],
                 ..RunnerConfig::new(
                     state.path().to_owned(),
-                    format!("http://{authority}"),
+                    format!("http://{local_authority}"),
                     observer.clone(),
                 )
             },
@@ -265,6 +268,7 @@ impl App {
             server,
             ca_bundle,
             listen: listen.iter().map(SocketAddr::ip).collect(),
+            local_authority,
             api_ports: Vec::new(),
             notes,
             port,
@@ -380,12 +384,12 @@ impl App {
             .map(|function| function.name.clone())
             .collect();
         functions
-            .set_management_endpoints(management_endpoints(&loaded.apis, &self.server.authority));
+            .set_management_endpoints(management_endpoints(&loaded.apis, &self.local_authority));
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         if let Err(errors) = gateway.deploy(loaded.apis.clone(), loaded.domain_names.clone()) {
             functions.set_management_endpoints(management_endpoints(
                 &self.loaded.apis,
-                &self.server.authority,
+                &self.local_authority,
             ));
             functions.replace_functions(self.loaded.functions.clone());
             return Err(compile_lines(&errors));
@@ -557,15 +561,14 @@ fn addresses(arguments: &Arguments, config: &Config) -> Vec<SocketAddr> {
     addresses
 }
 
-/// Host and port in URLs: the public name, else `localhost` wherever that reaches us.
-fn authority(public_name: Option<&str>, listen: &[SocketAddr], port: u16) -> String {
-    if let Some(public_name) = public_name {
-        return public_name.to_owned();
-    }
-    let is_local =
-        |address: &SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
-    match listen.iter().find(|address| !is_local(address)) {
-        Some(address) if !listen.iter().any(is_local) => {
+/// Host and port where this machine's programs reach us: `localhost` wherever that does.
+fn local_authority(listen: &[SocketAddr], port: u16) -> String {
+    let is_localhost = |address: &SocketAddr| {
+        let ip = address.ip();
+        ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST
+    };
+    match listen.first() {
+        Some(address) if !listen.iter().any(is_localhost) => {
             SocketAddr::new(address.ip(), port).to_string()
         }
         _ => format!("localhost:{port}"),

@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs, io,
+    os::{fd::AsFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -31,13 +33,20 @@ impl Watcher {
         let (tell, changes) = mpsc::channel(1);
         let sources = Arc::new(Mutex::new(Vec::new()));
         let known = Arc::clone(&sources);
+        let outputs = [identity_of(io::stdout()), identity_of(io::stderr())];
+        // What we print into the app's folder would make us print again.
+        let is_output = move |path: &PathBuf| {
+            let identity = fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+            identity.is_some() && outputs.contains(&identity)
+        };
         let notify = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
             let is_change = matches!(
                 event.kind,
                 EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_)
             );
-            if is_change && event.paths.iter().any(|path| matters(path, &known.lock())) {
+            let is_source = |path: &PathBuf| matters(path, &known.lock()) && !is_output(path);
+            if is_change && event.paths.iter().any(is_source) {
                 // A full queue already tells of a change.
                 let _ = tell.try_send(());
             }
@@ -87,6 +96,13 @@ impl Watcher {
             .is_ok()
         {}
     }
+}
+
+/// Which file an output goes to.
+fn identity_of(output: impl AsFd) -> Option<(u64, u64)> {
+    let file = output.as_fd().try_clone_to_owned().ok().map(fs::File::from);
+    let metadata = file?.metadata().ok()?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 /// Whether a changed path is a source, lies in one, or holds one.
