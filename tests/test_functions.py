@@ -153,6 +153,22 @@ class TestLanguages:
         assert invoke(app, "Provided")["Payload"]["event"] == EVENT
 
     @pytest.mark.skipif(not shutil.which("curl"), reason="the bootstrap is written with curl")
+    def test_awslambdaric_is_what_runs_python_where_it_is_installed(self, dev):
+        """As Lambda's images start it: `python3 -m awslambdaric app.handler`."""
+        runtime = """
+            import os, sys
+            from urllib.request import Request, urlopen
+            api = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation"
+            while True:
+                event = urlopen(f"{api}/next")
+                request_id = event.headers["Lambda-Runtime-Aws-Request-Id"]
+                answer = f'["{__name__}", "{sys.argv[1]}"]'.encode()
+                urlopen(Request(f"{api}/{request_id}/response", data=answer)).read()
+            """
+        files = {"main/app.py": "", "main/awslambdaric/__init__.py": "", "main/awslambdaric/__main__.py": runtime}
+        app = dev(functions(Main=code(PYTHON, "app.handler", "main/")), files=files)
+        assert invoke(app, "Main")["Payload"] == ["__main__", "app.handler"]
+
     def test_a_bootstrap_of_any_kind(self, app):
         assert invoke(app, "Shell")["Payload"] == GOT
 
