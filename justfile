@@ -12,6 +12,11 @@ demo:
 test *arguments:
     tests/run {{arguments}}
 
+# Run all Autobahn cases against the codec and the gateway, after `just test` has built them.
+autobahn:
+    tests/autobahn/run codec
+    tests/autobahn/run gateway
+
 # Run everything a change must pass.
 ci:
     .ci/run

@@ -234,3 +234,14 @@ def test_disconnect_handlers_still_run_on_shutdown(dev, connect):
     app.stop()
     context = app.recorded("DISCONNECT")[0]["requestContext"]
     assert (context["disconnectStatusCode"], context["disconnectReason"]) == (1001, "Going away")
+
+
+def test_a_message_behind_our_close_frame_runs_no_route(short, raw_socket):
+    raw = raw_socket(short)
+    assert raw.upgrade("/prod").status == 101
+    own = short.recorded("CONNECT")[-1]["requestContext"]["connectionId"]
+    short.client().delete_connection(ConnectionId=own)
+    assert raw.read_frame().opcode == CLOSE
+    raw.send(frame(TEXT, b'{"action":"one"}') + close_frame(1000))
+    short.recorded("DISCONNECT", connectionId=own)
+    assert not short.seen("MESSAGE", connectionId=own)

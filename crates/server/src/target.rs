@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gatepost_gateway::{deployed::StageSlot, gateway::ApiTable};
 use gatepost_model::{ApiId, domain_name::DomainName};
 use hyper::{Request, Version, header::HOST, http::uri::Authority};
+use percent_encoding::percent_decode_str;
 
 /// The path of our own form: `/_aws/execute-api/{apiId}/{stage}`.
 const OWN_PREFIX: [&str; 2] = ["_aws", "execute-api"];
@@ -242,29 +243,9 @@ pub fn host_of(authority: &str) -> &str {
         .map_or(authority, |(host, _)| host)
 }
 
-/// Percent-decodes once; invalid UTF-8 becomes U+FFFD.
+/// Percent-decodes once; what is no encoding stays, and invalid UTF-8 becomes U+FFFD.
 pub fn decode(segment: &str) -> String {
-    let bytes = segment.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        if let [b'%', high, low, ..] = bytes[at..]
-            && let (Some(high), Some(low)) = (hex_digit(high), hex_digit(low))
-        {
-            decoded.push(high << 4 | low);
-            at += 3;
-        } else {
-            decoded.push(bytes[at]);
-            at += 1;
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
-}
-
-fn hex_digit(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 /// The pairs of a query string, decoded, in order. `+` is a space.

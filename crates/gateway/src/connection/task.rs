@@ -252,12 +252,14 @@ impl Reader {
         let limits = gateway.limits();
         let frame_limits = FrameLimits::from(limits);
         let now = Moment::now();
+        // Behind our own close frame the client's messages go nowhere.
+        let is_ending = connection.outbox.lock().ending().is_some();
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.decoder.decode(&frame_limits, &mut rest) {
                 Ok(None) => break,
                 Ok(Some(Incoming::Text(text))) => {
-                    if !walk(live, &text, replies, now) {
+                    if !is_ending && !walk(live, &text, replies, now) {
                         self.hold(Some(text.into_owned()), rest.to_vec());
                         break;
                     }

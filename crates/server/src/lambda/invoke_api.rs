@@ -20,6 +20,7 @@ use super::{
     operations,
     runner::LocalRunner,
 };
+use crate::target::decode;
 
 /// `X-Amz-Client-Context` may be this long.
 const MAX_CLIENT_CONTEXT: usize = 3583;
@@ -38,13 +39,7 @@ pub async fn handle(
     request: Request<Bytes>,
 ) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
-    let steps: Vec<String> = parts
-        .uri
-        .path()
-        .split('/')
-        .skip(1)
-        .map(percent_decoded)
-        .collect();
+    let steps: Vec<String> = parts.uri.path().split('/').skip(1).map(decode).collect();
     let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
     let query = query(parts.uri.query().unwrap_or_default());
     let qualifier = query.get("Qualifier").map(String::as_str);
@@ -316,37 +311,13 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn query(text: &str) -> HashMap<String, String> {
     text.split('&')
         .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (percent_decoded(name), percent_decoded(value)))
+        .map(|(name, value)| (decode(name), decode(value)))
         .collect()
-}
-
-/// Decodes `%XX`; what is not that stays as it is.
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let escaped = tail.get(..2).filter(|_| first == b'%');
-        let byte = escaped
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.unwrap_or(first));
-        rest = if byte.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn arns_are_percent_decoded() {
-        assert_eq!(percent_decoded("arn%3Aaws%3alambda"), "arn:aws:lambda");
-        for text in ["%", "%4", "%zz", "%+1", "a%"] {
-            assert_eq!(percent_decoded(text), text);
-        }
-    }
 
     #[test]
     fn a_refused_operation_is_named() {

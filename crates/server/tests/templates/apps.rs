@@ -1,14 +1,10 @@
 //! Whole templates in the manner of AWS's samples.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
-
-mod template_support;
-
+use super::support::{Project, loaded, route_keys, warnings};
 use gatepost_model::{
     function::FunctionCode, integration::IntegrationType, route::RouteAuthorization,
 };
 use gatepost_server::template::{App, dynamodb::create_tables};
-use template_support::{Project, loaded, route_keys, warnings};
 
 const CHAT: &str = r#"AWSTemplateFormatVersion: '2010-09-09'
 Transform: AWS::Serverless-2016-10-31

@@ -1,14 +1,10 @@
 //! Whole templates of SAM's own API type, and those that Serverless and CDK write.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
-
-mod template_support;
-
+use super::support::{Project, loaded, route_keys, warnings};
 use gatepost_model::{
     function::FunctionCode,
     route::{RouteAuthorization, RouteKey},
 };
-use template_support::{Project, loaded, route_keys, warnings};
 
 #[test]
 fn a_sam_websocket_api_expands_with_its_logical_ids() {

@@ -1,7 +1,5 @@
 //! A folder with a template and the files that it names, loaded as `gatepost dev` loads it.
 
-#![allow(dead_code, reason = "every test crate uses a part of it")]
-
 use std::{collections::BTreeMap, path::PathBuf};
 
 use gatepost_model::api::Api;

@@ -1,11 +1,7 @@
 //! Broken templates: every fault is told, with its line and its mend, and nothing is loaded.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
-
-mod template_support;
-
+use super::support::Project;
 use proptest::prelude::*;
-use template_support::Project;
 
 /// Whatever stands here makes a sound API around the resource under test.
 const API: &str = "\

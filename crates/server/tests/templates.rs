@@ -1,0 +1,12 @@
+//! Templates, loaded as `gatepost dev` loads them.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+#[path = "templates/apps.rs"]
+mod apps;
+#[path = "templates/errors.rs"]
+mod errors;
+#[path = "templates/support.rs"]
+mod support;
+#[path = "templates/tools.rs"]
+mod tools;
