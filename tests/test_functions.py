@@ -482,6 +482,15 @@ class TestEnvironment:
         said = app.stderr + json.dumps(app.events())
         assert "URL" in said and "amazonaws.com" in said
 
+    def test_a_function_that_would_call_the_real_aws_is_warned_of(self, dev):
+        variables = {"QUEUE_URL": {"Ref": "Queue"}, "PRINCIPAL": "sns.amazonaws.com"}
+        main = python("def handler(e, c): pass", Environment={"Variables": variables})
+        template = functions(Main=main)
+        template["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue"}
+        warnings = [event["text"] for event in dev(template).events("warning")]
+        [warning] = [text for text in warnings if "real AWS" in text]
+        assert "QUEUE_URL names sqs.us-east-1.amazonaws.com" in warning
+
     def test_logs_of_a_function_are_events(self, app):
         invoke(app, "Main")
         event = app.wait_event("log", lambda event: event["message"].strip() == "a line")
