@@ -1,5 +1,7 @@
 """I. How connections end, and what keeps them alive."""
 
+import signal
+import subprocess
 import time
 
 import pytest
@@ -210,6 +212,19 @@ def test_on_shutdown_clients_are_told_1001(dev, raw_socket):
     assert raw.read_frame().payload == GOING_AWAY
     raw.send(close_frame(1001))
     assert app.process.wait(10) == 0
+
+
+def test_a_second_signal_stops_at_once(dev, raw_socket):
+    """A drain takes up to 30 s while a client does not answer or a function still runs."""
+    app = dev(silent_app(), env={"GATEPOST_LIMITS__CLOSE_TIMEOUT": "60s"})
+    raw = raw_socket(app)
+    assert raw.upgrade("/prod").status == 101
+    app.process.send_signal(signal.SIGINT)
+    assert raw.read_frame().payload == GOING_AWAY
+    with pytest.raises(subprocess.TimeoutExpired):
+        app.process.wait(0.5)
+    app.process.send_signal(signal.SIGINT)
+    assert app.process.wait(2) == 0
 
 
 def test_disconnect_handlers_still_run_on_shutdown(dev, connect):

@@ -153,6 +153,22 @@ class TestLanguages:
         assert invoke(app, "Provided")["Payload"]["event"] == EVENT
 
     @pytest.mark.skipif(not shutil.which("curl"), reason="the bootstrap is written with curl")
+    def test_awslambdaric_is_what_runs_python_where_it_is_installed(self, dev):
+        """As Lambda's images start it: `python3 -m awslambdaric app.handler`."""
+        runtime = """
+            import os, sys
+            from urllib.request import Request, urlopen
+            api = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation"
+            while True:
+                event = urlopen(f"{api}/next")
+                request_id = event.headers["Lambda-Runtime-Aws-Request-Id"]
+                answer = f'["{__name__}", "{sys.argv[1]}"]'.encode()
+                urlopen(Request(f"{api}/{request_id}/response", data=answer)).read()
+            """
+        files = {"main/app.py": "", "main/awslambdaric/__init__.py": "", "main/awslambdaric/__main__.py": runtime}
+        app = dev(functions(Main=code(PYTHON, "app.handler", "main/")), files=files)
+        assert invoke(app, "Main")["Payload"] == ["__main__", "app.handler"]
+
     def test_a_bootstrap_of_any_kind(self, app):
         assert invoke(app, "Shell")["Payload"] == GOT
 
@@ -465,6 +481,15 @@ class TestEnvironment:
         assert invoke(app, "Main")["Payload"] == app.callback_url()
         said = app.stderr + json.dumps(app.events())
         assert "URL" in said and "amazonaws.com" in said
+
+    def test_a_function_that_would_call_the_real_aws_is_warned_of(self, dev):
+        variables = {"QUEUE_URL": {"Ref": "Queue"}, "PRINCIPAL": "sns.amazonaws.com"}
+        main = python("def handler(e, c): pass", Environment={"Variables": variables})
+        template = functions(Main=main)
+        template["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue"}
+        warnings = [event["text"] for event in dev(template).events("warning")]
+        [warning] = [text for text in warnings if "real AWS" in text]
+        assert "QUEUE_URL names sqs.us-east-1.amazonaws.com" in warning
 
     def test_logs_of_a_function_are_events(self, app):
         invoke(app, "Main")

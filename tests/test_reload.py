@@ -363,6 +363,18 @@ def test_a_function_and_its_route_come_and_go_under_load_without_an_error(dev, c
             assert heard(client, "extra") == "new"
 
 
+def test_a_change_tells_the_urls_that_are_new(dev, connect, change):
+    """With a second API the path `/prod` alone says no longer which one is meant."""
+    app = dev(versioned("one"))
+    other = websocket_app({"say": Mock("other")}, api="Other")
+    change(app, together(versioned("one"), other))
+    apis = app.wait_event("reloaded")["apis"]
+    urls = {api["logicalId"]: api["stages"][0]["url"] for api in apis}
+    assert heard(connect(urls["Api"])) == "one"
+    assert heard(connect(urls["Other"])) == "other"
+    assert len({api["port"] for api in apis} - {None, app.port}) == 2
+
+
 def test_a_removed_api_closes_its_connections_and_leaves_the_other(dev, connect, change):
     one = websocket_app({"say": Mock("one")}, api="First")
     two = websocket_app({"say": Mock("two")}, api="Second")

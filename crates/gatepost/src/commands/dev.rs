@@ -108,8 +108,9 @@ pub async fn serve(mut app: App, terminal: &Terminal) -> ExitCode {
                 if let Some(watcher) = &mut watcher {
                     watcher.watch(&app);
                 }
+                let before = app.ready();
                 match app.reload().await {
-                    Ok(()) => terminal.reloaded(),
+                    Ok(()) => terminal.reloaded(&before, &app.ready()),
                     Err(errors) => terminal.reload_failed(&errors),
                 }
                 if let Some(watcher) = &mut watcher {

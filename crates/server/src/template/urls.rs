@@ -54,14 +54,15 @@ impl Urls<'_> {
     }
 }
 
-/// The real AWS host that `value` still names, if any.
+/// The real AWS host that `value` still names, if any: in a URL, or of an API.
 pub(super) fn real_aws_host(value: &str) -> Option<&str> {
-    let found = value.find(".execute-api.")?;
+    let found = value.find(".amazonaws.com")?;
     let is_other = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.');
     let before = value[..found].rsplit(is_other).next().unwrap_or_default();
     let after = value[found..].split(is_other).next().unwrap_or_default();
-    let host = &value[found - before.len()..found + after.len()];
-    host.contains(".amazonaws.com").then_some(host)
+    let start = found - before.len();
+    let is_called = value[..start].ends_with("://") || before.contains(".execute-api.");
+    is_called.then(|| &value[start..found + after.len()])
 }
 
 fn without_scheme(base: &str) -> &str {

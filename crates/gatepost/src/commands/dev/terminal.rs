@@ -53,6 +53,7 @@ pub struct Ready {
 }
 
 /// An API that is served.
+#[derive(PartialEq, Eq)]
 pub struct ReadyApi {
     /// `apiId`.
     pub api_id: String,
@@ -117,12 +118,13 @@ impl Terminal {
         }
     }
 
-    /// Tells that a change is served now.
-    pub fn reloaded(self) {
+    /// Tells that a change is served now, and where, if that changed.
+    pub fn reloaded(self, before: &Ready, now: &Ready) {
         if self.json {
-            Self::event(&json!({"event": "reloaded"}));
+            Self::event(&json::reloaded(now));
         } else {
-            Self::line("Reloaded.");
+            let new = now.apis.iter().filter(|api| !before.apis.contains(api));
+            Self::line(&self.style.reloaded(new));
         }
     }
 

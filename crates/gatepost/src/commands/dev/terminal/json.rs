@@ -11,26 +11,6 @@ const JSON_VERSION: u32 = 1;
 
 /// The event that the app serves.
 pub(super) fn ready(ready: &Ready) -> Value {
-    let apis: Vec<Value> = ready
-        .apis
-        .iter()
-        .map(|api| {
-            let stages: Vec<Value> = api
-                .stages
-                .iter()
-                .map(|(stage, url, callback_url)| {
-                    json!({"stage": stage, "url": url, "callbackUrl": callback_url})
-                })
-                .collect();
-            json!({
-                "apiId": api.api_id,
-                "name": api.name,
-                "logicalId": api.logical_id,
-                "stages": stages,
-                "port": api.port,
-            })
-        })
-        .collect();
     let functions: Vec<Value> = ready
         .functions
         .iter()
@@ -62,12 +42,40 @@ pub(super) fn ready(ready: &Ready) -> Value {
         "httpUrl": format!("http://{}", ready.authority),
         "httpsUrl": format!("https://{}", ready.authority),
         "caBundle": ready.ca_bundle,
-        "apis": apis,
+        "apis": apis(ready),
         "functions": functions,
         "outputs": outputs,
         "notActedOn": not_acted_on,
         "notes": ready.notes,
     })
+}
+
+fn apis(ready: &Ready) -> Vec<Value> {
+    ready
+        .apis
+        .iter()
+        .map(|api| {
+            let stages: Vec<Value> = api
+                .stages
+                .iter()
+                .map(|(stage, url, callback_url)| {
+                    json!({"stage": stage, "url": url, "callbackUrl": callback_url})
+                })
+                .collect();
+            json!({
+                "apiId": api.api_id,
+                "name": api.name,
+                "logicalId": api.logical_id,
+                "stages": stages,
+                "port": api.port,
+            })
+        })
+        .collect()
+}
+
+/// The event that a change is served.
+pub(super) fn reloaded(ready: &Ready) -> Value {
+    json!({"event": "reloaded", "apis": apis(ready)})
 }
 
 /// Something that happened.

@@ -6,7 +6,7 @@ use std::{env, fmt::Write as _, io::IsTerminal as _};
 use gatepost_gateway::{clock::now_ms, observe::Event};
 use gatepost_model::request_context::iso_time;
 
-use super::{Ready, refusal};
+use super::{Ready, ReadyApi, refusal};
 
 /// Where the text of an event begins, behind its time.
 const INDENT: &str = "             ";
@@ -64,25 +64,34 @@ impl Style {
         }
     }
 
+    /// What is said of a change that is served: the APIs whose URLs are new, and `Reloaded.`
+    pub fn reloaded<'a>(self, new: impl Iterator<Item = &'a ReadyApi>) -> String {
+        let mut text = String::new();
+        for api in new {
+            self.api(&mut text, api);
+        }
+        text + "Reloaded."
+    }
+
+    fn api(self, text: &mut String, api: &ReadyApi) {
+        let mut rows = Vec::new();
+        for (_, url, callback_url) in &api.stages {
+            rows.push(("WebSocket".to_owned(), self.good(url)));
+            rows.push(("@connections".to_owned(), callback_url.clone()));
+        }
+        rows.extend(
+            api.port
+                .map(|port| ("own port".to_owned(), port.to_string())),
+        );
+        self.section(text, &format!("API {} ({})", api.name, api.api_id), rows);
+    }
+
     /// What start-up says; the last line is `Ready.`
     pub fn ready(self, ready: &Ready) -> String {
         let template = ready.template.display();
         let mut text = format!("{} from {template}\n", self.bold(&ready.stack_name));
         for api in &ready.apis {
-            let mut rows = Vec::new();
-            for (_, url, callback_url) in &api.stages {
-                rows.push(("WebSocket".to_owned(), self.good(url)));
-                rows.push(("@connections".to_owned(), callback_url.clone()));
-            }
-            rows.extend(
-                api.port
-                    .map(|port| ("own port".to_owned(), port.to_string())),
-            );
-            self.section(
-                &mut text,
-                &format!("API {} ({})", api.name, api.api_id),
-                rows,
-            );
+            self.api(&mut text, api);
         }
         let functions = ready.functions.iter();
         let functions = functions.map(|function| (function.name.clone(), function.runtime.clone()));
