@@ -3,7 +3,6 @@
 pub mod authorizer_response;
 pub mod error_frame;
 pub mod expression;
-pub mod function_log;
 pub mod iam_policy;
 pub mod lambda_event;
 pub mod lambda_response;
