@@ -270,7 +270,8 @@ def test_what_is_not_acted_on_is_named_once_and_does_not_stop_the_app(dev):
         )
     )
     assert app.ready["notActedOn"] == {"AWS::SQS::Queue": ["Jobs", "More"], "AWS::IAM::Role": ["Role"]}
-    assert not app.events("warning")
+    [warning] = app.events("warning")
+    assert "Main would call the real AWS: QUEUE names sqs.us-east-1" in warning["text"]
 
 
 def test_the_same_template_with_parameters_conditions_and_mappings_runs(dev, connect):

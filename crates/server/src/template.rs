@@ -380,7 +380,7 @@ fn rewrite_urls(app: &mut App, stack: &Stack, endpoint: &Endpoint, evaluator: &E
                 let resource = evaluator.template.resource(logical_id);
                 let at = resource.map_or(Position::START, |resource| resource.position);
                 let message = format!("{logical_id} would call the real AWS: {name} names {host}");
-                let mend = "name an API of this template, or set another value with --env-file";
+                let mend = "name what runs here: an API of this template, or a value of --env-file";
                 evaluator.diagnostics.warn(at, message, mend);
             }
         }
