@@ -151,6 +151,14 @@ impl Gateway {
         self.registry.len()
     }
 
+    /// Whether these APIs could be deployed.
+    ///
+    /// # Errors
+    /// Everything that cannot be served, at once.
+    pub fn check(&self, apis: &[Api]) -> Result<(), Vec<CompileError>> {
+        compile(apis.to_vec()).map(drop)
+    }
+
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
     /// and use the new deployment from their next message on; those of deleted stages are closed.
     ///
@@ -161,24 +169,7 @@ impl Gateway {
         apis: Vec<Api>,
         domain_names: Vec<DomainName>,
     ) -> Result<(), Vec<CompileError>> {
-        let mut errors = Vec::new();
-        let mut compiled = Vec::new();
-        for api in apis {
-            let mut stages = Vec::new();
-            for stage in &api.stages {
-                let Some(definition) = api.deployed_to(stage) else {
-                    continue;
-                };
-                match DeployedStage::compile(&api, stage, definition) {
-                    Ok(deployed) => stages.push(Arc::new(deployed)),
-                    Err(found) => errors.extend(found),
-                }
-            }
-            compiled.push((api, stages));
-        }
-        if !errors.is_empty() {
-            return Err(errors);
-        }
+        let compiled = compile(apis)?;
         let before = self.apis.load_full();
         let mut table = ApiTable {
             apis: BTreeMap::new(),
@@ -360,6 +351,32 @@ impl Gateway {
             let reason = GoneReason::NotEstablished { since_ms };
             return Some(FoundConnection::Gone(reason));
         }
+    }
+}
+
+/// An API with the stages that it serves.
+type CompiledApi = (Api, Vec<Arc<DeployedStage>>);
+
+fn compile(apis: Vec<Api>) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
+    let mut errors = Vec::new();
+    let mut compiled = Vec::new();
+    for api in apis {
+        let mut stages = Vec::new();
+        for stage in &api.stages {
+            let Some(definition) = api.deployed_to(stage) else {
+                continue;
+            };
+            match DeployedStage::compile(&api, stage, definition) {
+                Ok(deployed) => stages.push(Arc::new(deployed)),
+                Err(found) => errors.extend(found),
+            }
+        }
+        compiled.push((api, stages));
+    }
+    if errors.is_empty() {
+        Ok(compiled)
+    } else {
+        Err(errors)
     }
 }
 

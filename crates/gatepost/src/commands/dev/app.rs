@@ -330,6 +330,11 @@ impl App {
         self.options.now_ms = now_ms();
         let loaded =
             template::load(&self.template, &self.options).map_err(|errors| error_lines(&errors))?;
+        // All that can refuse comes before anything changes.
+        self.server
+            .gateway
+            .check(&loaded.apis)
+            .map_err(|errors| compile_lines(&errors))?;
         if let Some(path) = &self.arguments.env_file {
             let env_file = read_env_file(path).map_err(|error| vec![error.to_string()])?;
             self.server.functions.set_env_file(env_file);
@@ -358,8 +363,12 @@ impl App {
                 self.terminal.warning(&warning);
             }
         }
-        self.open_api_ports()
-            .map_err(|error| vec![error.to_string()])
+        if let Err(error) = self.open_api_ports() {
+            // The change is served all the same, under the API's path.
+            self.terminal
+                .warning(&format!("an API gets no port of its own: {error}"));
+        }
+        Ok(())
     }
 
     /// Deploys APIs and functions. New functions stand before the routes that call them, removed
@@ -386,14 +395,9 @@ impl App {
         functions
             .set_management_endpoints(management_endpoints(&loaded.apis, &self.local_authority));
         functions.replace_functions([loaded.functions.clone(), removed].concat());
-        if let Err(errors) = gateway.deploy(loaded.apis.clone(), loaded.domain_names.clone()) {
-            functions.set_management_endpoints(management_endpoints(
-                &self.loaded.apis,
-                &self.local_authority,
-            ));
-            functions.replace_functions(self.loaded.functions.clone());
-            return Err(compile_lines(&errors));
-        }
+        gateway
+            .deploy(loaded.apis.clone(), loaded.domain_names.clone())
+            .map_err(|errors| compile_lines(&errors))?;
         functions.remove_functions(&removed_names);
         Ok(())
     }
