@@ -226,6 +226,11 @@ class TestFailures:
         assert re.fullmatch(
             rf"RequestId: {UUID} Error: Task timed out after 1\.00 seconds", error["errorMessage"]
         )
+        request_id = re.search(UUID, error["errorMessage"])[0]
+        report = app.wait_event(
+            "log", lambda event: f"REPORT RequestId: {request_id}" in event["message"]
+        )
+        assert re.search(r"Max Memory Used: [1-9]\d* MB", report["message"])
         assert invoke(app, "Slow", 0)["Payload"] is None
 
     @pytest.mark.parametrize(

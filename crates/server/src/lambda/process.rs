@@ -330,6 +330,11 @@ impl Process {
         self.look.notified().await;
     }
 
+    /// Looks up its peak memory while it can still be read, for a REPORT line after its end.
+    pub fn look_up_memory(&self) {
+        self.memory.lock().peak_mb();
+    }
+
     /// Settles what was overdue, once it is killed.
     pub fn settle_overdue(&self, Overdue(running): Overdue) {
         let timeout = self.function.timeout;

@@ -227,6 +227,7 @@ impl Started {
                 }
                 Due::Stop => break self.stop(process).await,
                 Due::TimedOut(overdue) => {
+                    process.look_up_memory();
                     self.kill();
                     let status = self.child.wait().await.ok();
                     process.settle_overdue(overdue);
