@@ -1,6 +1,7 @@
 //! One invocation on its way to a process, and what comes back.
 
 use bytes::Bytes;
+use gatepost_gateway::new_id::random_bytes;
 use gatepost_model::invocation::InvokeError;
 use tokio::sync::oneshot;
 
@@ -87,15 +88,6 @@ impl Pending {
     }
 }
 
-/// `N` random bytes.
-pub(super) fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    // The kernel's generator fails only before it is seeded, at boot.
-    #[allow(clippy::expect_used)]
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    bytes
-}
-
 /// Bytes as lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -106,21 +98,9 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// A request id: a random UUID.
-pub(super) fn new_request_id() -> String {
-    let mut bytes = random::<16>();
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let mut id = hex(&bytes);
-    for dash in [20, 16, 12, 8] {
-        id.insert(dash, '-');
-    }
-    id
-}
-
 /// A trace that is not sampled.
 pub(super) fn new_trace_id() -> String {
-    let bytes = random::<20>();
+    let bytes = random_bytes::<20>();
     let seconds = time::OffsetDateTime::now_utc().unix_timestamp();
     format!(
         "Root=1-{seconds:08x}-{};Parent={};Sampled=0",
@@ -132,7 +112,7 @@ pub(super) fn new_trace_id() -> String {
 /// A dummy access key id, `AKIA` and 16 of `A-Z2-7`, by which a process is known when it calls back.
 pub(super) fn new_access_key_id() -> String {
     const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    random::<16>()
+    random_bytes::<16>()
         .iter()
         .map(|byte| char::from(BASE32[usize::from(byte & 31)]))
         .fold("AKIA".to_owned(), |mut id, c| {
@@ -144,21 +124,6 @@ pub(super) fn new_access_key_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_request_id_is_a_version_4_uuid() {
-        let id = new_request_id();
-        let parts: Vec<&str> = id.split('-').collect();
-        assert_eq!(
-            parts.iter().map(|part| part.len()).collect::<Vec<_>>(),
-            [8, 4, 4, 4, 12]
-        );
-        assert!(
-            parts[2].starts_with('4') && "89ab".contains(&parts[3][..1]),
-            "{id}"
-        );
-        assert_ne!(id, new_request_id());
-    }
 
     #[test]
     fn an_access_key_id_has_the_shape_of_aws() {

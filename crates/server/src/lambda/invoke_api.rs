@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use gatepost_gateway::integration::invoke_function::InvokeFunction;
+use gatepost_gateway::{integration::invoke_function::InvokeFunction, new_id};
 use gatepost_model::{
     function::{Function, FunctionCode},
     invocation::{InvocationType, InvokeError, InvokeRequest, InvokeResponse},
@@ -14,12 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::{
-    error_body,
-    invocation::{new_request_id, new_trace_id},
-    operations,
-    runner::LocalRunner,
-};
+use super::{error_body, invocation::new_trace_id, operations, runner::LocalRunner};
 use crate::target::decode;
 
 /// `X-Amz-Client-Context` may be this long.
@@ -194,7 +189,7 @@ fn list_functions(
         "Functions": page.iter().map(|function| configuration(function, "$LATEST")).collect::<Vec<_>>(),
         "NextMarker": last.map(|function| BASE64_STANDARD.encode(function.name.as_str())),
     });
-    Ok(json_response(StatusCode::OK, &new_request_id(), &body))
+    Ok(json_response(StatusCode::OK, &new_id::uuid(), &body))
 }
 
 fn get_function(
@@ -215,7 +210,7 @@ fn get_function(
     if let Some(reserved) = function.reserved_concurrency {
         body["Concurrency"] = json!({"ReservedConcurrentExecutions": reserved});
     }
-    Ok(json_response(StatusCode::OK, &new_request_id(), &body))
+    Ok(json_response(StatusCode::OK, &new_id::uuid(), &body))
 }
 
 fn get_function_configuration(
@@ -225,7 +220,7 @@ fn get_function_configuration(
 ) -> Result<Response<Full<Bytes>>, InvokeError> {
     let (target, pool) = runner.target(name, qualifier)?;
     let body = configuration(&pool.function, &target.version);
-    Ok(json_response(StatusCode::OK, &new_request_id(), &body))
+    Ok(json_response(StatusCode::OK, &new_id::uuid(), &body))
 }
 
 /// `FunctionConfiguration`; what has no meaning here is left out.
@@ -279,7 +274,7 @@ fn not_in_enum(value: &str, member: &str, values: &str) -> InvokeError {
 
 fn refuse(error: &InvokeError) -> Response<Full<Bytes>> {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = json_response(status, &new_request_id(), &error_body::of(error));
+    let mut response = json_response(status, &new_id::uuid(), &error_body::of(error));
     let headers = response.headers_mut();
     if let Ok(error_type) = HeaderValue::from_str(&error.error_type) {
         headers.insert(ERROR_TYPE, error_type);

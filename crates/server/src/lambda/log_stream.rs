@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use time::{OffsetDateTime, macros::format_description};
 use tokio::net::unix::pipe::Receiver;
 
-use super::invocation::{hex, random};
+use super::invocation::hex;
 
 /// The greatest log event; CloudWatch Logs takes no more in one.
 const MAX_LINE: usize = 262_144;
@@ -75,7 +75,7 @@ impl LogStream {
     pub fn new(function: FunctionName, observer: Observer) -> Self {
         let today = OffsetDateTime::now_utc().date();
         let (year, month, day) = (today.year(), u8::from(today.month()), today.day());
-        let instance = hex(&random::<16>());
+        let instance = hex(&gatepost_gateway::new_id::random_bytes::<16>());
         Self {
             function,
             name: format!("{year:04}/{month:02}/{day:02}/[$LATEST]{instance}").into(),

@@ -22,7 +22,7 @@ use super::{
     code,
     config::{Caller, RunnerConfig, Shared},
     error_body::{self, MAX_EVENT_PAYLOAD, MAX_PAYLOAD},
-    invocation::{Answer, Event, Job, Outcome, new_request_id},
+    invocation::{Answer, Event, Job, Outcome},
     pool::Pool,
 };
 
@@ -228,7 +228,7 @@ impl LocalRunner {
             log_tail: None,
         };
         let event = Event {
-            request_id: new_request_id(),
+            request_id: gatepost_gateway::new_id::uuid(),
             payload,
             function_arn: target.arn.clone(),
             version: target.version.clone(),
