@@ -1,7 +1,9 @@
 //! `gatepost dev`: run an app from its template.
 
 mod app;
+mod asked;
 mod ports;
+mod start_error;
 mod state;
 mod tables;
 mod terminal;
@@ -13,7 +15,7 @@ use clap::Args;
 use gatepost_server::template::{Diagnostic, TemplateErrors};
 use tokio::signal::unix::{SignalKind, signal};
 
-use app::StartError;
+use start_error::StartError;
 use watch::Watcher;
 
 pub use app::App;

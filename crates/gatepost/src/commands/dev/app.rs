@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs, io,
+    env,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,17 +11,13 @@ use std::{
 use aws_credential_types::Credentials;
 use gatepost_gateway::{
     clock::now_ms,
-    deployed::CompileError,
     gateway::{Gateway, GatewayConfig},
     integration::{
-        egress::{Egress, Prefix},
-        function_endpoints::FunctionEndpoints,
-        http_client::HttpClient,
-        invoke_endpoint::InvokeEndpoint,
-        invoke_function::InvokeFunction,
+        egress::Egress, function_endpoints::FunctionEndpoints, http_client::HttpClient,
+        invoke_endpoint::InvokeEndpoint, invoke_function::InvokeFunction,
     },
     observe::Observer,
-    store::{Retention, Store, StoreError},
+    store::{Retention, Store},
 };
 use gatepost_model::{
     ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function,
@@ -30,73 +26,27 @@ use gatepost_server::{
     lambda::{CaBundle, LocalRunner, RunnerConfig},
     listener,
     server::Server,
-    template::{self, Endpoint, LoadOptions, TemplateErrors},
-    tls::{CertificateSource, LocalCa, TlsError, server_config},
+    template::{self, Endpoint, LoadOptions},
+    tls::{CertificateSource, LocalCa, server_config},
 };
 use rustls::ServerConfig;
 
 use super::{
-    Arguments, error_lines,
-    ports::{self, Port, PortError},
-    state::{StateError, StateFolder},
+    Arguments,
+    asked::{addresses, find_template, folder_of, load_config, prefixes, read_env_file},
+    error_lines,
+    ports::{self, Port},
+    start_error::{StartError, compile_lines},
+    state::StateFolder,
     tables::{self, Said},
     terminal::{Ready, ReadyApi, ReadyFunction, Terminal},
 };
-use crate::config::{Config, ConfigErrors, FunctionsConfig};
+use crate::config::FunctionsConfig;
 
-/// Names of a template that is not named.
-const TEMPLATES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
 /// Events that may wait for the terminal; more are counted as dropped.
 const EVENT_QUEUE: usize = 16_384;
 const ACCOUNT_ID: &str = "000000000000";
 const MAX_LOG_LINES: usize = 1_000_000;
-
-/// Why an app does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The command line is wrong.
-    #[error("{0}")]
-    Usage(String),
-    /// There is no such template or configuration file.
-    #[error("{0}")]
-    NoFile(String),
-    /// The configuration is wrong.
-    #[error("{0}")]
-    Config(#[from] ConfigErrors),
-    /// The template is wrong.
-    #[error("{0}")]
-    Template(TemplateErrors),
-    /// A port is taken.
-    #[error(transparent)]
-    Port(#[from] PortError),
-    /// The state folder is in use or cannot be written.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// The store is damaged.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The local CA is damaged.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// What is served was refused.
-    #[error("{}", compile_lines(.0).join("\n"))]
-    Deploy(Vec<CompileError>),
-    /// A file cannot be read.
-    #[error("{path}: {source}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Something of the system.
-    #[error("{0}")]
-    System(#[from] io::Error),
-}
-
-fn compile_lines(errors: &[CompileError]) -> Vec<String> {
-    errors.iter().map(ToString::to_string).collect()
-}
 
 /// A running app.
 pub struct App {
@@ -550,21 +500,6 @@ fn rewritten_lines(loaded: &template::App) -> Vec<String> {
     loaded.rewritten_urls.iter().map(line).collect()
 }
 
-/// Where to listen: what the configuration says, with the flags' address and port.
-fn addresses(arguments: &Arguments, config: &Config) -> Vec<SocketAddr> {
-    let mut addresses = config.server.listen.clone();
-    if let Some(ip) = arguments.listen {
-        let port = addresses.first().map_or(0, SocketAddr::port);
-        addresses = vec![SocketAddr::new(ip, port)];
-    }
-    if let Some(port) = arguments.port {
-        for address in &mut addresses {
-            address.set_port(port);
-        }
-    }
-    addresses
-}
-
 /// Host and port where this machine's programs reach us: `localhost` wherever that does.
 fn local_authority(listen: &[SocketAddr], port: u16) -> String {
     let is_localhost = |address: &SocketAddr| {
@@ -577,16 +512,6 @@ fn local_authority(listen: &[SocketAddr], port: u16) -> String {
         }
         _ => format!("localhost:{port}"),
     }
-}
-
-fn prefixes(texts: &[String]) -> Result<Vec<Prefix>, StartError> {
-    texts
-        .iter()
-        .map(|text| {
-            text.parse()
-                .map_err(|error| StartError::Usage(format!("[egress]: {error}")))
-        })
-        .collect()
 }
 
 /// The credentials of the environment, for a remote Invoke endpoint; emulators take any.
@@ -605,87 +530,4 @@ fn credentials() -> Credentials {
         ),
         _ => Credentials::new("gatepost", "gatepost", None, None, "dummy"),
     }
-}
-
-fn find_template(named: Option<&Path>) -> Result<PathBuf, StartError> {
-    match named {
-        Some(path) if path.is_file() => Ok(path.to_owned()),
-        Some(path) if path.is_dir() => TEMPLATES
-            .iter()
-            .map(|name| path.join(name))
-            .find(|template| template.is_file())
-            .ok_or_else(|| {
-                StartError::NoFile(format!(
-                    "{} holds no {}",
-                    path.display(),
-                    TEMPLATES.join(", no ")
-                ))
-            }),
-        Some(path) => Err(StartError::NoFile(format!(
-            "there is no template {}",
-            path.display()
-        ))),
-        None => TEMPLATES
-            .iter()
-            .map(PathBuf::from)
-            .find(|path| path.is_file())
-            .ok_or_else(|| {
-                StartError::NoFile(format!(
-                    "there is no {} here: name the template, e.g. gatepost dev app/template.yaml",
-                    TEMPLATES.join(", no ")
-                ))
-            }),
-    }
-}
-
-/// The folder of a template, absolute, so that functions may run elsewhere.
-fn folder_of(template: &Path) -> PathBuf {
-    let folder = template
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
-}
-
-fn load_config(arguments: &Arguments, folder: &Path) -> Result<Config, StartError> {
-    let beside = folder.join("gatepost.toml");
-    let file = match &arguments.config {
-        Some(file) if !file.is_file() => {
-            let text = format!("there is no configuration file {}", file.display());
-            return Err(StartError::NoFile(text));
-        }
-        Some(file) => Some(file.clone()),
-        None => beside.is_file().then_some(beside),
-    };
-    let environment: Vec<(String, String)> = env::vars().collect();
-    Ok(Config::load(file.as_deref(), &environment, &[])?)
-}
-
-/// Reads `KEY=VALUE` lines; `#` begins a comment line, quotes around a value are dropped.
-fn read_env_file(path: &Path) -> Result<BTreeMap<String, String>, StartError> {
-    let text = fs::read_to_string(path).map_err(|source| StartError::File {
-        path: path.to_owned(),
-        source,
-    })?;
-    let mut variables = BTreeMap::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let Some((key, value)) = line.split_once('=') else {
-            return Err(StartError::Usage(format!(
-                "{}:{}: the line is not of the form KEY=VALUE",
-                path.display(),
-                number + 1
-            )));
-        };
-        let value = value.trim();
-        let unquoted = ['"', '\'']
-            .iter()
-            .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
-        variables.insert(key.trim().to_owned(), unquoted.unwrap_or(value).to_owned());
-    }
-    Ok(variables)
 }

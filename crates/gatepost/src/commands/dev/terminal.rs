@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use self::text::Style;
-use super::app::StartError;
+use super::start_error::StartError;
 
 /// Where `dev` prints. Data goes to stdout, warnings and errors to stderr.
 #[derive(Clone, Copy)]
