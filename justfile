@@ -17,6 +17,10 @@ autobahn:
     tests/autobahn/run codec
     tests/autobahn/run gateway
 
+# Compare the instruction counts of the hot paths with the kept ones, or keep them: `--update`.
+instructions *arguments:
+    bench/instructions {{arguments}}
+
 # Run everything a change must pass.
 ci:
     .ci/run

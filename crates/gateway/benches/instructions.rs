@@ -1,0 +1,184 @@
+//! The instructions that a message and a post cost in this crate, counted under valgrind by
+//! `bench/instructions`. Inputs are made before the count begins; system calls are counted up to
+//! the kernel.
+#![expect(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "the macros write functions of their own, and inputs are known to be good"
+)]
+
+use std::{hint::black_box, sync::Arc};
+
+use gatepost_gateway::{
+    clock::Moment,
+    connection::{Connection, transport::Transport},
+    deployed::{DeployedRoute, DeployedStage, StageSlot},
+    pipeline::select_route::{ReceivedMessage, RoutedRequest},
+    registry::{Entry, Registry},
+};
+use gatepost_model::{
+    ApiId,
+    connection_id::{ConnectionId, ConnectionIdKey},
+    limits::Limits,
+    request_context::ConnectionContext,
+    route::RouteKey,
+};
+use gatepost_wire::expression::selection::SelectionExpression;
+use gungraun::{library_benchmark, library_benchmark_group, main};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, Runtime},
+};
+
+const MESSAGE: &str =
+    r#"{"action":"sendMessage","room":"lobby","data":{"text":"Grüß Gott","n":7}}"#;
+const NOW: Moment = Moment {
+    epoch_ms: 1_790_294_508_123,
+    monotonic_ms: 5_000,
+};
+
+fn route(route_key: &str) -> Arc<DeployedRoute> {
+    Arc::new(DeployedRoute {
+        route_key: RouteKey::parse(route_key).unwrap(),
+        two_way: true,
+        authorizer: None,
+        required_parameters: Vec::new(),
+        integration: None,
+    })
+}
+
+fn stage() -> Arc<StageSlot> {
+    let api_id = ApiId::from("abcdef1234");
+    let custom = ["sendMessage", "join", "leave"].map(|key| (key.into(), route(key)));
+    let deployed = DeployedStage {
+        api_id: api_id.clone(),
+        stage_name: "prod".into(),
+        stage_variables: Arc::default(),
+        route_selection_expression: SelectionExpression::parse("$request.body.action").unwrap(),
+        disable_execute_api_endpoint: false,
+        connect: None,
+        disconnect: None,
+        default: None,
+        custom: custom.into(),
+    };
+    Arc::new(StageSlot {
+        api_id,
+        stage_name: "prod".into(),
+        deployed: Some(Arc::new(deployed)).into(),
+    })
+}
+
+/// A connection whose socket takes writes, its client, and the runtime that both live on.
+struct Live {
+    connection: Arc<Connection>,
+    _client: TcpStream,
+    _runtime: Runtime,
+}
+
+fn live() -> Live {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let (socket, client) = runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let client = client.await.unwrap();
+        let (socket, _) = listener.accept().await.unwrap();
+        socket.writable().await.unwrap();
+        (socket, client)
+    });
+    let context = ConnectionContext {
+        connection_id: id(0),
+        api_id: "abcdef1234".into(),
+        stage: "prod".into(),
+        connected_at_ms: NOW.epoch_ms,
+        domain_name: "localhost".into(),
+        source_ip: "127.0.0.1".into(),
+        user_agent: None,
+        authorizer: None,
+    };
+    let transport = Transport::Plain(socket);
+    let connection = Connection::new(context.into(), stage(), None, None, transport, NOW);
+    Live {
+        connection: Arc::new(connection),
+        _client: client,
+        _runtime: runtime,
+    }
+}
+
+fn id(n: u32) -> ConnectionId {
+    let spread = n.wrapping_mul(0x9E37_79B9).to_le_bytes();
+    ConnectionId::from_bytes(std::array::from_fn(|at| spread[at % spread.len()]))
+}
+
+#[library_benchmark]
+#[bench::of_a_message(live())]
+fn route_selection(live: Live) -> (Live, Option<RoutedRequest>) {
+    let received = ReceivedMessage::new(&live.connection, black_box(MESSAGE), NOW.epoch_ms);
+    let routed = received.and_then(|message| message.select_route().ok());
+    (live, routed)
+}
+
+fn post() -> (Live, Limits) {
+    let live = live();
+    // The first write of a thread pays for what all others share.
+    let limits = Limits::default();
+    live.connection.send_text(b"first", &limits, NOW).unwrap();
+    (live, limits)
+}
+
+#[library_benchmark]
+#[bench::of_73_bytes(post())]
+fn posting((live, limits): (Live, Limits)) -> (Live, Limits) {
+    let sent = live
+        .connection
+        .send_text(black_box(MESSAGE.as_bytes()), &limits, NOW);
+    assert!(black_box(sent).is_ok());
+    (live, limits)
+}
+
+#[library_benchmark]
+#[bench::of_an_id(ConnectionIdKey::new([7; 32]), ApiId::from("abcdef1234"))]
+fn id_verification(key: ConnectionIdKey, api_id: ApiId) -> (ConnectionIdKey, ApiId) {
+    assert!(!key.is_issued_for(&black_box(id(1)), &api_id));
+    (key, api_id)
+}
+
+/// So many that the random order of the maps, another in each process, evens out.
+const IDS: u32 = 2000;
+
+fn registry() -> Registry {
+    let registry = Registry::new();
+    for n in 0..IDS {
+        registry.begin_handshake(id(n), NOW.epoch_ms);
+    }
+    registry
+}
+
+#[library_benchmark]
+#[bench::of_2000_ids(registry())]
+fn registry_find(registry: Registry) -> Registry {
+    for n in 0..IDS {
+        assert!(matches!(
+            registry.get(&black_box(id(n))),
+            Some(Entry::Handshaking { .. })
+        ));
+    }
+    registry
+}
+
+#[library_benchmark]
+#[bench::of_2000_ids(registry())]
+fn registry_enter_and_remove(registry: Registry) -> Registry {
+    for n in IDS..2 * IDS {
+        assert!(registry.begin_handshake(black_box(id(n)), NOW.epoch_ms));
+    }
+    for n in IDS..2 * IDS {
+        registry.remove(&black_box(id(n)));
+    }
+    registry
+}
+
+library_benchmark_group!(
+    name = gateway;
+    benchmarks = route_selection, id_verification, posting, registry_find, registry_enter_and_remove
+);
+main!(library_benchmark_groups = gateway);
