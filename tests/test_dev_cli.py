@@ -13,6 +13,7 @@ import pytest
 from support.app import aws_client
 from support.environment import BINARY
 from support.fixtures import write_app
+from support.poll import until
 from support.talk import connection_id, silent_app
 from support.template import Function, Mock, python, together, websocket_app
 
@@ -63,6 +64,22 @@ def talking(tmp_path):
 def test_the_last_line_of_start_up_is_exactly_ready(talking):
     process, lines = talking(silent_app())
     assert lines[-1] == "Ready.\n"
+    more, _, _ = select.select([process.stdout], [], [], 0.5)
+    assert not more
+
+
+def test_a_quiet_run_prints_no_traffic_but_keeps_the_functions_log(talking, connect):
+    source = "def handler(event, context):\n    print('a line')\n    return {'statusCode': 200}"
+    template = websocket_app({"$default": Function("Main")}, functions={"Main": python(source)})
+    process, lines = talking(template, "--quiet")
+    url = re.search(r"ws://\S+/prod", "".join(lines))[0]
+    logs = aws_client("logs", url.replace("ws:", "http:").removesuffix("/prod"))
+    [group] = logs.describe_log_groups()["logGroups"]
+    connect(url).send("hello")
+    until(
+        lambda: logs.filter_log_events(logGroupName=group["logGroupName"])["events"],
+        what="line of the function's log",
+    )
     more, _, _ = select.select([process.stdout], [], [], 0.5)
     assert not more
 

@@ -89,6 +89,13 @@ pub enum Event {
     Warning(String),
 }
 
+impl Event {
+    /// Whether it tells of traffic: there is one or more for each message, and nobody need act.
+    pub fn is_traffic(&self) -> bool {
+        !matches!(self, Self::FunctionLog { .. } | Self::Warning(_))
+    }
+}
+
 /// Why an `@connections` call was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
@@ -102,6 +109,7 @@ pub enum Refused {
 #[derive(Debug, Clone)]
 pub struct Observer {
     queue: mpsc::Sender<Event>,
+    follows_traffic: bool,
     dropped: Arc<AtomicU64>,
 }
 
@@ -112,10 +120,19 @@ impl Observer {
         (
             Self {
                 queue,
+                follows_traffic: true,
                 dropped: Arc::default(),
             },
             events,
         )
+    }
+
+    /// The same observer, not told of traffic.
+    pub fn without_traffic(self) -> Self {
+        Self {
+            follows_traffic: false,
+            ..self
+        }
     }
 
     /// An observer that nobody listens to.
@@ -128,8 +145,16 @@ impl Observer {
         !self.queue.is_closed()
     }
 
+    /// Whether somebody listens to traffic, so that its events need not be built in vain.
+    pub fn follows_traffic(&self) -> bool {
+        self.follows_traffic && self.is_listening()
+    }
+
     /// Tells of an event, or counts it as dropped when the queue is full.
     pub fn emit(&self, event: Event) {
+        if event.is_traffic() && !self.follows_traffic {
+            return;
+        }
         if let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(event) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }

@@ -189,7 +189,7 @@ fn tell(
     caller: String,
 ) {
     let observer = server.gateway.observer();
-    if observer.is_listening() {
+    if observer.follows_traffic() {
         observer.emit(Event::ManagementCall {
             method: method.to_string(),
             connection_id: id_text

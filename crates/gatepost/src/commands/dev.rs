@@ -56,6 +56,9 @@ pub struct Arguments {
     /// Print events as JSON lines
     #[arg(long)]
     pub json: bool,
+    /// Print no line for each connection, message and log line: only the start, warnings and errors
+    #[arg(long)]
+    pub quiet: bool,
     /// Serve other machines, although nobody has to sign requests
     #[arg(long)]
     pub allow_unauthenticated_remote: bool,
@@ -70,7 +73,7 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 
 /// Runs the app until it is interrupted.
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let terminal = Terminal::new(arguments.json);
+    let terminal = Terminal::new(arguments.json, arguments.quiet);
     let app = match App::start(arguments, &terminal, None).await {
         Ok(app) => app,
         Err(error) => {

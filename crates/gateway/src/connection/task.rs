@@ -51,7 +51,7 @@ pub fn start(gateway: &Arc<Gateway>, connection: Connection, early: Vec<u8>) {
     } else if connection.stage.deployed.load().is_none() {
         connection.close(CloseCause::StageDeleted, Moment::now());
     }
-    if gateway.observer().is_listening() {
+    if gateway.observer().follows_traffic() {
         gateway.observer().emit(Event::ConnectionOpened {
             api_id: context.api_id.clone(),
             stage: context.stage.clone(),

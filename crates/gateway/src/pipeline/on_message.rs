@@ -155,7 +155,7 @@ impl Outcome<'_> {
 
     fn tell(self, status: u16, error: Option<String>) {
         let observer = self.gateway.observer();
-        if observer.is_listening() {
+        if observer.follows_traffic() {
             observer.emit(Event::Request {
                 connection_id: self.connection_id(),
                 latency_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),

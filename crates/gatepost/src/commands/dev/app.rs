@@ -147,7 +147,10 @@ impl App {
             },
         })?;
 
-        let (observer, events) = Observer::new(EVENT_QUEUE);
+        let (mut observer, events) = Observer::new(EVENT_QUEUE);
+        if arguments.quiet {
+            observer = observer.without_traffic();
+        }
         tokio::spawn(terminal.follow(events, Arc::clone(&store)));
         let functions = LocalRunner::new(
             RunnerConfig {

@@ -23,6 +23,7 @@ use super::start_error::StartError;
 #[derive(Clone, Copy)]
 pub struct Terminal {
     json: bool,
+    quiet: bool,
     style: Style,
 }
 
@@ -80,10 +81,11 @@ pub struct ReadyFunction {
 }
 
 impl Terminal {
-    /// A terminal for people or for programs.
-    pub fn new(json: bool) -> Self {
+    /// A terminal for people or for programs; a quiet one prints no traffic and no log lines.
+    pub fn new(json: bool, quiet: bool) -> Self {
         Self {
             json,
+            quiet,
             style: Style::of_stdout(),
         }
     }
@@ -161,7 +163,9 @@ impl Terminal {
     /// Prints what happens and keeps functions' log lines, until the gateway is gone.
     pub async fn follow(self, mut events: mpsc::Receiver<Event>, store: Arc<Store>) {
         while let Some(event) = events.recv().await {
-            if self.json {
+            if self.quiet && !matches!(event, Event::Warning(_)) {
+                // Log lines are kept all the same.
+            } else if self.json {
                 Self::event(&json::event(&event));
             } else if let Event::Warning(text) = &event {
                 self.warning(text);

@@ -1,0 +1,1 @@
+"""The bench: starts what is measured, interleaves rounds, and writes the results down."""
