@@ -14,6 +14,10 @@ pub enum Frame<'a> {
 }
 
 /// Takes the next whole frame off the front of `bytes`, unmasking it in place.
+#[expect(
+    clippy::mut_mut,
+    reason = "what is left of the bytes is handed back through it"
+)]
 pub fn next_frame<'a>(bytes: &mut &'a mut [u8]) -> Option<Frame<'a>> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
     let (length, header) = match second & 0x7f {

@@ -26,7 +26,6 @@ pub async fn hello(listener: TcpListener) -> anyhow::Result<()> {
 }
 
 /// A backend behind a keep-alive pool.
-#[derive(Clone)]
 pub struct Backend {
     client: Client<HttpConnector, Full<Bytes>>,
     uri: Uri,

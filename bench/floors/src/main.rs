@@ -8,7 +8,10 @@ mod runtime_loop;
 mod socket;
 mod upgrade;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
 use clap::{Parser, Subcommand};
 use tokio::{net::TcpListener, runtime};
@@ -67,8 +70,11 @@ fn main() -> anyhow::Result<()> {
                 Floor::Upgrade => upgrade::serve(listener, upgrade::Then::Echo).await,
                 Floor::Hello => http::hello(listener).await,
                 Floor::Proxy { backend } => {
-                    upgrade::serve(listener, upgrade::Then::Proxy(http::Backend::new(backend)))
-                        .await
+                    upgrade::serve(
+                        listener,
+                        upgrade::Then::Proxy(Arc::new(http::Backend::new(backend))),
+                    )
+                    .await
                 }
                 Floor::Post => push::serve(listener, push::To::One).await,
                 Floor::Fanout => push::serve(listener, push::To::All).await,

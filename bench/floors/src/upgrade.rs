@@ -26,7 +26,7 @@ pub enum Then {
     /// Echo.
     Echo,
     /// Each message is posted, its answer is the reply.
-    Proxy(Backend),
+    Proxy(Arc<Backend>),
 }
 
 /// Echo behind a handshake that is answered without an HTTP library.
@@ -123,13 +123,13 @@ pub fn upgrade(
     response
 }
 
-async fn proxy(stream: Arc<TcpStream>, backend: Backend) -> io::Result<()> {
+async fn proxy(stream: Arc<TcpStream>, backend: Arc<Backend>) -> io::Result<()> {
     let mut read = vec![0; 4096];
     let mut partial = Vec::new();
     loop {
         stream.readable().await?;
         let more = socket::receive(&stream, &mut read, &mut partial, |text| {
-            let (stream, backend) = (Arc::clone(&stream), backend.clone());
+            let (stream, backend) = (Arc::clone(&stream), Arc::clone(&backend));
             let body = Bytes::copy_from_slice(text);
             tokio::spawn(async move {
                 let reply = backend.post(body).await?;

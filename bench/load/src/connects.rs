@@ -60,7 +60,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Value> {
             gone(client).await?;
         }
         let closed = start.elapsed().as_secs_f64();
-        let closes = measured.end(count)?;
+        let cost_of_closes = measured.end(count)?;
         // What is freed is freed behind the last byte.
         tokio::time::sleep(Duration::from_millis(500)).await;
         memory.push(server.memory()?);
@@ -68,7 +68,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Value> {
             &mut result,
             json!({
                 "closes_rate": count as f64 / closed,
-                "closes_cpu_us": closes["cpu_us"],
+                "closes_cpu_us": cost_of_closes["cpu_us"],
                 "memory_held": held,
             }),
         );

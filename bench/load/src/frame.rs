@@ -8,7 +8,7 @@ pub fn masked_text(payload: &[u8], frame_bytes: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(payload.len() + 14);
     let count = payload.len().div_ceil(frame_bytes).max(1);
     for (number, chunk) in payload.chunks(frame_bytes).enumerate() {
-        let opcode = if number == 0 { 1 } else { 0 };
+        let opcode = u8::from(number == 0);
         let fin = if number + 1 == count { 0x80 } else { 0 };
         masked(opcode | fin, chunk, &mut out);
     }
@@ -46,11 +46,11 @@ fn length(length: usize, flag: u8, out: &mut Vec<u8>) {
     match length {
         0..126 => out.push(flag | length as u8),
         126..0x1_0000 => {
-            out.push(flag | 126);
+            out.push(flag | 0x7e);
             out.extend_from_slice(&(length as u16).to_be_bytes());
         }
         _ => {
-            out.push(flag | 127);
+            out.push(flag | 0x7f);
             out.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }

@@ -125,7 +125,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Value> {
             }
             let measured = server.begin()?;
             tokio::time::sleep(Duration::from_secs_f64(arguments.seconds)).await;
-            if let Some(ended) = callers.into_iter().find(|caller| caller.is_finished()) {
+            if let Some(ended) = callers
+                .into_iter()
+                .find(tokio::task::JoinHandle::is_finished)
+            {
                 ended.await??;
             }
             let counted = counted.borrow();
