@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.environment import CLIENTS
@@ -669,3 +670,26 @@ def handler(event, context):
         error = invoke(app, "Main")["Payload"]
         assert error["errorType"] == "Runtime.ImportModuleError"
         assert "pip install boto3" in error["errorMessage"] + app.stdout + app.stderr
+
+
+def test_processes_that_are_not_needed_after_all_keep_no_place(dev, connect):
+    """A process that answered takes a moment until it asks for its next event. A message that comes
+    in that moment begins another start, whose place is free again once the first takes the message."""
+    app = dev(
+        websocket_app(
+            {"$default": Function("Main", two_way=True)},
+            functions={"Main": node("exports.handler = async () => ({ body: 'done' });")},
+        ),
+        env={"GATEPOST_FUNCTIONS__MAX_PROCESSES": "11"},
+    )
+
+    def talk(client):
+        for _ in range(40):
+            client.send("go")
+            if (reply := client.recv(timeout=15)) != "done":
+                return reply
+        return "done"
+
+    clients = [connect(app.url()) for _ in range(10)]
+    with ThreadPoolExecutor(10) as threads:
+        assert set(threads.map(talk, clients)) == {"done"}

@@ -5,7 +5,7 @@ import datetime
 import json
 import sys
 
-from . import report
+from . import peer_scenarios, report
 from .machine import BENCH, build, description, say
 from .rounds import measure
 from .scenarios import scenarios
@@ -13,7 +13,7 @@ from .scenarios import scenarios
 
 def main():
     """Measures what was asked for."""
-    everything = scenarios()
+    everything = scenarios() + peer_scenarios.scenarios()
     parser = argparse.ArgumentParser(
         prog="bench/run",
         description="Measures Gatepost beside floors and peers, and prints a table.",
@@ -21,7 +21,8 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", nargs="*", help="scenarios; all but the longest if none")
-    parser.add_argument("--rounds", type=int, help="rounds of each [default: 5, of memory 1 or 2]")
+    parser.add_argument("--rounds", type=int, help="at most so many rounds [default: 5, of memory 1 or 2]")
+    parser.add_argument("--write", action="store_true", help="write RESULTS.md of the scenarios named too")
     parser.add_argument("--list", action="store_true", help="name the scenarios and end")
     parser.add_argument("--no-build", action="store_true", help="measure what is built")
     parser.add_argument("--json", action="store_true", help="print results as JSON lines")
@@ -56,11 +57,11 @@ def main():
 
         tables = []
         for scenario in wanted:
-            results = measure(scenario, arguments.rounds or scenario.rounds, write)
+            results = measure(scenario, min(scenario.rounds, arguments.rounds or 99), write)
             tables.append(report.table(scenario, results))
             if not arguments.json:
                 print(tables[-1], flush=True)
-    if not arguments.scenario:
+    if arguments.write or not arguments.scenario:
         report.write(tables)
         say(f"written: {BENCH / 'RESULTS.md'}")
     say(f"raw results: {raw}")

@@ -109,12 +109,14 @@ pub async fn open_many(
 ) -> anyhow::Result<Vec<Client>> {
     let mut opening = tokio::task::JoinSet::new();
     let mut clients = Vec::with_capacity(count);
-    for _ in 0..count {
+    for number in 0..count {
         if opening.len() == at_once {
             let opened = opening.join_next().await.context("nothing was opening")??;
             clients.push(opened?);
         }
-        let (target, tls) = (target.clone(), tls.cloned());
+        // A client that chooses its id is called by its number.
+        let (mut target, tls) = (target.clone(), tls.cloned());
+        target.path = target.path.replace("{id}", &number.to_string());
         opening.spawn(async move { Client::open(&target, tls.as_ref()).await });
     }
     while let Some(opened) = opening.join_next().await {

@@ -68,7 +68,7 @@ async fn ask(
     loop {
         let start = Instant::now();
         stream.write_all(&request).await?;
-        let status = answer(&mut stream, &mut buffer).await?;
+        let Answer { status, .. } = answer(&mut stream, &mut buffer).await?;
         if status != 200 {
             bail!("status {status}");
         }
@@ -89,8 +89,15 @@ pub fn request(target: &Target, path: &str, body: &[u8]) -> Vec<u8> {
     request
 }
 
-/// Reads one answer and returns its status.
-pub async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<u16> {
+/// How a request was answered.
+pub struct Answer {
+    pub status: u16,
+    /// The server takes no further request on this connection.
+    pub is_last: bool,
+}
+
+/// Reads one answer.
+pub async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<Answer> {
     buffer.clear();
     let end = loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -102,9 +109,9 @@ pub async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Res
     };
     let head = std::str::from_utf8(&buffer[..end])?;
     let status = head.get(9..12).context("no status")?.parse()?;
-    let chunked = head
-        .to_ascii_lowercase()
-        .contains("transfer-encoding: chunked");
+    let lower = head.to_ascii_lowercase();
+    let chunked = lower.contains("transfer-encoding: chunked");
+    let is_last = lower.contains("connection: close");
     let length = head
         .lines()
         .filter_map(|line| line.split_once(':'))
@@ -115,5 +122,5 @@ pub async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Res
             bail!("the server closed");
         }
     }
-    Ok(status)
+    Ok(Answer { status, is_last })
 }

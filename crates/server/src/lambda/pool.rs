@@ -142,6 +142,14 @@ impl Pool {
         self.state.lock().waiting.push_back(Arc::clone(process));
     }
 
+    /// The process still waits for its turn: its job is not done by another.
+    pub fn is_waiting(&self, process: &Process) -> bool {
+        let waiting = &self.state.lock().waiting;
+        waiting
+            .iter()
+            .any(|other| std::ptr::eq(&raw const **other, process))
+    }
+
     /// It is the process's turn; false if its job was done meanwhile.
     pub fn take_turn(&self, process: &Process) -> bool {
         let waiting = &mut self.state.lock().waiting;

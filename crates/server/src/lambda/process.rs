@@ -118,6 +118,7 @@ impl Process {
         let slot = &mut *self.slot.lock();
         let running = slot.running.take()?;
         slot.phase = Phase::Retired;
+        self.look.notify_one();
         Some(running.job)
     }
 

@@ -3,6 +3,7 @@
 
 use std::{
     io::{self, PipeWriter},
+    pin::pin,
     process::{ExitStatus, Stdio},
     sync::Arc,
     time::Instant,
@@ -157,7 +158,16 @@ async fn take_turn(process: &Arc<Process>, pool: &Pool) -> Result<(), StartError
         Err(_) if process.is_idle() => starting.acquire_owned().await.ok(),
         Err(_) => {
             pool.wait_for_turn(process);
-            let turn = starting.acquire_owned().await.ok();
+            let mut turn = pin!(starting.acquire_owned());
+            let turn = loop {
+                tokio::select! {
+                    turn = &mut turn => break turn.ok(),
+                    // Not needed any more, it gives its place back at once.
+                    () = process.changed() => if !pool.is_waiting(process) {
+                        return Err(StartError::NotNeeded);
+                    },
+                }
+            };
             if !pool.take_turn(process) {
                 return Err(StartError::NotNeeded);
             }
