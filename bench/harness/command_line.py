@@ -5,7 +5,7 @@ import datetime
 import json
 import sys
 
-from . import peer_scenarios, report
+from . import peer_scenarios, plots, report
 from .machine import BENCH, build, description, say
 from .rounds import measure
 from .scenarios import scenarios
@@ -63,6 +63,7 @@ def main():
                 print(tables[-1], flush=True)
     if arguments.write or not arguments.scenario:
         report.write(tables)
+        plots.draw(raw, {scenario.name: scenario.title for scenario in wanted})
         say(f"written: {BENCH / 'RESULTS.md'}")
     say(f"raw results: {raw}")
     sys.exit("missed" in "".join(tables))

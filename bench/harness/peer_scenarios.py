@@ -85,7 +85,8 @@ def scenarios():
         ),
         own.Scenario(
             "peers-connects",
-            "500 connects with the same `$connect` handler in Node (Nchan has none): beside peers",
+            "500 connects: beside peers (serverless-offline and Pushpin ask a handler in Node, Gatepost MOCK, "
+            "Nchan nobody)",
             [
                 own.Subject("gatepost, MOCK `$connect`", lambda: subjects.gatepost(), arrive),
                 peer_subject(OFFLINE, "serverless-offline", arrive),

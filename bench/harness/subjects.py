@@ -41,7 +41,7 @@ class Running:
         return flags + [word for pid in self.other_pids for word in ("--other-pid", str(pid))]
 
 
-def stop(process, with_group=False):
+def stop(process):
     """Ends a process that this bench started."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
