@@ -4,6 +4,7 @@ import argparse
 import datetime
 import json
 import sys
+from pathlib import Path
 
 from . import peer_scenarios, plots, report
 from .machine import BENCH, build, description, say
@@ -24,12 +25,22 @@ def main():
     parser.add_argument("--rounds", type=int, help="at most so many rounds [default: 5, of memory 1 or 2]")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md of the scenarios named too")
     parser.add_argument("--list", action="store_true", help="name the scenarios and end")
+    parser.add_argument(
+        "--report",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="measure nothing: write RESULTS.md and the plots of these raw results",
+    )
     parser.add_argument("--no-build", action="store_true", help="measure what is built")
     parser.add_argument("--json", action="store_true", help="print results as JSON lines")
     arguments = parser.parse_args()
     if arguments.list:
         for scenario in everything:
             print(f"{scenario.name:18} {scenario.title}")
+        return
+    if arguments.report:
+        report_of(arguments.report, everything)
         return
     unknown = set(arguments.scenario) - {scenario.name for scenario in everything}
     if unknown:
@@ -62,8 +73,19 @@ def main():
             if not arguments.json:
                 print(tables[-1], flush=True)
     if arguments.write or not arguments.scenario:
-        report.write(tables)
-        plots.draw(raw, {scenario.name: scenario.title for scenario in wanted})
-        say(f"written: {BENCH / 'RESULTS.md'}")
+        report_of([raw], wanted)
     say(f"raw results: {raw}")
     sys.exit("missed" in "".join(tables))
+
+
+def report_of(files, wanted):
+    """Writes RESULTS.md and the plots of raw results."""
+    about, results = report.read(files)
+    tables = [
+        report.table(scenario, results[scenario.name])
+        for scenario in wanted
+        if scenario.name in results
+    ]
+    report.write(about, tables)
+    plots.draw(results, {scenario.name: scenario.title for scenario in wanted})
+    say(f"written: {BENCH / 'RESULTS.md'}")

@@ -1,5 +1,6 @@
 """This machine: its cores, its builds, and whether it is quiet."""
 
+import datetime
 import json
 import os
 import platform
@@ -52,6 +53,10 @@ def _all_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+class MeasurementFailed(Exception):
+    """A subject did not do what is measured."""
+
+
 def load(command, *arguments, timeout=180):
     """What a command of the load generator measured."""
     done = subprocess.run(
@@ -62,7 +67,7 @@ def load(command, *arguments, timeout=180):
         preexec_fn=_all_files,
     )
     if done.returncode:
-        raise RuntimeError(f"load {command}: {done.stderr.strip()}")
+        raise MeasurementFailed(f"load {command}: {done.stderr.strip()}")
     return json.loads(done.stdout)
 
 
@@ -83,6 +88,7 @@ def description():
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     memory = int(re.search(r"MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text())[1])
     return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": f"{os.cpu_count()} cores, {cpu[1] if cpu else platform.machine()}, "
         f"{memory / 2**20:.0f} GiB, Linux {platform.release().split('-')[0]}",
         "rustc": _output("rustc", "--version").split()[1],

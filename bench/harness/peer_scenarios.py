@@ -39,7 +39,7 @@ def peer_subject(title, name, measure):
 
 def scenarios():
     """All comparisons with peers."""
-    talk = own.echo(MESSAGE, connections=10)
+    talk = own.echo(MESSAGE, connections=10, at_once=1)
     post = own.posts(connections=100, callers=16)
     arrive = own.connects(connections=500, at_once=20)
     rest = own.hold("200,500,1000,2000")

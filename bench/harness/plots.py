@@ -1,6 +1,5 @@
 """Plots of a run's raw results, as SVG: bars of rates with their range, lines of memory."""
 
-import json
 import statistics
 from html import escape
 
@@ -12,15 +11,11 @@ OURS, OTHERS, RANGE, INK = "#2563eb", "#9ca3af", "#111827", "#1f2937"
 LINES = ["#2563eb", "#9ca3af", "#d97706", "#059669", "#7c3aed"]
 
 
-def draw(raw, titles):
-    """Draws each scenario of the raw results that has a title."""
-    lines = [json.loads(line) for line in raw.read_text().splitlines()[1:]]
+def draw(results, titles):
+    """Draws each scenario that has results and a title."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for scenario, title in titles.items():
-        subjects = {}
-        for line in lines:
-            if line["scenario"] == scenario:
-                subjects.setdefault(line["subject"], []).append(line)
+        subjects = results.get(scenario)
         if not subjects:
             continue
         has_points = all("points" in results[0] for results in subjects.values())

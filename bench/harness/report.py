@@ -1,8 +1,8 @@
 """Tables, for the terminal and for RESULTS.md."""
 
-import datetime
+import json
 
-from .machine import BENCH, description
+from .machine import BENCH
 from .rounds import medians
 
 
@@ -47,14 +47,23 @@ def verdict(goal, results):
     return f"- {goal.text}: {number(value)}, {word}"
 
 
-def write(tables):
+def read(files):
+    """Raw results: what they hold for, and scenario → subject → results."""
+    results = {}
+    for file in files:
+        about, *lines = map(json.loads, file.read_text().splitlines())
+        for line in lines:
+            subjects = results.setdefault(line["scenario"], {})
+            subjects.setdefault(line["subject"], []).append(line)
+    return about, results
+
+
+def write(about, tables):
     """Writes RESULTS.md."""
-    about = description()
-    today = datetime.datetime.now(datetime.UTC).date()
     head = f"""# Results of the bench
 
-{today}, commit {about["commit"]}, {about["machine"]}, rustc {about["rustc"]}; written by `bench/run`.
-Server on core 0, load on core 1, all over loopback. Medians of interleaved rounds, with their range;
+{about["date"]}, commit {about["commit"]}, {about["machine"]}, rustc {about["rustc"]}; written by `bench/run`.
+Server on core 0, load on core 1, all over loopback. Each table is one run: medians of interleaved rounds, with their range;
 a round that other work disturbed is not counted. CPU is the server's own, for each round trip, post
 or connect. How to read this: [docs/performance.md](../docs/performance.md).
 

@@ -4,7 +4,7 @@ import contextlib
 import statistics
 import time
 
-from .machine import MAX_OTHER_CORES, disturbance, say
+from .machine import MAX_OTHER_CORES, MeasurementFailed, disturbance, say
 
 #: How often a disturbed measurement is taken again.
 ATTEMPTS = 4
@@ -31,8 +31,8 @@ def measure(scenario, rounds, write):
                         if subject.name not in running:
                             running[subject.name] = serving.enter_context(subject.serve())
                         result = quietly(subject, running[subject.name])
-                except Disturbed as why:
-                    say(f"  not counted: {why}")
+                except (Disturbed, MeasurementFailed) as why:
+                    say(f"  not counted: {str(why).splitlines()[0]}")
                     continue
                 results[subject.name].append(result)
                 write({"scenario": scenario.name, "subject": subject.name, **result})

@@ -60,14 +60,14 @@ RATE = {"rate": "per second", "cpu_us": "CPU µs", "user_us": "user", "system_us
 LATENCY = {"p50_us": "p50 µs", "p99_us": "p99", "p999_us": "p99.9"}
 
 
-def echo(message=MESSAGE, connections=100, depth=1, seconds=3.0, tls=False):
+def echo(message=MESSAGE, connections=100, depth=1, seconds=3.0, tls=False, at_once=64):
     """Round trips."""
 
     def measure(running):
         where = ["--url", running.wss, "--ca", running.ca] if tls else ["--url", running.ws]
         return load(
             "echo", *where, "--message", message, "--connections", connections,
-            "--depth", depth, "--seconds", seconds, *running.pid_flags,
+            "--at-once", at_once, "--depth", depth, "--seconds", seconds, *running.pid_flags,
         )  # fmt: skip
 
     return measure
@@ -134,9 +134,18 @@ def of(subject, figure):
 
 def many_routes(count):
     """Gatepost with so many routes besides."""
-    more = {}
-    for number in range(count):
-        more |= subjects.mock(f"Route{number}", f"route{number}")
+    # All have one integration: a template may name 500 resources.
+    more = {
+        f"Route{number}": {
+            "Type": "AWS::ApiGatewayV2::Route",
+            "Properties": {
+                "ApiId": {"Ref": "Api"},
+                "RouteKey": f"route{number}",
+                "Target": {"Fn::Sub": "integrations/${SinkIntegration}"},
+            },
+        }
+        for number in range(count)
+    }
     return lambda: subjects.gatepost({**subjects.PLAIN, **more})
 
 

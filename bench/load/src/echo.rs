@@ -28,6 +28,9 @@ pub struct Arguments {
     ca: Option<String>,
     #[arg(long, default_value_t = 100)]
     connections: usize,
+    /// Handshakes under way at a time
+    #[arg(long, default_value_t = 64)]
+    at_once: usize,
     /// Messages that a connection sends before it waits
     #[arg(long, default_value_t = 1)]
     depth: usize,
@@ -59,7 +62,13 @@ struct Counted {
 pub async fn run(arguments: Arguments) -> anyhow::Result<Value> {
     let tls = arguments.ca.as_deref().map(target::tls).transpose()?;
     let server = Server::new(&arguments.pid, &arguments.other_pid);
-    let clients = open_many(&arguments.url, tls.as_ref(), arguments.connections, 64).await?;
+    let clients = open_many(
+        &arguments.url,
+        tls.as_ref(),
+        arguments.connections,
+        arguments.at_once,
+    )
+    .await?;
     let message = frame::masked_text(arguments.message.as_bytes(), 32 * 1024);
     let reply = arguments.reply.as_ref().unwrap_or(&arguments.message);
     let reply = frame::text(reply.as_bytes());
