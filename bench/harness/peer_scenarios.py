@@ -40,7 +40,7 @@ def peer_subject(title, name, measure):
 def scenarios():
     """All comparisons with peers."""
     talk = own.echo(MESSAGE, connections=10, at_once=1)
-    post = own.posts(connections=100, callers=16)
+    post = own.posts(connections=100, callers=16, at_once=1)
     arrive = own.connects(connections=500, at_once=20)
     rest = own.hold("200,500,1000,2000")
     return [

@@ -73,7 +73,7 @@ def echo(message=MESSAGE, connections=100, depth=1, seconds=3.0, tls=False, at_o
     return measure
 
 
-def posts(fanout=False, connections=1000, callers=64, seconds=3.0):
+def posts(fanout=False, connections=1000, callers=64, seconds=3.0, at_once=64):
     """Posts to connections."""
 
     def measure(running):
@@ -83,7 +83,7 @@ def posts(fanout=False, connections=1000, callers=64, seconds=3.0):
         return load(
             "posts", "--url", running.ws, "--post", running.post, *question, *body,
             *(["--fanout"] if fanout else []), "--connections", connections,
-            "--callers", callers, "--seconds", seconds, *running.pid_flags,
+            "--at-once", at_once, "--callers", callers, "--seconds", seconds, *running.pid_flags,
         )  # fmt: skip
 
     return measure

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
-use tokio::{io::AsyncReadExt, task::LocalSet};
+use tokio::{io::AsyncReadExt, task::LocalSet, time::timeout};
 
 use crate::{
     client::{Client, open_many},
@@ -35,6 +35,9 @@ pub struct Arguments {
     /// Clients
     #[arg(long, default_value_t = 1000)]
     connections: usize,
+    /// Handshakes under way at a time
+    #[arg(long, default_value_t = 64)]
+    at_once: usize,
     /// Callers, each with one post at a time
     #[arg(long, default_value_t = 64)]
     callers: usize,
@@ -54,6 +57,9 @@ pub struct Arguments {
     #[arg(long)]
     other_pid: Vec<u32>,
 }
+
+/// A client that has not been told its id by then never will be.
+const ANSWERED: Duration = Duration::from_secs(5);
 
 /// An accepted post that has not arrived by then is lost.
 const GIVEN_UP: Duration = Duration::from_secs(1);
@@ -84,11 +90,19 @@ struct Counted {
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<Value> {
     let server = Server::new(&arguments.pid, &arguments.other_pid);
-    let mut clients = open_many(&arguments.url, None, arguments.connections, 64).await?;
+    let mut clients = open_many(
+        &arguments.url,
+        None,
+        arguments.connections,
+        arguments.at_once,
+    )
+    .await?;
     let mut ids = Vec::with_capacity(clients.len());
     for (number, client) in clients.iter_mut().enumerate() {
         ids.push(match &arguments.ask {
-            Some(question) => client.ask(question).await?,
+            Some(question) => timeout(ANSWERED, client.ask(question))
+                .await
+                .context("a client was not told its id within 5 s")??,
             None => number.to_string(),
         });
     }
