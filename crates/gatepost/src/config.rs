@@ -2,6 +2,7 @@
 //! later wins. Every mistake in it is reported at once, with its place.
 
 mod error;
+mod integrations;
 mod layers;
 mod reader;
 mod units;
@@ -15,7 +16,9 @@ use std::{
 
 use gatepost_model::limits::Limits;
 
-pub use self::{error::ConfigErrors, layers::Override, reader::Setting};
+pub use self::{
+    error::ConfigErrors, integrations::IntegrationsConfig, layers::Override, reader::Setting,
+};
 use self::{layers::Layers, reader::Reader};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -37,6 +40,8 @@ pub struct Config {
     pub auth: AuthMode,
     /// `[functions]`.
     pub functions: FunctionsConfig,
+    /// `[integrations]`.
+    pub integrations: IntegrationsConfig,
     /// `[egress]`.
     pub egress: EgressConfig,
     /// `[extensions]`.
@@ -56,7 +61,7 @@ pub struct ServerConfig {
     pub tls: Option<TlsFiles>,
 }
 
-/// The user's certificate.
+/// A certificate of the user's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The certificate chain, PEM.
@@ -122,6 +127,7 @@ impl Config {
             limits: limits(&mut reader),
             auth: auth(&mut reader),
             functions: functions(&mut reader),
+            integrations: integrations::read(&mut reader),
             egress: EgressConfig {
                 allow: reader.texts("egress.allow"),
                 deny: reader.texts("egress.deny"),
@@ -223,6 +229,26 @@ fn limits(reader: &mut Reader) -> Limits {
             "limits.in_flight_per_connection",
             aws.in_flight_per_connection,
             1..=10_000,
+        ),
+        in_flight_per_integration: reader.number(
+            "limits.in_flight_per_integration",
+            aws.in_flight_per_integration,
+            1..=1_000_000,
+        ),
+        waiting_per_integration: reader.number(
+            "limits.waiting_per_integration",
+            aws.waiting_per_integration,
+            0..=1_000_000,
+        ),
+        idle_connections_per_backend: reader.number(
+            "limits.idle_connections_per_backend",
+            aws.idle_connections_per_backend,
+            0..=100_000,
+        ),
+        max_integration_response_bytes: reader.size(
+            "limits.max_integration_response_bytes",
+            aws.max_integration_response_bytes,
+            KIB..=GIB,
         ),
         max_frames_per_message: reader.number(
             "limits.max_frames_per_message",

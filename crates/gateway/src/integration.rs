@@ -1,13 +1,19 @@
 //! Integrations: calling the backend of a route, a file per kind.
 
+pub mod bulkhead;
+pub mod client_certificate;
+mod connector;
 pub mod egress;
 pub mod function_endpoints;
 pub mod http_client;
+pub mod http_error;
 pub mod http_proxy;
 pub mod invoke_endpoint;
 pub mod invoke_function;
 pub mod lambda_proxy;
 pub mod mock;
+pub mod sign;
+pub mod vpc_link;
 
 use std::time::Duration;
 

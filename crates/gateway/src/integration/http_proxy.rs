@@ -136,10 +136,7 @@ impl HttpProxyRequest {
     }
 
     pub(super) async fn send(self, client: &HttpClient) -> Result<IntegrationReply, Fault> {
-        let answer = client
-            .send(self.request)
-            .await
-            .map_err(|error| Fault::new(FaultKind::IntegrationFailure, error.to_string()))?;
+        let answer = client.send(self.request).await?;
         let headers = answer.headers().iter();
         Ok(IntegrationReply {
             status: answer.status().as_u16(),
