@@ -70,10 +70,7 @@ impl MockRequest {
         let body = match templates.select(key.as_deref()) {
             None => None,
             Some(template) => {
-                let input = TemplateInput {
-                    context: &self.context,
-                    body: "",
-                };
+                let input = TemplateInput::new(&self.context, "");
                 Some(
                     template
                         .render(&input)
@@ -93,10 +90,7 @@ impl MockRequest {
             .map(|selection| self.select(selection, None));
         let rendered = match templates.select(key.as_deref()) {
             Some(template) => {
-                let input = TemplateInput {
-                    context: &self.context,
-                    body: &self.body,
-                };
+                let input = TemplateInput::new(&self.context, &self.body);
                 template
                     .render(&input)
                     .map_err(|error| template_fault(&error))?
