@@ -7,7 +7,7 @@ use gatepost_model::{
     RequestId,
     connection_id::ConnectionId,
     fault::{Fault, FaultKind},
-    request_context::{AuthorizerContext, ConnectionContext, EventType, RequestContext},
+    request_context::{AuthorizerContext, ConnectionContext, EventType, Identity, RequestContext},
     route::RouteKey,
 };
 use gatepost_wire::lambda_event::HandshakeRequest;
@@ -180,8 +180,7 @@ impl Handshake<'_> {
             stage: self.deployed.stage_name.clone(),
             connected_at_ms: self.connected_at_ms,
             domain_name: Arc::clone(&self.request.domain_name),
-            source_ip: self.request.handshake.source_ip.as_str().into(),
-            user_agent: user_agent.map(Into::into),
+            identity: Identity::anonymous(&*self.request.handshake.source_ip, user_agent),
             authorizer: authorizer.map(Box::new),
         })
     }

@@ -17,7 +17,7 @@ use gatepost_wire::{
         to_java_string,
     },
     lambda_event::HandshakeRequest,
-    template::{Template, TemplateInput},
+    template::{Params, Template, TemplateInput},
 };
 use serde_json::Value;
 
@@ -98,9 +98,14 @@ impl<'a> TransformationInput<'a> {
 
     /// The template with `body` as its `$input`.
     pub(super) fn render(&self, template: &Template, body: &str) -> Result<String, Fault> {
+        let params = self.handshake.map(|handshake| Params {
+            headers: &handshake.headers,
+            query: &handshake.query,
+        });
         let input = TemplateInput {
-            context: &self.request.context,
-            body,
+            params: params.unwrap_or_default(),
+            status: self.answer.map(|answer| answer.status),
+            ..TemplateInput::new(&self.request.context, body)
         };
         template.render(&input).map_err(|error| {
             let detail = format!("the template does not render: {error}");
