@@ -2,7 +2,7 @@
 //! later wins. Every mistake in it is reported at once, with its place.
 
 mod error;
-mod integrations;
+pub mod integrations;
 mod layers;
 mod reader;
 mod units;

@@ -68,10 +68,7 @@ pub fn outward(
             endpoints: ServiceEndpoints::of_environment(environment.clone())?,
             credentials: credentials::find(integrations, environment)?,
         },
-        bulkheads: Bulkheads::new(Bounds {
-            under_way: limits.in_flight_per_integration,
-            waiting: limits.waiting_per_integration,
-        }),
+        bulkheads: Bulkheads::new(Bounds::of(limits)),
     })
 }
 

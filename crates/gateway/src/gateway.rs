@@ -23,7 +23,7 @@ use crate::{
     clock::Moment,
     connection::Connection,
     deployed::{CompileError, DeployedStage, StageSlot},
-    integration::{http_client::HttpClient, invoke_function::InvokeFunction},
+    integration::{invoke_function::InvokeFunction, outward::Outward},
     new_id::random_bytes,
     observe::Observer,
     registry::{Entry, Registry},
@@ -45,8 +45,8 @@ pub struct GatewayConfig {
     pub store: Arc<Store>,
     /// Who invokes Lambda functions.
     pub lambda: Arc<dyn InvokeFunction>,
-    /// Who calls HTTP backends.
-    pub http: HttpClient,
+    /// What integrations reach their backends with.
+    pub outward: Outward,
     /// Who is told what happens.
     pub observer: Observer,
 }
@@ -131,6 +131,11 @@ impl Gateway {
         &self.config.account_id
     }
 
+    /// What integrations reach their backends with.
+    pub fn outward(&self) -> &Outward {
+        &self.config.outward
+    }
+
     /// The embedded store.
     pub fn store(&self) -> &Arc<Store> {
         &self.config.store
@@ -156,7 +161,7 @@ impl Gateway {
     /// # Errors
     /// Everything that cannot be served, at once.
     pub fn check(&self, apis: &[Api]) -> Result<(), Vec<CompileError>> {
-        compile(apis.to_vec()).map(drop)
+        compile(apis.to_vec(), &self.config.outward).map(drop)
     }
 
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
@@ -169,7 +174,7 @@ impl Gateway {
         apis: Vec<Api>,
         domain_names: Vec<DomainName>,
     ) -> Result<(), Vec<CompileError>> {
-        let compiled = compile(apis)?;
+        let compiled = compile(apis, &self.config.outward)?;
         let before = self.apis.load_full();
         let mut table = ApiTable {
             apis: BTreeMap::new(),
@@ -357,7 +362,7 @@ impl Gateway {
 /// An API with the stages that it serves.
 type CompiledApi = (Api, Vec<Arc<DeployedStage>>);
 
-fn compile(apis: Vec<Api>) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
+fn compile(apis: Vec<Api>, outward: &Outward) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
     let mut errors = Vec::new();
     let mut compiled = Vec::new();
     for api in apis {
@@ -366,7 +371,7 @@ fn compile(apis: Vec<Api>) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
             let Some(definition) = api.deployed_to(stage) else {
                 continue;
             };
-            match DeployedStage::compile(&api, stage, definition) {
+            match DeployedStage::compile(&api, stage, definition, outward) {
                 Ok(deployed) => stages.push(Arc::new(deployed)),
                 Err(found) => errors.extend(found),
             }

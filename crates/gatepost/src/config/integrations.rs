@@ -57,9 +57,11 @@ fn access_key(reader: &mut Reader) -> Option<AccessKey> {
     const ID: &str = "integrations.access_key_id";
     const SECRET: &str = "integrations.secret_access_key";
     const TOKEN: &str = "integrations.session_token";
-    let id = reader.text(ID, "an access key id such as \"AKIAIOSFODNN7EXAMPLE\"", |id| {
-        (!id.is_empty()).then(|| id.to_owned())
-    });
+    let id = reader.text(
+        ID,
+        "an access key id such as \"AKIAIOSFODNN7EXAMPLE\"",
+        |id| (!id.is_empty()).then(|| id.to_owned()),
+    );
     let secret = reader.secret(SECRET);
     let session_token = reader.secret(TOKEN);
     match (id, secret) {

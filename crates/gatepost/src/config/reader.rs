@@ -159,8 +159,9 @@ impl Reader {
             let text = value.as_str().filter(|text| !text.is_empty())?;
             Some(Some(Secret::new(text)))
         });
-        let setting = self.settings.iter_mut().rfind(|setting| setting.key == key);
-        for setting in setting.filter(|setting| !setting.value.is_empty()) {
+        if let Some(setting) = self.settings.last_mut()
+            && !setting.value.is_empty()
+        {
             setting.value = quote("****");
         }
         for error in &mut self.errors {

@@ -109,7 +109,10 @@ fn of_profile(
             config: config_file,
         });
     };
-    let (id, secret) = (found.get("aws_access_key_id"), found.get("aws_secret_access_key"));
+    let (id, secret) = (
+        found.get("aws_access_key_id"),
+        found.get("aws_secret_access_key"),
+    );
     let (Some(id), Some(secret)) = (id, secret) else {
         return Err(CredentialsError::NoAccessKey(profile.to_owned()));
     };
@@ -158,7 +161,7 @@ mod tests {
     use gatepost_model::secret::Secret;
 
     use super::*;
-    use crate::config::AccessKey;
+    use crate::config::integrations::AccessKey;
 
     const CREDENTIALS: &str = "\
         # of two accounts\n\
@@ -203,7 +206,11 @@ mod tests {
         }
     }
 
-    fn key(id: &str, secret: &str, token: Option<&str>) -> Option<(String, String, Option<String>)> {
+    fn key(
+        id: &str,
+        secret: &str,
+        token: Option<&str>,
+    ) -> Option<(String, String, Option<String>)> {
         Some((id.into(), secret.into(), token.map(str::to_owned)))
     }
 
@@ -229,13 +236,19 @@ mod tests {
             ("AWS_PROFILE", "dev"),
         ];
         assert_eq!(find_with(&none, &[]), Ok(key("DEFAULT", "a+b/c=", None)));
-        assert_eq!(find_with(&none, &variables[3..]), Ok(key("DEV", "d", Some("t"))));
+        assert_eq!(
+            find_with(&none, &variables[3..]),
+            Ok(key("DEV", "d", Some("t")))
+        );
         assert_eq!(find_with(&none, &variables), Ok(key("ENV", "e", Some("x"))));
         assert_eq!(
             find_with(&profile("in-config"), &variables),
             Ok(key("CONFIG", "c", None))
         );
-        assert_eq!(find_with(&configured, &variables), Ok(key("OWN", "o", None)));
+        assert_eq!(
+            find_with(&configured, &variables),
+            Ok(key("OWN", "o", None))
+        );
         let elsewhere = [("HOME", "/nowhere")];
         assert_eq!(find_with(&none, &elsewhere), Ok(None));
     }

@@ -4,6 +4,7 @@
 mod authorization;
 mod identity_source;
 mod integration;
+mod surroundings;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -14,7 +15,9 @@ use gatepost_model::{
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
+use self::surroundings::Surroundings;
 use super::{DeployedRoute, DeployedStage};
+use crate::integration::outward::Outward;
 
 /// Why an API cannot be deployed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,8 +47,10 @@ impl DeployedStage {
         api: &Api,
         stage: &Stage,
         definition: &ApiDefinition,
+        outward: &Outward,
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
+        let surroundings = Surroundings::new(api, stage, outward).map_err(|error| vec![error])?;
         let selection = SelectionExpression::parse(&definition.route_selection_expression)
             .map_err(|error| {
                 errors.push(CompileError::new(
@@ -59,7 +64,7 @@ impl DeployedStage {
         let mut default = None;
         let mut custom = HashMap::new();
         for route in &definition.routes {
-            match compile_route(route, definition) {
+            match compile_route(route, definition, &surroundings) {
                 Err(error) => errors.push(error),
                 Ok(deployed) => {
                     let deployed = Arc::new(deployed);
@@ -91,7 +96,11 @@ impl DeployedStage {
     }
 }
 
-fn compile_route(route: &Route, definition: &ApiDefinition) -> Result<DeployedRoute, CompileError> {
+fn compile_route(
+    route: &Route,
+    definition: &ApiDefinition,
+    surroundings: &Surroundings<'_>,
+) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
     let not_yet = |what: &str| {
         Err(CompileError::new(
@@ -121,6 +130,7 @@ fn compile_route(route: &Route, definition: &ApiDefinition) -> Result<DeployedRo
             };
             Some(Arc::new(integration::compile_integration(
                 integration,
+                surroundings,
                 &place,
             )?))
         }

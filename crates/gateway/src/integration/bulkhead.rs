@@ -11,6 +11,7 @@ use std::{
 use gatepost_model::{
     ApiId, IntegrationId, StageName,
     fault::{Fault, FaultKind},
+    limits::Limits,
 };
 use parking_lot::Mutex;
 use tokio::{
@@ -33,6 +34,16 @@ pub struct Bounds {
     pub under_way: usize,
     /// Waiting for those.
     pub waiting: usize,
+}
+
+impl Bounds {
+    /// Those of `[limits]`.
+    pub fn of(limits: &Limits) -> Self {
+        Self {
+            under_way: limits.in_flight_per_integration,
+            waiting: limits.waiting_per_integration,
+        }
+    }
 }
 
 impl Bulkhead {
@@ -89,9 +100,10 @@ impl Bulkhead {
             ));
         };
         // It is never closed.
-        self.under_way.acquire().await.map_err(|_| {
-            Fault::new(FaultKind::IntegrationFailure, "the integration is closed")
-        })
+        self.under_way
+            .acquire()
+            .await
+            .map_err(|_| Fault::new(FaultKind::IntegrationFailure, "the integration is closed"))
     }
 }
 
@@ -185,9 +197,8 @@ mod tests {
             under_way: 1,
             waiting: 1,
         });
-        let of = |integration: &str| {
-            bulkheads.of(&"api".into(), &"prod".into(), &integration.into())
-        };
+        let of =
+            |integration: &str| bulkheads.of(&"api".into(), &"prod".into(), &integration.into());
         let first = of("a");
         assert!(Arc::ptr_eq(&first, &of("a")));
         assert!(!Arc::ptr_eq(&first, &of("b")));

@@ -61,13 +61,14 @@ impl ClientCertificate {
                 cause: error.to_string(),
             }
         })?;
-        let certified = CertifiedKey::from_der(chain, private_key, &provider()).map_err(|error| {
-            CertificateFileError::DoNotFit {
-                certificate: certificate.to_owned(),
-                key: key.to_owned(),
-                cause: error.to_string(),
-            }
-        })?;
+        let certified =
+            CertifiedKey::from_der(chain, private_key, &provider()).map_err(|error| {
+                CertificateFileError::DoNotFit {
+                    certificate: certificate.to_owned(),
+                    key: key.to_owned(),
+                    cause: error.to_string(),
+                }
+            })?;
         Ok(Self(Arc::new(SingleCertAndKey::from(certified))))
     }
 

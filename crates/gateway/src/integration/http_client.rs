@@ -137,16 +137,13 @@ impl HttpClient {
             .await
             .map_err(|error| HttpError::of(&backend, &error))?;
         let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, max)
-            .collect()
-            .await
-            .map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    HttpError::TooBig(max)
-                } else {
-                    HttpError::of(&backend, &*error)
-                }
-            })?;
+        let body = Limited::new(body, max).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                HttpError::TooBig(max)
+            } else {
+                HttpError::of(&backend, &*error)
+            }
+        })?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
 }
@@ -165,8 +162,7 @@ impl Shared {
             .with_tls_config(tls)
             .https_or_http();
         if let Some(name) = &settings.server_name {
-            builder =
-                builder.with_server_name_resolver(FixedServerNameResolver::new(name.clone()));
+            builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name.clone()));
         }
         Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())

@@ -2,9 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use gatepost_model::limits::Limits;
+
 use super::{
-    aws_service::AwsServices, bulkhead::Bulkheads, client_certificate::ClientCertificate,
-    http_client::HttpClient, vpc_link::VpcLink,
+    aws_service::AwsServices,
+    bulkhead::{Bounds, Bulkheads},
+    client_certificate::{CertificateFileError, ClientCertificate},
+    egress::Egress,
+    http_client::{HttpClient, HttpClientConfig},
+    vpc_link::VpcLink,
 };
 
 /// All that integrations reach outward with.
@@ -20,4 +26,25 @@ pub struct Outward {
     pub services: AwsServices,
     /// The bulkheads of all integrations.
     pub bulkheads: Bulkheads,
+}
+
+impl Outward {
+    /// With nothing configured but the limits.
+    ///
+    /// # Errors
+    /// [`CertificateFileError`] when TLS cannot be set up.
+    pub fn unconfigured(limits: &Limits) -> Result<Self, CertificateFileError> {
+        Ok(Self {
+            http: HttpClient::new(HttpClientConfig {
+                egress: Egress::default(),
+                ca_certificates: None,
+                idle_connections_per_backend: limits.idle_connections_per_backend,
+                max_answer_bytes: limits.max_integration_response_bytes,
+            })?,
+            vpc_links: BTreeMap::new(),
+            client_certificates: BTreeMap::new(),
+            services: AwsServices::default(),
+            bulkheads: Bulkheads::new(Bounds::of(limits)),
+        })
+    }
 }

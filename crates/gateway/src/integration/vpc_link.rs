@@ -14,6 +14,15 @@ pub struct VpcLink(Uri);
 #[error("`{0}` is not scheme, host and port: write http://127.0.0.1:8080")]
 pub struct InvalidVpcLink(String);
 
+/// An id that no VPC link is configured for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the VPC link `{0}` leads nowhere: write where, e.g. {key} = \"http://127.0.0.1:8080\" below \
+     [integrations.vpc_links]",
+    key = if .0.is_empty() { "ID" } else { .0 }
+)]
+pub struct UnknownVpcLink(pub String);
+
 impl std::str::FromStr for VpcLink {
     type Err = InvalidVpcLink;
 

@@ -3,8 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use gatepost_model::{
-    ApiId, StageName, connection::GoneReason, invocation::InvokeRequest, limits::Limits,
-    request_context::ConnectionContext,
+    ApiId, StageName,
+    connection::GoneReason,
+    invocation::InvokeRequest,
+    limits::Limits,
+    request_context::{ConnectionContext, Identity},
 };
 use tokio::net::{TcpListener, TcpStream};
 
@@ -14,9 +17,8 @@ use crate::{
     deployed::StageSlot,
     gateway::{FoundConnection, GatewayConfig},
     integration::{
-        egress::Egress,
-        http_client::HttpClient,
         invoke_function::{Invocation, InvokeFunction},
+        outward::Outward,
     },
     observe::Observer,
     store::{Retention, Store},
@@ -46,7 +48,7 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
         node: 0,
         store: Store::open(&folder.path().join("store.sqlite"), retention).unwrap(),
         lambda: Arc::new(NoFunctions),
-        http: HttpClient::new(Egress::default()).unwrap(),
+        outward: Outward::unconfigured(&Limits::default()).unwrap(),
         observer: Observer::none(),
     })
 }
@@ -67,8 +69,7 @@ async fn connection(gateway: &Gateway, now: Moment) -> (Connection, TcpStream) {
         stage: stage_name.clone(),
         connected_at_ms: now.epoch_ms,
         domain_name: "localhost".into(),
-        source_ip: "127.0.0.1".into(),
-        user_agent: None,
+        identity: Identity::anonymous("127.0.0.1", None),
         authorizer: None,
     };
     let stage = StageSlot {

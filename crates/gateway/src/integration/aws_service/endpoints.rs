@@ -64,7 +64,10 @@ impl ServiceEndpoints {
         let subdomain = uri.subdomain.as_deref();
         let service = service_named(subdomain, &uri.service);
         let variable = service.endpoint_variable(&uri.service);
-        let configured = self.0.get(&variable).or_else(|| self.0.get("AWS_ENDPOINT_URL"));
+        let configured = self
+            .0
+            .get(&variable)
+            .or_else(|| self.0.get("AWS_ENDPOINT_URL"));
         let Some(url) = configured else {
             return ServiceEndpoint {
                 url: format!("https://{}", real_host(uri)),
@@ -121,12 +124,18 @@ mod tests {
     fn a_service_is_at_aws_unless_a_variable_says_where() {
         let real = |uri: &str| endpoint(uri, &[]).url;
         for (uri, url) in [
-            ("arn:aws:apigateway:eu-west-1:sqs:path/q", "https://sqs.eu-west-1.amazonaws.com"),
+            (
+                "arn:aws:apigateway:eu-west-1:sqs:path/q",
+                "https://sqs.eu-west-1.amazonaws.com",
+            ),
             (
                 "arn:aws-cn:apigateway:cn-north-1:sns:action/Publish",
                 "https://sns.cn-north-1.amazonaws.com.cn",
             ),
-            ("arn:aws:apigateway:us-east-1:iam:action/ListUsers", "https://iam.amazonaws.com"),
+            (
+                "arn:aws:apigateway:us-east-1:iam:action/ListUsers",
+                "https://iam.amazonaws.com",
+            ),
             (
                 "arn:aws:apigateway:us-west-2:runtime.sagemaker:path/endpoints/x",
                 "https://runtime.sagemaker.us-west-2.amazonaws.com",
@@ -152,11 +161,17 @@ mod tests {
             let uri = format!("arn:aws:apigateway:us-east-1:{service}:action/Do");
             let at = endpoint(
                 &uri,
-                &[("AWS_ENDPOINT_URL", "http://all:1/"), (variable, "http://one:2")],
+                &[
+                    ("AWS_ENDPOINT_URL", "http://all:1/"),
+                    (variable, "http://one:2"),
+                ],
             );
             assert_eq!((at.url.as_str(), at.is_real_aws), ("http://one:2", false));
             assert_eq!(at.variable, variable);
-            assert_eq!(endpoint(&uri, &[("AWS_ENDPOINT_URL", "http://all:1/")]).url, "http://all:1");
+            assert_eq!(
+                endpoint(&uri, &[("AWS_ENDPOINT_URL", "http://all:1/")]).url,
+                "http://all:1"
+            );
         }
         let uri = "arn:aws:apigateway:us-east-1:bucket.s3:path/key";
         let at = endpoint(uri, &[("AWS_ENDPOINT_URL_S3", "http://localhost:5000")]);
@@ -167,7 +182,10 @@ mod tests {
     fn a_variable_without_a_url_is_refused() {
         for value in ["localhost:5000", "ftp://x", "http://a?b", "http://u@h"] {
             let variables = [("AWS_ENDPOINT_URL_SQS".to_owned(), value.to_owned())];
-            assert!(ServiceEndpoints::of_environment(variables).is_err(), "{value}");
+            assert!(
+                ServiceEndpoints::of_environment(variables).is_err(),
+                "{value}"
+            );
         }
     }
 }

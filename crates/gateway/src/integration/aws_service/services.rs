@@ -36,12 +36,24 @@ pub(super) struct Service {
 
 const fn json_1_0(name: &'static str, target: &'static str) -> Service {
     let content_type = "application/x-amz-json-1.0";
-    service(name, Protocol::Json { content_type, target })
+    service(
+        name,
+        Protocol::Json {
+            content_type,
+            target,
+        },
+    )
 }
 
 const fn json_1_1(name: &'static str, target: &'static str) -> Service {
     let content_type = "application/x-amz-json-1.1";
-    service(name, Protocol::Json { content_type, target })
+    service(
+        name,
+        Protocol::Json {
+            content_type,
+            target,
+        },
+    )
 }
 
 const fn query(name: &'static str, version: &'static str) -> Service {
@@ -117,7 +129,9 @@ const SERVICES: [Service; 37] = [
     rest("s3"),
     rest("lambda"),
     rest("iotdata").at("IOT_DATA_PLANE"),
-    rest("runtime.sagemaker").signed_as("sagemaker").at("SAGEMAKER_RUNTIME"),
+    rest("runtime.sagemaker")
+        .signed_as("sagemaker")
+        .at("SAGEMAKER_RUNTIME"),
 ];
 
 /// What is known of a service; of one that is unknown, what holds for any.
