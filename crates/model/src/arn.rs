@@ -81,7 +81,7 @@ pub struct ServiceUri {
     pub partition: String,
     /// The region of the service.
     pub region: String,
-    /// Before the service's host name, e.g. `runtime` of SageMaker.
+    /// Before the service's host name, e.g. `runtime` of `SageMaker`.
     pub subdomain: Option<String>,
     /// The service as its host name has it, e.g. `states` for Step Functions.
     pub service: String,

@@ -27,9 +27,9 @@ pub struct IntegrationsConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessKey {
     /// `access_key_id`.
-    pub access_key_id: String,
+    pub id: String,
     /// `secret_access_key`.
-    pub secret_access_key: Secret,
+    pub secret: Secret,
     /// `session_token`.
     pub session_token: Option<Secret>,
 }
@@ -65,9 +65,9 @@ fn access_key(reader: &mut Reader) -> Option<AccessKey> {
     let secret = reader.secret(SECRET);
     let session_token = reader.secret(TOKEN);
     match (id, secret) {
-        (Some(access_key_id), Some(secret_access_key)) => Some(AccessKey {
-            access_key_id,
-            secret_access_key,
+        (Some(id), Some(secret)) => Some(AccessKey {
+            id,
+            secret,
             session_token,
         }),
         (Some(_), None) => {

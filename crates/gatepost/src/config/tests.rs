@@ -203,8 +203,8 @@ fn every_key_is_read_from_the_file() {
             ca_certificates: Some("/etc/backends.pem".into()),
             profile: Some("dev".into()),
             access_key: Some(AccessKey {
-                access_key_id: "AKIA".into(),
-                secret_access_key: Secret::new("s3cret"),
+                id: "AKIA".into(),
+                secret: Secret::new("s3cret"),
                 session_token: Some(Secret::new("t0ken")),
             }),
             vpc_links: BTreeMap::from([(

@@ -9,6 +9,7 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
+use gatepost_model::secret::Secret;
 
 use crate::config::IntegrationsConfig;
 
@@ -54,12 +55,8 @@ pub(super) fn find(
 ) -> Result<Option<Credentials>, CredentialsError> {
     let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
     if let Some(key) = &config.access_key {
-        let token = key.session_token.as_ref().map(|token| token.reveal());
-        return Ok(Some(credentials(
-            &key.access_key_id,
-            key.secret_access_key.reveal(),
-            token,
-        )));
+        let token = key.session_token.as_ref().map(Secret::reveal);
+        return Ok(Some(credentials(&key.id, key.secret.reveal(), token)));
     }
     if let Some(profile) = &config.profile {
         return of_profile(profile, environment).map(Some);
@@ -158,8 +155,6 @@ fn section(text: &str, is_wanted: impl Fn(&str) -> bool) -> Option<BTreeMap<Stri
 
 #[cfg(test)]
 mod tests {
-    use gatepost_model::secret::Secret;
-
     use super::*;
     use crate::config::integrations::AccessKey;
 
@@ -178,10 +173,12 @@ mod tests {
         [profile in-config]\naws_access_key_id = CONFIG\naws_secret_access_key = c\ns3 =\n  \
         aws_access_key_id = nested\n";
 
+    type Key = (String, String, Option<String>);
+
     fn find_with(
         config: &IntegrationsConfig,
         variables: &[(&str, &str)],
-    ) -> Result<Option<(String, String, Option<String>)>, String> {
+    ) -> Result<Option<Key>, String> {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join(".aws");
         fs::create_dir(&folder).unwrap();
@@ -206,12 +203,8 @@ mod tests {
         }
     }
 
-    fn key(
-        id: &str,
-        secret: &str,
-        token: Option<&str>,
-    ) -> Option<(String, String, Option<String>)> {
-        Some((id.into(), secret.into(), token.map(str::to_owned)))
+    fn key(id: &str, secret: &str, token: Option<&str>) -> Key {
+        (id.into(), secret.into(), token.map(str::to_owned))
     }
 
     #[test]
@@ -223,8 +216,8 @@ mod tests {
         };
         let configured = IntegrationsConfig {
             access_key: Some(AccessKey {
-                access_key_id: "OWN".into(),
-                secret_access_key: Secret::new("o"),
+                id: "OWN".into(),
+                secret: Secret::new("o"),
                 session_token: None,
             }),
             ..profile("dev")
@@ -235,19 +228,25 @@ mod tests {
             ("AWS_SESSION_TOKEN", "x"),
             ("AWS_PROFILE", "dev"),
         ];
-        assert_eq!(find_with(&none, &[]), Ok(key("DEFAULT", "a+b/c=", None)));
+        assert_eq!(
+            find_with(&none, &[]),
+            Ok(Some(key("DEFAULT", "a+b/c=", None)))
+        );
         assert_eq!(
             find_with(&none, &variables[3..]),
-            Ok(key("DEV", "d", Some("t")))
+            Ok(Some(key("DEV", "d", Some("t"))))
         );
-        assert_eq!(find_with(&none, &variables), Ok(key("ENV", "e", Some("x"))));
+        assert_eq!(
+            find_with(&none, &variables),
+            Ok(Some(key("ENV", "e", Some("x"))))
+        );
         assert_eq!(
             find_with(&profile("in-config"), &variables),
-            Ok(key("CONFIG", "c", None))
+            Ok(Some(key("CONFIG", "c", None)))
         );
         assert_eq!(
             find_with(&configured, &variables),
-            Ok(key("OWN", "o", None))
+            Ok(Some(key("OWN", "o", None)))
         );
         let elsewhere = [("HOME", "/nowhere")];
         assert_eq!(find_with(&none, &elsewhere), Ok(None));

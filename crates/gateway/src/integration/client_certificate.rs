@@ -19,6 +19,14 @@ use rustls::{
 #[derive(Debug, Clone)]
 pub struct ClientCertificate(Arc<SingleCertAndKey>);
 
+/// An id that no client certificate is configured for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the client certificate `{0}` is not there: write {0} = {{ certificate = \"client.pem\", key = \
+     \"client-key.pem\" }} below [integrations.client_certificates]"
+)]
+pub struct UnknownClientCertificate(pub String);
+
 /// Why certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateFileError {

@@ -101,8 +101,7 @@ fn as_ipv6(address: IpAddr) -> Ipv6Addr {
         Ipv4Addr::new(a, b, c, d).to_ipv6_mapped()
     };
     match address.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
-        [0x2002, high, low, ..] => v4(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => v4(high, low),
         // Not the unspecified address and the loopback one.
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => v4(high, low),
         _ => address,

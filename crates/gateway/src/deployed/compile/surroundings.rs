@@ -16,7 +16,7 @@ use crate::{
     deployed::WithStageVariables,
     integration::{
         bulkhead::Bulkhead,
-        client_certificate::ClientCertificate,
+        client_certificate::{ClientCertificate, UnknownClientCertificate},
         http_client::{ConnectionSettings, HttpClient},
         outward::Outward,
         vpc_link::UnknownVpcLink,
@@ -38,20 +38,17 @@ impl<'a> Surroundings<'a> {
         stage: &'a Stage,
         outward: &'a Outward,
     ) -> Result<Self, CompileError> {
-        let client_certificate = match &stage.client_certificate_id {
-            None => None,
-            Some(id) => match outward.client_certificates.get(id) {
-                Some(certificate) => Some(certificate.clone()),
-                None => {
+        let client_certificate = stage
+            .client_certificate_id
+            .as_ref()
+            .map(|id| {
+                let found = outward.client_certificates.get(id).cloned();
+                found.ok_or_else(|| {
                     let place = format!("stage {}", stage.stage_name);
-                    let what = format!(
-                        "the client certificate {id} is not there: write its files below \
-                         [integrations.client_certificates.{id}]"
-                    );
-                    return Err(CompileError::new(place, what));
-                }
-            },
-        };
+                    CompileError::new(place, UnknownClientCertificate(id.clone()).to_string())
+                })
+            })
+            .transpose()?;
         Ok(Self {
             api,
             stage,
