@@ -9,9 +9,10 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use gatepost_model::{
     ApiId, AuthorizerId, StageName, integration::PassthroughBehavior, route::RouteKey,
+    stage_settings::StageSettings,
 };
 use gatepost_wire::{
     expression::{parameter_mapping::ParameterMapping, selection::SelectionExpression},
@@ -29,8 +30,22 @@ pub struct StageSlot {
     pub api_id: ApiId,
     /// The stage.
     pub stage_name: StageName,
+    /// Limits in force and switches beside AWS, as they are now.
+    pub settings: ArcSwap<StageSettings>,
     /// What is deployed; `None` once the stage is deleted.
     pub deployed: ArcSwapOption<DeployedStage>,
+}
+
+impl StageSlot {
+    /// A stage that serves nothing yet.
+    pub fn new(api_id: ApiId, stage_name: StageName, settings: Arc<StageSettings>) -> Self {
+        Self {
+            api_id,
+            stage_name,
+            settings: ArcSwap::new(settings),
+            deployed: ArcSwapOption::empty(),
+        }
+    }
 }
 
 /// What a stage serves.

@@ -16,6 +16,7 @@ use gatepost_model::{
     connection_id::{ConnectionId, ConnectionIdKey},
     domain_name::DomainName,
     limits::Limits,
+    stage_settings::SettingsByStage,
 };
 use tokio::sync::Notify;
 
@@ -33,7 +34,7 @@ use crate::{
 
 /// What a gateway is made of.
 pub struct GatewayConfig {
-    /// The limits in force.
+    /// The limits in force, where a stage has none of its own.
     pub limits: Limits,
     /// The region in ARNs.
     pub region: String,
@@ -111,7 +112,7 @@ impl Gateway {
         gateway
     }
 
-    /// The limits in force.
+    /// The limits in force, where a stage has none of its own.
     pub fn limits(&self) -> &Limits {
         &self.config.limits
     }
@@ -160,7 +161,8 @@ impl Gateway {
     }
 
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
-    /// and use the new deployment from their next message on; those of deleted stages are closed.
+    /// and use the new deployment and the new `settings` from their next message on; those of
+    /// deleted stages are closed.
     ///
     /// # Errors
     /// Everything that cannot be served, at once; then nothing changes.
@@ -168,6 +170,7 @@ impl Gateway {
         &self,
         apis: Vec<Api>,
         domain_names: Vec<DomainName>,
+        settings: &SettingsByStage,
     ) -> Result<(), Vec<CompileError>> {
         let compiled = compile(apis)?;
         let before = self.apis.load_full();
@@ -179,18 +182,16 @@ impl Gateway {
             let known = before.apis.get(&api.api_id);
             let mut stages = HashMap::new();
             for deployed in deployed_stages {
-                let name = deployed.stage_name.as_str();
-                let slot = known
-                    .and_then(|known| known.stages.get(name))
-                    .cloned()
-                    .unwrap_or_else(|| {
-                        Arc::new(StageSlot {
-                            api_id: api.api_id.clone(),
-                            stage_name: deployed.stage_name.clone(),
-                            deployed: None.into(),
-                        })
-                    });
-                stages.insert(Box::from(name), Arc::clone(&slot));
+                let name = &deployed.stage_name;
+                let settings = Arc::clone(settings.of(&api.api_id, name));
+                let slot = match known.and_then(|known| known.stages.get(name.as_str())) {
+                    Some(slot) => {
+                        slot.settings.store(settings);
+                        Arc::clone(slot)
+                    }
+                    None => Arc::new(StageSlot::new(api.api_id.clone(), name.clone(), settings)),
+                };
+                stages.insert(Box::from(name.as_str()), Arc::clone(&slot));
                 slot.deployed.store(Some(deployed));
             }
             table.apis.insert(

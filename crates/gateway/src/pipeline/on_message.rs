@@ -130,11 +130,14 @@ struct Outcome<'a> {
 impl Outcome<'_> {
     fn of_reply(self, routed: &RoutedRequest, reply: IntegrationReply) -> Option<String> {
         let status = reply.status;
-        match route_reply(
-            &routed.route,
-            reply,
-            self.gateway.limits().max_message_bytes,
-        ) {
+        let max_bytes = self
+            .connection
+            .stage
+            .settings
+            .load()
+            .limits
+            .max_message_bytes;
+        match route_reply(&routed.route, reply, max_bytes) {
             Ok(text) => {
                 self.tell(status, None);
                 text
