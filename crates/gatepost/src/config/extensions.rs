@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use gatepost_model::{
-    ApiId,
+    ApiId, StageName,
     api::Api,
     extensions::Extensions,
     limits::Limits,
@@ -71,64 +71,68 @@ impl StagesConfig {
         apis: &[Api],
         logical_ids: &BTreeMap<ApiId, String>,
     ) -> Result<SettingsByStage, Vec<ConfigError>> {
-        let mut resolved = SettingsByStage {
-            others: Arc::new(self.others.clone()),
-            own: BTreeMap::new(),
-        };
+        let stages: Vec<NamedStage> = apis
+            .iter()
+            .flat_map(|api| NamedStage::of(api, logical_ids))
+            .collect();
+        let mut own = BTreeMap::new();
         let mut errors = Vec::new();
         for section in &self.own {
-            let mut is_known = false;
-            for api in apis {
-                let names = names(api, logical_ids);
-                for stage in &api.stages {
-                    let is_meant =
-                        |name: &&str| format!("{name}/{}", stage.stage_name) == section.name;
-                    if !names.iter().any(|name| is_meant(name)) {
-                        continue;
-                    }
-                    is_known = true;
-                    let key = (api.api_id.clone(), stage.stage_name.clone());
-                    let settings = Arc::new(section.settings.clone());
-                    if resolved.own.insert(key, settings).is_some() {
-                        errors.push(ConfigError::TwoSections {
-                            place: section.place.clone(),
-                            stage: section.name.clone(),
-                        });
-                    }
-                }
-            }
-            if !is_known {
+            let (place, stage) = (section.place.clone(), section.name.clone());
+            let meant = stages.iter().filter(|known| known.names.contains(&stage));
+            let meant: Vec<_> = meant.map(|known| known.key.clone()).collect();
+            if meant.is_empty() {
+                let suggestion = nearest(&stage, &stages);
                 errors.push(ConfigError::UnknownStage {
-                    place: section.place.clone(),
-                    stage: section.name.clone(),
-                    suggestion: suggestion(&section.name, apis, logical_ids),
+                    place,
+                    stage,
+                    suggestion,
                 });
+            } else if meant.iter().any(|key| own.contains_key(key)) {
+                errors.push(ConfigError::TwoSections { place, stage });
+            } else {
+                let settings = Arc::new(section.settings.clone());
+                own.extend(meant.into_iter().map(|key| (key, Arc::clone(&settings))));
             }
         }
+        let others = Arc::new(self.others.clone());
         if errors.is_empty() {
-            Ok(resolved)
+            Ok(SettingsByStage { others, own })
         } else {
             Err(errors)
         }
     }
 }
 
-/// By what a section may name an API.
-fn names<'a>(api: &'a Api, logical_ids: &'a BTreeMap<ApiId, String>) -> Vec<&'a str> {
-    let logical_id = logical_ids.get(&api.api_id).map(String::as_str);
-    let mut names: Vec<&str> = logical_id.into_iter().collect();
-    names.extend([api.name.as_str(), api.api_id.as_str()]);
-    names
+/// A stage with all that a section may call it.
+struct NamedStage {
+    key: (ApiId, StageName),
+    names: Vec<String>,
 }
 
-/// The stage whose name is nearest.
-fn suggestion(name: &str, apis: &[Api], logical_ids: &BTreeMap<ApiId, String>) -> Option<String> {
-    let known = apis.iter().flat_map(|api| {
-        let names = names(api, logical_ids);
-        names.into_iter().flat_map(|name| {
-            let stages = api.stages.iter();
-            stages.map(move |stage| format!("{name}/{}", stage.stage_name))
+impl NamedStage {
+    /// The stages of an API: its logical id, name or id, a slash, the stage's name.
+    fn of<'a>(
+        api: &'a Api,
+        logical_ids: &'a BTreeMap<ApiId, String>,
+    ) -> impl Iterator<Item = Self> + 'a {
+        let logical_id = logical_ids.get(&api.api_id).map(String::as_str);
+        let mut names: Vec<&str> = logical_id.into_iter().collect();
+        names.extend([api.name.as_str(), api.api_id.as_str()]);
+        api.stages.iter().map(move |stage| Self {
+            key: (api.api_id.clone(), stage.stage_name.clone()),
+            names: names
+                .iter()
+                .map(|name| format!("{name}/{}", stage.stage_name))
+                .collect(),
         })
-    });
-    known.min_by_key(|known| strsim::damerau_levenshtein(known, name))
+    }
+}
+
+/// The name of a stage that is most like `name`.
+fn nearest(name: &str, stages: &[NamedStage]) -> Option<String> {
+    let known = stages.iter().flat_map(|stage| &stage.names);
+    known
+        .min_by_key(|known| strsim::damerau_levenshtein(known, name))
+        .cloned()
 }
