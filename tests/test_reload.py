@@ -23,19 +23,6 @@ def versioned(reply, **more):
     return websocket_app({"say": Mock(reply), "whoami": Mock('"$context.connectionId"'), **more})
 
 
-@pytest.fixture
-def change():
-    """Writes a new template of a running app as an editor does."""
-
-    def write(app, template):
-        text = template if isinstance(template, str) else json.dumps(template, indent=2)
-        new = app.template.with_suffix(".new")
-        new.write_text(text)
-        new.replace(app.template)
-
-    return write
-
-
 def reloads(app):
     return len(app.events("reloaded"))
 
