@@ -377,11 +377,11 @@ def test_a_removed_api_closes_its_connections_and_leaves_the_other(dev, connect,
 
 def test_a_warning_of_a_change_is_told(dev, change):
     app = dev(versioned("one"))
-    assert "ThrottlingRateLimit" not in app.stdout + app.stderr
-    settings = {"DefaultRouteSettings": {"ThrottlingRateLimit": 1}}
+    assert "ThrottlingBurstLimit" not in app.stdout + app.stderr
+    settings = {"DefaultRouteSettings": {"ThrottlingBurstLimit": 0}}
     template = websocket_app({"say": Mock("one")}, stage_properties=settings)
     change(app, template)
-    app.wait_event("warning", lambda event: "ThrottlingRateLimit" in json.dumps(event))
+    app.wait_event("warning", lambda event: "ThrottlingBurstLimit" in json.dumps(event))
 
 
 def test_a_table_that_is_new_is_made(dev, change, dynamodb):

@@ -20,7 +20,7 @@ use gatepost_model::{
     ApiId,
     connection_id::{ConnectionId, ConnectionIdKey},
     limits::Limits,
-    request_context::ConnectionContext,
+    request_context::{ConnectionContext, Identity},
     route::RouteKey,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
@@ -92,8 +92,7 @@ fn live() -> Live {
         stage: "prod".into(),
         connected_at_ms: NOW.epoch_ms,
         domain_name: "localhost".into(),
-        source_ip: "127.0.0.1".into(),
-        user_agent: None,
+        identity: Identity::anonymous("127.0.0.1", None),
         authorizer: None,
     };
     let transport = Transport::Plain(socket);

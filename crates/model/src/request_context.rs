@@ -1,7 +1,10 @@
 //! `requestContext`: all that an event, a mapping or a log may ask about a request.
 
+mod identity;
+
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+pub use self::identity::{ApiKeyIdentity, Identity, Signer};
 use crate::{
     ApiId, MessageId, RequestId, StageName, calendar::Day, connection_id::ConnectionId,
     route::RouteKey,
@@ -20,10 +23,8 @@ pub struct ConnectionContext {
     pub connected_at_ms: u64,
     /// `domainName`: the host (and port) that the client used.
     pub domain_name: Arc<str>,
-    /// `identity.sourceIp`.
-    pub source_ip: Box<str>,
-    /// `identity.userAgent`; absent when the client sent none.
-    pub user_agent: Option<Box<str>>,
+    /// `identity`.
+    pub identity: Identity,
     /// `authorizer`, when one allowed the connection.
     pub authorizer: Option<Box<AuthorizerContext>>,
 }
@@ -119,8 +120,6 @@ impl RequestContext {
             "stage" => connection.stage.to_string(),
             "requestTime" => clf_time(self.request_time_ms),
             "requestTimeEpoch" => self.request_time_ms.to_string(),
-            "identity.sourceIp" => connection.source_ip.to_string(),
-            "identity.userAgent" => connection.user_agent.as_deref()?.to_owned(),
             "disconnectStatusCode" => match &self.event_type {
                 EventType::Disconnect { status_code, .. } => status_code.to_string(),
                 _ => return None,
@@ -129,14 +128,11 @@ impl RequestContext {
                 EventType::Disconnect { reason, .. } => reason.clone(),
                 _ => return None,
             },
-            _ => {
-                let property = path.strip_prefix("authorizer.")?;
-                return connection
-                    .authorizer
-                    .as_ref()?
-                    .property(property)
-                    .map(str::to_owned);
-            }
+            _ => match path.split_once('.')? {
+                ("identity", name) => connection.identity.variable(name)?.to_owned(),
+                ("authorizer", name) => connection.authorizer.as_ref()?.property(name)?.to_owned(),
+                _ => return None,
+            },
         };
         Some(value)
     }

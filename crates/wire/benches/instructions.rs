@@ -10,7 +10,7 @@ use std::{hint::black_box, sync::Arc};
 
 use gatepost_model::{
     limits::Limits,
-    request_context::{ConnectionContext, EventType, RequestContext},
+    request_context::{ConnectionContext, EventType, Identity, RequestContext},
     route::RouteKey,
 };
 use gatepost_wire::{
@@ -37,8 +37,7 @@ fn context() -> RequestContext {
             stage: "dev".into(),
             connected_at_ms: 1_790_294_508_123,
             domain_name: "abcdef1234.execute-api.us-east-1.amazonaws.com".into(),
-            source_ip: "203.0.113.7".into(),
-            user_agent: Some("curl".into()),
+            identity: Identity::anonymous("203.0.113.7", Some("curl")),
             authorizer: None,
         }),
         request_id: "EOn8HGNeoAMEPSQ=".into(),
@@ -158,10 +157,7 @@ fn template() -> (Template, RequestContext) {
 fn template_rendering(
     (template, context): (Template, RequestContext),
 ) -> (Template, RequestContext) {
-    let input = TemplateInput {
-        context: &context,
-        body: black_box(MESSAGE),
-    };
+    let input = TemplateInput::new(&context, black_box(MESSAGE));
     black_box(template.render(&input).unwrap());
     (template, context)
 }

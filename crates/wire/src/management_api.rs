@@ -6,8 +6,8 @@ use serde_json::Value;
 /// The body of `GetConnection`, pretty-printed as AWS does (data-plane spec 8.2). `userAgent` is
 /// absent when the client sent none.
 pub fn connection_info_body(context: &ConnectionContext, last_active_ms: u64) -> String {
-    let source_ip = Value::from(&*context.source_ip);
-    let user_agent = match context.user_agent.as_deref() {
+    let source_ip = Value::from(&*context.identity.source_ip);
+    let user_agent = match context.identity.user_agent.as_deref() {
         Some(user_agent) => format!(",\n    \"userAgent\" : {}", Value::from(user_agent)),
         None => String::new(),
     };
@@ -36,6 +36,8 @@ pub fn message_body(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gatepost_model::request_context::Identity;
+
     use super::*;
 
     fn context(user_agent: Option<&str>) -> ConnectionContext {
@@ -45,8 +47,7 @@ mod tests {
             stage: "dev".into(),
             connected_at_ms: 1_790_295_749_887,
             domain_name: "localhost:4100".into(),
-            source_ip: "203.0.113.7".into(),
-            user_agent: user_agent.map(Into::into),
+            identity: Identity::anonymous("203.0.113.7", user_agent),
             authorizer: None,
         }
     }

@@ -56,7 +56,7 @@ pub fn start(gateway: &Arc<Gateway>, connection: Connection, early: Vec<u8>) {
             api_id: context.api_id.clone(),
             stage: context.stage.clone(),
             connection_id: context.connection_id,
-            source_ip: context.source_ip.to_string(),
+            source_ip: context.identity.source_ip.to_string(),
         });
     }
     let live = Live {

@@ -5,7 +5,10 @@ mod authorization;
 mod identity_source;
 mod integration;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use gatepost_model::{
     api::{Api, ApiDefinition},
@@ -62,7 +65,7 @@ impl DeployedStage {
         let mut default = None;
         let mut custom = HashMap::new();
         for route in &definition.routes {
-            match compile_route(route, definition) {
+            match compile_route(route, definition, &stage.stage_variables) {
                 Err(error) => errors.push(error),
                 Ok(mut deployed) => {
                     deployed.throttle = compile_throttle(stage, &route.route_key, before);
@@ -109,7 +112,11 @@ fn compile_throttle(
     throttle::route_bucket(limit, before.map(AsRef::as_ref))
 }
 
-fn compile_route(route: &Route, definition: &ApiDefinition) -> Result<DeployedRoute, CompileError> {
+fn compile_route(
+    route: &Route,
+    definition: &ApiDefinition,
+    stage_variables: &BTreeMap<String, String>,
+) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
     let not_yet = |what: &str| {
         Err(CompileError::new(
@@ -139,6 +146,7 @@ fn compile_route(route: &Route, definition: &ApiDefinition) -> Result<DeployedRo
             };
             Some(Arc::new(integration::compile_integration(
                 integration,
+                stage_variables,
                 &place,
             )?))
         }

@@ -7,7 +7,7 @@ use gatepost_model::{
     RequestId,
     connection_id::ConnectionId,
     fault::{Fault, FaultKind},
-    request_context::{AuthorizerContext, ConnectionContext, EventType, RequestContext},
+    request_context::{AuthorizerContext, ConnectionContext, EventType, Identity, RequestContext},
     route::RouteKey,
 };
 use gatepost_wire::lambda_event::HandshakeRequest;
@@ -15,14 +15,15 @@ use gatepost_wire::lambda_event::HandshakeRequest;
 use super::{
     accepted::{Accepted, IssuedId},
     authorize::{authorize, missing_source},
-    integration_request, rescue,
+    integration_request,
+    integration_response::{self, IntegrationReply},
+    rescue,
     select_route::RoutedRequest,
 };
 use crate::{
     deployed::{DeployedRoute, DeployedStage, StageSlot},
     gateway::Gateway,
-    integration::{self, IntegrationReply},
-    new_id,
+    integration, new_id,
     observe::Event,
 };
 
@@ -141,12 +142,13 @@ impl Handshake<'_> {
             context: context.clone(),
             body: String::new(),
         };
-        let built = integration_request::build(&request, Some(&self.request.handshake));
+        let handshake = Some(&self.request.handshake);
+        let built = integration_request::build(&request, handshake);
         let reply = match built.map_err(|fault| self.refuse(&fault))? {
             None => return Ok(None),
-            Some(integration_request) => {
-                integration::invoke(self.gateway, integration_request).await
-            }
+            Some(integration_request) => integration::invoke(self.gateway, integration_request)
+                .await
+                .and_then(|answer| integration_response::build(&request, handshake, answer)),
         };
         let status = match &reply {
             Ok(reply) => reply.status,
@@ -184,8 +186,7 @@ impl Handshake<'_> {
             stage: self.deployed.stage_name.clone(),
             connected_at_ms: self.connected_at_ms,
             domain_name: Arc::clone(&self.request.domain_name),
-            source_ip: self.request.handshake.source_ip.as_str().into(),
-            user_agent: user_agent.map(Into::into),
+            identity: Identity::anonymous(&*self.request.handshake.source_ip, user_agent),
             authorizer: authorizer.map(Box::new),
         })
     }
@@ -255,7 +256,7 @@ impl Refusal {
         Self {
             status: reply.status,
             headers,
-            body: reply.body.unwrap_or_default().into_bytes(),
+            body: reply.body.into(),
             detail,
         }
     }

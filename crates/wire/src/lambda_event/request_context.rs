@@ -5,7 +5,7 @@ use std::fmt::Display;
 use gatepost_model::{
     MessageId, RequestId,
     connection_id::ConnectionId,
-    request_context::{AuthorizerContext, ClfTime, EventType, RequestContext},
+    request_context::{AuthorizerContext, ClfTime, EventType, Identity, RequestContext},
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
@@ -29,7 +29,7 @@ pub(super) struct RequestContextView<'a> {
     stage: &'a str,
     connected_at: u64,
     request_time_epoch: u64,
-    identity: Identity<'a>,
+    identity: IdentityView<'a>,
     request_id: &'a str,
     domain_name: &'a str,
     #[serde(serialize_with = "as_text")]
@@ -37,12 +37,47 @@ pub(super) struct RequestContextView<'a> {
     api_id: &'a str,
 }
 
+/// `identity` in AWS's order, without what is absent. Nothing here fills what AWS has of Cognito
+/// and organizations.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Identity<'a> {
+struct IdentityView<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caller: Option<&'a str>,
     source_ip: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+}
+
+impl<'a> IdentityView<'a> {
+    fn new(identity: &'a Identity) -> Self {
+        let signer = identity.signer.as_deref();
+        let api_key = identity.api_key.as_deref();
+        let user_id = signer.map(|signer| &*signer.user_id);
+        Self {
+            api_key: api_key.map(|key| key.api_key.reveal()),
+            user_arn: signer.map(|signer| &*signer.user_arn),
+            api_key_id: api_key.map(|key| &*key.api_key_id),
+            user_agent: identity.user_agent.as_deref(),
+            account_id: signer.map(|signer| &*signer.account_id),
+            caller: user_id,
+            source_ip: &identity.source_ip,
+            access_key: signer.map(|signer| &*signer.access_key),
+            user: user_id,
+        }
+    }
 }
 
 impl<'a> RequestContextView<'a> {
@@ -79,10 +114,7 @@ impl<'a> RequestContextView<'a> {
             stage: connection.stage.as_str(),
             connected_at: connection.connected_at_ms,
             request_time_epoch: context.request_time_ms,
-            identity: Identity {
-                user_agent: connection.user_agent.as_deref(),
-                source_ip: &connection.source_ip,
-            },
+            identity: IdentityView::new(&connection.identity),
             request_id,
             domain_name: &connection.domain_name,
             connection_id: connection.connection_id,

@@ -3,8 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use gatepost_model::{
-    request_context::{AuthorizerContext, ConnectionContext, EventType, RequestContext},
+    request_context::{
+        ApiKeyIdentity, AuthorizerContext, ConnectionContext, EventType, Identity, RequestContext,
+        Signer,
+    },
     route::RouteKey,
+    secret::Secret,
 };
 
 use super::*;
@@ -29,8 +33,7 @@ fn connection() -> ConnectionContext {
         stage: "dev".into(),
         connected_at_ms: 1_790_294_508_123,
         domain_name: HOST.into(),
-        source_ip: "203.0.113.7".into(),
-        user_agent: Some("curl".into()),
+        identity: Identity::anonymous("203.0.113.7", Some("curl")),
         authorizer: None,
     }
 }
@@ -202,10 +205,50 @@ fn disconnect_has_four_odd_headers_and_says_why() {
 }
 
 #[test]
+fn identity_has_the_members_of_a_signature_and_an_api_key_in_the_order_of_aws() {
+    let mut context = context("$connect", EventType::Connect, 1_790_294_508_124);
+    let mut connection = connection();
+    connection.identity.signer = Some(Box::new(Signer {
+        account_id: "123456789012".into(),
+        user_id: "AIDAEXAMPLE".into(),
+        user_arn: "arn:aws:iam::123456789012:user/ann".into(),
+        access_key: "AKIAEXAMPLE".into(),
+    }));
+    connection.identity.api_key = Some(Box::new(ApiKeyIdentity {
+        api_key: Secret::new("key-value"),
+        api_key_id: "a1b2c3d4e5".into(),
+    }));
+    context.connection = Arc::new(connection);
+    let identity = concat!(
+        r#""identity":{"apiKey":"key-value","userArn":"arn:aws:iam::123456789012:user/ann","#,
+        r#""apiKeyId":"a1b2c3d4e5","userAgent":"curl","accountId":"123456789012","#,
+        r#""caller":"AIDAEXAMPLE","sourceIp":"203.0.113.7","accessKey":"AKIAEXAMPLE","#,
+        r#""user":"AIDAEXAMPLE"}"#,
+    );
+    let event = text(message_event(&context, "hi"));
+    assert!(event.contains(identity), "{event}");
+    for (variable, value) in [
+        ("accountId", "123456789012"),
+        ("apiKey", "key-value"),
+        ("apiKeyId", "a1b2c3d4e5"),
+        ("caller", "AIDAEXAMPLE"),
+        ("sourceIp", "203.0.113.7"),
+        ("user", "AIDAEXAMPLE"),
+        ("userAgent", "curl"),
+        ("userArn", "arn:aws:iam::123456789012:user/ann"),
+        ("accessKey", "AKIAEXAMPLE"),
+    ] {
+        let resolved = context.variable(&format!("identity.{variable}"));
+        assert_eq!(resolved.as_deref(), Some(value), "{variable}");
+    }
+    assert_eq!(context.variable("identity.cognitoIdentityId"), None);
+}
+
+#[test]
 fn authorizer_sees_connection_and_upgrade_and_empty_maps() {
     let mut context = context("$connect", EventType::Connect, 1_790_294_508_124);
     context.connection = Arc::new(ConnectionContext {
-        user_agent: None,
+        identity: Identity::anonymous("203.0.113.7", None),
         ..connection()
     });
     let mut request = handshake(&[]);

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use gatepost_model::{
-    request_context::{AuthorizerContext, ConnectionContext, EventType},
+    request_context::{AuthorizerContext, ConnectionContext, EventType, Identity},
     route::RouteKey,
 };
 use proptest::prelude::*;
@@ -17,8 +17,7 @@ fn context() -> RequestContext {
             stage: "dev".into(),
             connected_at_ms: 1_790_294_508_123,
             domain_name: "localhost:4100".into(),
-            source_ip: "203.0.113.7".into(),
-            user_agent: None,
+            identity: Identity::anonymous("203.0.113.7", None),
             authorizer: Some(Box::new(AuthorizerContext {
                 principal_id: "ann".into(),
                 context: vec![("tenant".into(), "blue".into())],
@@ -35,10 +34,7 @@ fn context() -> RequestContext {
 }
 
 fn render(template: &str, body: &str) -> Result<String, TemplateError> {
-    Template::parse(template)?.render(&TemplateInput {
-        context: &context(),
-        body,
-    })
+    Template::parse(template)?.render(&TemplateInput::new(&context(), body))
 }
 
 const BODY: &str = r#"{"user": "ann \"a\"", "tags": ["x", 1, null], "o": {"a-b": true}}"#;

@@ -3,8 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use gatepost_model::{
-    ApiId, StageName, connection::GoneReason, invocation::InvokeRequest, limits::Limits,
-    request_context::ConnectionContext,
+    ApiId, StageName,
+    connection::GoneReason,
+    invocation::InvokeRequest,
+    limits::Limits,
+    request_context::{ConnectionContext, Identity},
 };
 use tokio::net::{TcpListener, TcpStream};
 
@@ -67,8 +70,7 @@ async fn connection(gateway: &Gateway, now: Moment) -> (Connection, TcpStream) {
         stage: stage_name.clone(),
         connected_at_ms: now.epoch_ms,
         domain_name: "localhost".into(),
-        source_ip: "127.0.0.1".into(),
-        user_agent: None,
+        identity: Identity::anonymous("127.0.0.1", None),
         authorizer: None,
     };
     let stage = StageSlot {

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use gatepost_model::{
-    request_context::{ConnectionContext, EventType},
+    request_context::{ConnectionContext, EventType, Identity},
     route::RouteKey,
 };
 use proptest::prelude::*;
@@ -18,8 +18,7 @@ fn context() -> RequestContext {
             stage: "dev".into(),
             connected_at_ms: 0,
             domain_name: "localhost:4100".into(),
-            source_ip: "203.0.113.7".into(),
-            user_agent: None,
+            identity: Identity::anonymous("203.0.113.7", None),
             authorizer: None,
         }),
         request_id: "EOn8HGNeoAMEPSQ=".into(),
