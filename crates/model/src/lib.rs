@@ -6,6 +6,7 @@
 pub mod api;
 pub mod arn;
 pub mod authorizer;
+pub mod calendar;
 pub mod connection;
 pub mod connection_id;
 pub mod deployment;
@@ -23,5 +24,7 @@ pub mod route;
 pub mod secret;
 pub mod stage;
 pub mod stage_settings;
+pub mod throttle;
+pub mod usage_plan;
 
 pub use ids::*;

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{ApiId, StageName, extensions::Extensions, limits::Limits};
 
 /// How one stage is served. Held by the stage, not by its connections.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct StageSettings {
     /// The limits in force.
     pub limits: Limits,

@@ -2,7 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use gatepost_model::limits::Limits;
+use gatepost_model::{
+    limits::{ACCOUNT_BURST_LIMIT, ACCOUNT_RATE_LIMIT, Limits, NEW_CONNECTIONS_PER_SECOND},
+    throttle::ThrottleSettings,
+};
 
 use super::{GIB, HOUR, KIB, MILLISECOND, MINUTE, SECOND, YEAR, reader::Reader};
 
@@ -11,7 +14,8 @@ pub(super) fn limits(reader: &mut Reader) -> Limits {
     let aws = Limits::default();
     let own = stage_limits(reader, "limits", &aws);
     let up_to_minutes = 100 * MILLISECOND..=10 * MINUTE;
-    let limits = Limits {
+    let (account_throttle, new_connections_per_second) = rates(reader);
+    Limits {
         handshake_timeout: reader.duration(
             "limits.handshake_timeout",
             aws.handshake_timeout,
@@ -43,12 +47,31 @@ pub(super) fn limits(reader: &mut Reader) -> Limits {
         ),
         max_tombstones: reader.number("limits.max_tombstones", aws.max_tombstones, 1..=100_000_000),
         tombstone_age: reader.duration("limits.tombstone_age", aws.tombstone_age, SECOND..=YEAR),
+        account_throttle,
+        new_connections_per_second,
         ..own
-    };
-    if reader.flag("limits.aws_quotas", false) {
-        reader.not_there_yet("limits.aws_quotas");
     }
-    limits
+}
+
+/// The rates of the account: none that is not set, unless all of AWS's are asked for.
+fn rates(reader: &mut Reader) -> (ThrottleSettings, Option<u32>) {
+    let aws_quotas = reader.flag("limits.aws_quotas", false);
+    let throttle = ThrottleSettings {
+        rate_limit: reader.rate("limits.account_rate_limit"),
+        burst_limit: reader.number_or_none("limits.account_burst_limit", 1..=u32::MAX),
+    };
+    let new_connections = reader.number_or_none("limits.new_connections_per_second", 1..=u32::MAX);
+    if !aws_quotas {
+        return (throttle, new_connections);
+    }
+    let aws = ThrottleSettings {
+        rate_limit: Some(ACCOUNT_RATE_LIMIT),
+        burst_limit: Some(ACCOUNT_BURST_LIMIT),
+    };
+    (
+        throttle.or(aws),
+        new_connections.or(Some(NEW_CONNECTIONS_PER_SECOND)),
+    )
 }
 
 /// The limits that AWS fixes for everybody, in `[limits]` or in the section of a stage, which
