@@ -12,12 +12,13 @@ use gatepost_model::{
     api::{Api, ApiDefinition},
     route::{Route, RouteKey},
     stage::Stage,
+    throttle::TokenBucket,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
 use self::surroundings::Surroundings;
 use super::{DeployedRoute, DeployedStage};
-use crate::integration::outward::Outward;
+use crate::{integration::outward::Outward, pipeline::throttle};
 
 /// Why an API cannot be deployed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +40,7 @@ impl CompileError {
 }
 
 impl DeployedStage {
-    /// Compiles what `stage` of `api` serves.
+    /// Compiles what `stage` of `api` serves, in place of what it served `before`.
     ///
     /// # Errors
     /// Everything that cannot work or is not built yet, at once.
@@ -47,6 +48,7 @@ impl DeployedStage {
         api: &Api,
         stage: &Stage,
         definition: &ApiDefinition,
+        before: Option<&Self>,
         outward: &Outward,
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
@@ -66,7 +68,8 @@ impl DeployedStage {
         for route in &definition.routes {
             match compile_route(route, definition, &surroundings) {
                 Err(error) => errors.push(error),
-                Ok(deployed) => {
+                Ok(mut deployed) => {
+                    deployed.throttle = compile_throttle(stage, &route.route_key, before);
                     let deployed = Arc::new(deployed);
                     match &route.route_key {
                         RouteKey::Connect => connect = Some(deployed),
@@ -94,6 +97,20 @@ impl DeployedStage {
             _ => Err(errors),
         }
     }
+}
+
+/// The bucket of a route of `stage`.
+fn compile_throttle(
+    stage: &Stage,
+    route_key: &RouteKey,
+    before: Option<&DeployedStage>,
+) -> Option<Arc<TokenBucket>> {
+    if *route_key == RouteKey::Disconnect {
+        return None;
+    }
+    let limit = stage.throttling_of(route_key.as_str()).limit();
+    let before = before.and_then(|before| before.route(route_key));
+    throttle::route_bucket(limit, before.map(AsRef::as_ref))
 }
 
 fn compile_route(
@@ -138,6 +155,7 @@ fn compile_route(
     Ok(DeployedRoute {
         route_key: route.route_key.clone(),
         two_way: route.is_two_way(),
+        throttle: None,
         authorizer,
         required_parameters: identity_source::identity_sources(
             required.map(|(name, _)| name),
