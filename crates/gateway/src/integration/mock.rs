@@ -127,10 +127,7 @@ impl MockRequest {
     fn select(&self, expression: &SelectionExpression, status: Option<u16>) -> String {
         let body: Option<Value> = serde_json::from_str(&self.body).ok();
         expression.evaluate(&mut |variable| match variable {
-            Variable::RequestBody(path) => body
-                .as_ref()
-                .and_then(|body| path.first(body))
-                .map(gatepost_wire::expression::to_java_string),
+            Variable::RequestBody(path) => body.as_ref().and_then(|body| path.text(body)),
             Variable::Context(name) => self.context.variable(name),
             Variable::StageVariable(name) => self.context.stage_variables.get(name).cloned(),
             Variable::IntegrationStatus => status.map(|status| status.to_string()),
