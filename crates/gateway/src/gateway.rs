@@ -16,6 +16,7 @@ use gatepost_model::{
     connection_id::{ConnectionId, ConnectionIdKey},
     domain_name::DomainName,
     limits::Limits,
+    stage_settings::SettingsByStage,
 };
 use tokio::sync::Notify;
 
@@ -34,7 +35,7 @@ use crate::{
 
 /// What a gateway is made of.
 pub struct GatewayConfig {
-    /// The limits in force.
+    /// The limits in force, where a stage has none of its own.
     pub limits: Limits,
     /// The region in ARNs.
     pub region: String,
@@ -123,7 +124,7 @@ impl Gateway {
         gateway
     }
 
-    /// The limits in force.
+    /// The limits in force, where a stage has none of its own.
     pub fn limits(&self) -> &Limits {
         &self.config.limits
     }
@@ -172,7 +173,8 @@ impl Gateway {
     }
 
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
-    /// and use the new deployment from their next message on; those of deleted stages are closed.
+    /// and use the new deployment and the new `settings` from their next message on; those of
+    /// deleted stages are closed.
     ///
     /// # Errors
     /// Everything that cannot be served, at once; then nothing changes.
@@ -180,6 +182,7 @@ impl Gateway {
         &self,
         apis: Vec<Api>,
         domain_names: Vec<DomainName>,
+        settings: &SettingsByStage,
     ) -> Result<(), Vec<CompileError>> {
         let before = self.apis.load_full();
         let compiled = compile(apis, &before)?;
@@ -190,16 +193,16 @@ impl Gateway {
         for (api, deployed_stages) in compiled {
             let mut stages = HashMap::new();
             for deployed in deployed_stages {
-                let name = deployed.stage_name.as_str();
-                let known = before.stage(&api.api_id, &deployed.stage_name);
-                let slot = known.cloned().unwrap_or_else(|| {
-                    Arc::new(StageSlot {
-                        api_id: api.api_id.clone(),
-                        stage_name: deployed.stage_name.clone(),
-                        deployed: None.into(),
-                    })
-                });
-                stages.insert(Box::from(name), Arc::clone(&slot));
+                let name = &deployed.stage_name;
+                let settings = Arc::clone(settings.of(&api.api_id, name));
+                let slot = match before.stage(&api.api_id, name) {
+                    Some(slot) => {
+                        slot.settings.store(settings);
+                        Arc::clone(slot)
+                    }
+                    None => Arc::new(StageSlot::new(api.api_id.clone(), name.clone(), settings)),
+                };
+                stages.insert(Box::from(name.as_str()), Arc::clone(&slot));
                 slot.deployed.store(Some(deployed));
             }
             table.apis.insert(

@@ -21,6 +21,7 @@ use gatepost_gateway::{
 };
 use gatepost_model::{
     ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function,
+    stage_settings::SettingsByStage,
 };
 use gatepost_server::{
     lambda::{CaBundle, LocalRunner, RunnerConfig},
@@ -41,7 +42,7 @@ use super::{
     tables::{self, Said},
     terminal::{Ready, ReadyApi, ReadyFunction, Terminal},
 };
-use crate::config::FunctionsConfig;
+use crate::config::{ConfigErrors, FunctionsConfig, StagesConfig};
 
 /// Events that may wait for the terminal; more are counted as dropped.
 const EVENT_QUEUE: usize = 16_384;
@@ -56,6 +57,7 @@ pub struct App {
     folder: PathBuf,
     loaded: template::App,
     options: LoadOptions,
+    stages: StagesConfig,
     server: Arc<Server>,
     ca_bundle: PathBuf,
     listen: Vec<IpAddr>,
@@ -122,6 +124,10 @@ impl App {
             },
         };
         let loaded = template::load(&template, &options).map_err(StartError::Template)?;
+        let settings = config
+            .stages
+            .resolve(&loaded.apis, &loaded.api_logical_ids)
+            .map_err(ConfigErrors)?;
 
         let state = StateFolder::open(folder.join(".gatepost"), arguments.fresh)?;
         let store = Store::open(
@@ -189,7 +195,7 @@ impl App {
             observer,
         });
         gateway
-            .deploy(loaded.apis.clone(), loaded.domain_names.clone())
+            .deploy(loaded.apis.clone(), loaded.domain_names.clone(), &settings)
             .map_err(StartError::Deploy)?;
         let mut notes = rewritten_lines(&loaded);
         for said in tables::create(&region, &loaded.tables).await {
@@ -204,7 +210,6 @@ impl App {
             authority,
             home_page,
             gone_reason_header: true,
-            permessage_deflate: config.extensions.permessage_deflate,
         });
         for listener in listeners {
             let serving =
@@ -218,6 +223,7 @@ impl App {
             folder,
             loaded,
             options,
+            stages: config.stages,
             server,
             ca_bundle,
             listen: listen.iter().map(SocketAddr::ip).collect(),
@@ -284,6 +290,10 @@ impl App {
         let loaded =
             template::load(&self.template, &self.options).map_err(|errors| error_lines(&errors))?;
         // All that can refuse comes before anything changes.
+        let settings = self
+            .stages
+            .resolve(&loaded.apis, &loaded.api_logical_ids)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         self.server
             .gateway
             .check(&loaded.apis)
@@ -292,7 +302,7 @@ impl App {
             let env_file = read_env_file(path).map_err(|error| vec![error.to_string()])?;
             self.server.functions.set_env_file(env_file);
         }
-        self.deploy(&loaded)?;
+        self.deploy(&loaded, &settings)?;
         for warning in &loaded.warnings {
             if !self.loaded.warnings.contains(warning) {
                 self.terminal.warning(&warning.to_string());
@@ -326,7 +336,11 @@ impl App {
 
     /// Deploys APIs and functions. New functions stand before the routes that call them, removed
     /// ones go after theirs, so that no message meets a route without its function.
-    fn deploy(&self, loaded: &template::App) -> Result<(), Vec<String>> {
+    fn deploy(
+        &self,
+        loaded: &template::App,
+        settings: &SettingsByStage,
+    ) -> Result<(), Vec<String>> {
         let Server {
             gateway, functions, ..
         } = &*self.server;
@@ -349,7 +363,7 @@ impl App {
             .set_management_endpoints(management_endpoints(&loaded.apis, &self.local_authority));
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         gateway
-            .deploy(loaded.apis.clone(), loaded.domain_names.clone())
+            .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
             .map_err(|errors| compile_lines(&errors))?;
         functions.remove_functions(&removed_names);
         Ok(())
