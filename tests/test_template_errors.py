@@ -141,7 +141,6 @@ NOT_YET = {
         4,
         ["AWS_IAM"],
     ),
-    "API keys": (route(key="$connect", properties="ApiKeyRequired: true"), 4, ["ApiKeyRequired"]),
     "models": (
         route(properties="ModelSelectionExpression: $default, RequestModels: {$default: !Ref M}")
         + "  M:\n    Type: AWS::ApiGatewayV2::Model\n"

@@ -38,6 +38,7 @@ async fn run(gateway: Weak<Gateway>) {
         for connection in due {
             connection.enforce_limits(now);
         }
+        gateway.usage_plans().record_usage(&gateway.config.store);
         let dropped = gateway.config.store.dropped();
         if lost == 0 && dropped > 0 {
             gateway.observer().emit(Event::Warning(

@@ -1,5 +1,5 @@
-//! The walk of a message: select route → throttle → integration request → invoke → integration
-//! response → route reply.
+//! The walk of a message: select route → throttle → usage plan → integration request → invoke →
+//! integration response → route reply.
 
 use std::{sync::Arc, time::Instant};
 
@@ -11,6 +11,7 @@ use super::{
     rescue,
     route_reply::route_reply,
     select_route::{ReceivedMessage, RoutedRequest},
+    usage_plan,
 };
 use crate::{
     clock::Moment,
@@ -51,7 +52,12 @@ pub(crate) fn on_message(
         started,
     };
     let passed = gateway.throttle.pass_message(route);
-    let routed = match passed.map_err(Fault::from).and(selected) {
+    let passed = passed.map_err(Fault::from).and(selected);
+    let passed = passed.and_then(|routed| {
+        usage_plan::pass(gateway, &routed.route, &routed.context, None)?;
+        Ok(routed)
+    });
+    let routed = match passed {
         Ok(routed) => routed,
         Err(fault) => return Walked::Done(Some(outcome.of_fault(&fault))),
     };

@@ -13,6 +13,7 @@ mod route;
 mod stage;
 mod table;
 mod throttle;
+mod usage_plan;
 
 use std::{
     cell::RefCell,
@@ -55,9 +56,11 @@ const ACTED_ON: [&str; 24] = [
     "AWS::DynamoDB::GlobalTable",
     "AWS::Logs::LogGroup",
     "AWS::ApiGateway::Account",
-    "AWS::ApiGateway::ApiKey",
-    "AWS::ApiGateway::UsagePlan",
+    API_KEY,
+    USAGE_PLAN,
 ];
+const API_KEY: &str = "AWS::ApiGateway::ApiKey";
+const USAGE_PLAN: &str = "AWS::ApiGateway::UsagePlan";
 const USAGE_PLAN_KEY: &str = "AWS::ApiGateway::UsagePlanKey";
 
 /// What the readers of all families share.
@@ -206,15 +209,18 @@ pub(super) fn read(reading: &Reading<'_>, app: &mut App) {
         }
     }
     read_others(reading, app, &declared);
+    let mut placed = Vec::new();
     for draft in apis {
         stage::warn_of_undeployed(&draft, reading);
         warn_of_unreachable(&draft, reading, app);
         permission::warn_of_missing(&draft, reading, &app.permissions);
-        let logical_id = draft.logical_id.clone();
+        let (logical_id, at) = (draft.logical_id.clone(), draft.position);
         let api = draft.finish(reading);
         app.api_logical_ids.insert(api.api_id.clone(), logical_id);
-        app.apis.push(api);
+        placed.push((api, at));
     }
+    app.usage_plans = usage_plan::read(&declared, reading, &placed);
+    app.apis = placed.into_iter().map(|(api, _)| api).collect();
 }
 
 /// The present resources with their values; the types that nothing acts on go on their list.
@@ -440,17 +446,6 @@ fn read_others(reading: &Reading<'_>, app: &mut App, declared: &[Declared<'_>]) 
                     .extend(other::read_log_group(declared, reading));
             }
             "AWS::ApiGateway::Account" => other::read_account(declared, reading),
-            "AWS::ApiGateway::ApiKey" => {
-                app.api_keys.extend(other::read_api_key(declared, reading));
-            }
-            "AWS::ApiGateway::UsagePlan" => {
-                app.usage_plans
-                    .extend(other::read_usage_plan(declared, reading));
-            }
-            USAGE_PLAN_KEY => {
-                app.usage_plan_keys
-                    .extend(other::read_usage_plan_key(declared, reading));
-            }
             _ => {}
         }
     }

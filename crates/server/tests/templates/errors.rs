@@ -217,10 +217,6 @@ fn what_is_not_there_yet_refuses_with_its_place() {
              NONE or CUSTOM meanwhile",
         ),
         (
-            "  R:\n    Type: AWS::ApiGatewayV2::Route\n    Properties: {ApiId: !Ref Api, RouteKey: x, ApiKeyRequired: true}\n",
-            "t.yaml:16: a route with ApiKeyRequired is not there yet in Gatepost; remove it",
-        ),
-        (
             "  R:\n    Type: AWS::ApiGatewayV2::Route\n    Properties: {ApiId: !Ref Api, RouteKey: x, ModelSelectionExpression: $request.body.a, RequestModels: {a: M}}\n",
             "t.yaml:16: validation of messages with models is not there yet in Gatepost; remove \
              ModelSelectionExpression and RequestModels",
