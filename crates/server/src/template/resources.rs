@@ -15,6 +15,7 @@ mod request_parameters;
 mod route;
 mod stage;
 mod table;
+mod throttle;
 
 use std::{
     cell::RefCell,
