@@ -62,11 +62,9 @@ fn stage() -> Arc<StageSlot> {
         default: None,
         custom: custom.into(),
     };
-    Arc::new(StageSlot {
-        api_id,
-        stage_name: "prod".into(),
-        deployed: Some(Arc::new(deployed)).into(),
-    })
+    let slot = StageSlot::new(api_id, "prod".into(), Arc::default());
+    slot.deployed.store(Some(Arc::new(deployed)));
+    Arc::new(slot)
 }
 
 /// A connection whose socket takes writes, its client, and the runtime that both live on.

@@ -12,8 +12,11 @@ use std::{
     sync::Arc,
 };
 
-use arc_swap::ArcSwapOption;
-use gatepost_model::{ApiId, AuthorizerId, StageName, route::RouteKey, throttle::TokenBucket};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use gatepost_model::{
+    ApiId, AuthorizerId, StageName, route::RouteKey, stage_settings::StageSettings,
+    throttle::TokenBucket,
+};
 use gatepost_wire::expression::selection::SelectionExpression;
 
 pub use compile::CompileError;
@@ -33,8 +36,22 @@ pub struct StageSlot {
     pub api_id: ApiId,
     /// The stage.
     pub stage_name: StageName,
+    /// Limits in force and switches beside AWS, as they are now.
+    pub settings: ArcSwap<StageSettings>,
     /// What is deployed; `None` once the stage is deleted.
     pub deployed: ArcSwapOption<DeployedStage>,
+}
+
+impl StageSlot {
+    /// A stage that serves nothing yet.
+    pub fn new(api_id: ApiId, stage_name: StageName, settings: Arc<StageSettings>) -> Self {
+        Self {
+            api_id,
+            stage_name,
+            settings: ArcSwap::new(settings),
+            deployed: ArcSwapOption::empty(),
+        }
+    }
 }
 
 /// What a stage serves.

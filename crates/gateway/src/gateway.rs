@@ -16,6 +16,7 @@ use gatepost_model::{
     connection_id::{ConnectionId, ConnectionIdKey},
     domain_name::DomainName,
     limits::Limits,
+    stage_settings::SettingsByStage,
 };
 use tokio::sync::Notify;
 
@@ -23,7 +24,7 @@ use crate::{
     clock::Moment,
     connection::Connection,
     deployed::{CompileError, DeployedStage, StageSlot},
-    integration::{http_client::HttpClient, invoke_function::InvokeFunction},
+    integration::{invoke_function::InvokeFunction, outward::Outward},
     new_id::random_bytes,
     observe::Observer,
     pipeline::throttle::AccountThrottle,
@@ -34,7 +35,7 @@ use crate::{
 
 /// What a gateway is made of.
 pub struct GatewayConfig {
-    /// The limits in force.
+    /// The limits in force, where a stage has none of its own.
     pub limits: Limits,
     /// The region in ARNs.
     pub region: String,
@@ -46,8 +47,8 @@ pub struct GatewayConfig {
     pub store: Arc<Store>,
     /// Who invokes Lambda functions.
     pub lambda: Arc<dyn InvokeFunction>,
-    /// Who calls HTTP backends.
-    pub http: HttpClient,
+    /// What integrations reach their backends with.
+    pub outward: Outward,
     /// Who is told what happens.
     pub observer: Observer,
 }
@@ -123,7 +124,7 @@ impl Gateway {
         gateway
     }
 
-    /// The limits in force.
+    /// The limits in force, where a stage has none of its own.
     pub fn limits(&self) -> &Limits {
         &self.config.limits
     }
@@ -141,6 +142,11 @@ impl Gateway {
     /// The account in ARNs.
     pub fn account_id(&self) -> &str {
         &self.config.account_id
+    }
+
+    /// What integrations reach their backends with.
+    pub fn outward(&self) -> &Outward {
+        &self.config.outward
     }
 
     /// The embedded store.
@@ -168,11 +174,12 @@ impl Gateway {
     /// # Errors
     /// Everything that cannot be served, at once.
     pub fn check(&self, apis: &[Api]) -> Result<(), Vec<CompileError>> {
-        compile(apis.to_vec(), &self.apis.load()).map(drop)
+        compile(apis.to_vec(), &self.apis.load(), &self.config.outward).map(drop)
     }
 
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
-    /// and use the new deployment from their next message on; those of deleted stages are closed.
+    /// and use the new deployment and the new `settings` from their next message on; those of
+    /// deleted stages are closed.
     ///
     /// # Errors
     /// Everything that cannot be served, at once; then nothing changes.
@@ -180,9 +187,10 @@ impl Gateway {
         &self,
         apis: Vec<Api>,
         domain_names: Vec<DomainName>,
+        settings: &SettingsByStage,
     ) -> Result<(), Vec<CompileError>> {
         let before = self.apis.load_full();
-        let compiled = compile(apis, &before)?;
+        let compiled = compile(apis, &before, &self.config.outward)?;
         let mut table = ApiTable {
             apis: BTreeMap::new(),
             domain_names,
@@ -190,16 +198,16 @@ impl Gateway {
         for (api, deployed_stages) in compiled {
             let mut stages = HashMap::new();
             for deployed in deployed_stages {
-                let name = deployed.stage_name.as_str();
-                let known = before.stage(&api.api_id, &deployed.stage_name);
-                let slot = known.cloned().unwrap_or_else(|| {
-                    Arc::new(StageSlot {
-                        api_id: api.api_id.clone(),
-                        stage_name: deployed.stage_name.clone(),
-                        deployed: None.into(),
-                    })
-                });
-                stages.insert(Box::from(name), Arc::clone(&slot));
+                let name = &deployed.stage_name;
+                let settings = Arc::clone(settings.of(&api.api_id, name));
+                let slot = match before.stage(&api.api_id, name) {
+                    Some(slot) => {
+                        slot.settings.store(settings);
+                        Arc::clone(slot)
+                    }
+                    None => Arc::new(StageSlot::new(api.api_id.clone(), name.clone(), settings)),
+                };
+                stages.insert(Box::from(name.as_str()), Arc::clone(&slot));
                 slot.deployed.store(Some(deployed));
             }
             table.apis.insert(
@@ -366,7 +374,11 @@ impl Gateway {
 /// An API with the stages that it serves.
 type CompiledApi = (Api, Vec<Arc<DeployedStage>>);
 
-fn compile(apis: Vec<Api>, before: &ApiTable) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
+fn compile(
+    apis: Vec<Api>,
+    before: &ApiTable,
+    outward: &Outward,
+) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
     let mut errors = Vec::new();
     let mut compiled = Vec::new();
     for api in apis {
@@ -377,7 +389,7 @@ fn compile(apis: Vec<Api>, before: &ApiTable) -> Result<Vec<CompiledApi>, Vec<Co
             };
             let before = before.stage(&api.api_id, &stage.stage_name);
             let before = before.and_then(|slot| slot.deployed.load_full());
-            match DeployedStage::compile(&api, stage, definition, before.as_deref()) {
+            match DeployedStage::compile(&api, stage, definition, before.as_deref(), outward) {
                 Ok(deployed) => stages.push(Arc::new(deployed)),
                 Err(found) => errors.extend(found),
             }
