@@ -7,5 +7,6 @@ pub mod iam_policy;
 pub mod lambda_event;
 pub mod lambda_response;
 pub mod management_api;
+pub mod sigv4;
 pub mod template;
 pub mod websocket;
