@@ -84,6 +84,9 @@ def test_two_people_join_and_talk(browser, demo):
     assert len(set(ids)) == 2
     ben.evaluate("location.href = 'about:blank'")
     ann.shows("#log", "Ben left")
+    ben.evaluate("history.back()")
+    ann.shows("#people", "Ben")
+    ben.shows("#people", "Ben (you)")
 
 
 def test_the_button_shows_a_410_with_its_reason(browser, demo):

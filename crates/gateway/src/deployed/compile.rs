@@ -5,7 +5,10 @@ mod authorization;
 mod identity_source;
 mod integration;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use gatepost_model::{
     api::{Api, ApiDefinition},
@@ -59,7 +62,7 @@ impl DeployedStage {
         let mut default = None;
         let mut custom = HashMap::new();
         for route in &definition.routes {
-            match compile_route(route, definition) {
+            match compile_route(route, definition, &stage.stage_variables) {
                 Err(error) => errors.push(error),
                 Ok(deployed) => {
                     let deployed = Arc::new(deployed);
@@ -91,7 +94,11 @@ impl DeployedStage {
     }
 }
 
-fn compile_route(route: &Route, definition: &ApiDefinition) -> Result<DeployedRoute, CompileError> {
+fn compile_route(
+    route: &Route,
+    definition: &ApiDefinition,
+    stage_variables: &BTreeMap<String, String>,
+) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
     let not_yet = |what: &str| {
         Err(CompileError::new(
@@ -121,6 +128,7 @@ fn compile_route(route: &Route, definition: &ApiDefinition) -> Result<DeployedRo
             };
             Some(Arc::new(integration::compile_integration(
                 integration,
+                stage_variables,
                 &place,
             )?))
         }

@@ -15,14 +15,15 @@ use gatepost_wire::lambda_event::HandshakeRequest;
 use super::{
     accepted::{Accepted, IssuedId},
     authorize::{authorize, missing_source},
-    integration_request, rescue,
+    integration_request,
+    integration_response::{self, IntegrationReply},
+    rescue,
     select_route::RoutedRequest,
 };
 use crate::{
     deployed::{DeployedRoute, DeployedStage, StageSlot},
     gateway::Gateway,
-    integration::{self, IntegrationReply},
-    new_id,
+    integration, new_id,
     observe::Event,
 };
 
@@ -135,12 +136,13 @@ impl Handshake<'_> {
             context: context.clone(),
             body: String::new(),
         };
-        let built = integration_request::build(&request, Some(&self.request.handshake));
+        let handshake = Some(&self.request.handshake);
+        let built = integration_request::build(&request, handshake);
         let reply = match built.map_err(|fault| self.refuse(&fault))? {
             None => return Ok(None),
-            Some(integration_request) => {
-                integration::invoke(self.gateway, integration_request).await
-            }
+            Some(integration_request) => integration::invoke(self.gateway, integration_request)
+                .await
+                .and_then(|answer| integration_response::build(&request, handshake, answer)),
         };
         let status = match &reply {
             Ok(reply) => reply.status,
@@ -248,7 +250,7 @@ impl Refusal {
         Self {
             status: reply.status,
             headers,
-            body: reply.body.unwrap_or_default().into_bytes(),
+            body: reply.body.into(),
             detail,
         }
     }

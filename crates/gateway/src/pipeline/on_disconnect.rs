@@ -8,7 +8,7 @@ use gatepost_model::{
     route::RouteKey,
 };
 
-use super::{integration_request, select_route::RoutedRequest};
+use super::{integration_request, integration_response, select_route::RoutedRequest};
 use crate::{
     clock::now_ms, deployed::StageSlot, gateway::Gateway, integration, new_id, observe::Event,
 };
@@ -54,7 +54,9 @@ async fn run(gateway: &Gateway, request: &RoutedRequest) {
     let started = Instant::now();
     let replied = match integration_request::build(request, None) {
         Ok(None) => return,
-        Ok(Some(integration_request)) => integration::invoke(gateway, integration_request).await,
+        Ok(Some(integration_request)) => integration::invoke(gateway, integration_request)
+            .await
+            .and_then(|answer| integration_response::build(request, None, answer)),
         Err(fault) => Err(fault),
     };
     let (status, error) = match replied {

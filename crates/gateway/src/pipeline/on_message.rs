@@ -1,11 +1,14 @@
-//! The walk of a message: select route → integration request → invoke → route reply.
+//! The walk of a message: select route → integration request → invoke → integration response →
+//! route reply.
 
 use std::{sync::Arc, time::Instant};
 
 use gatepost_model::{RequestId, connection_id::ConnectionId, fault::Fault, route::RouteKey};
 
 use super::{
-    integration_request, rescue,
+    integration_request,
+    integration_response::{self, IntegrationReply},
+    rescue,
     route_reply::route_reply,
     select_route::{ReceivedMessage, RoutedRequest},
 };
@@ -13,7 +16,7 @@ use crate::{
     clock::Moment,
     connection::Connection,
     gateway::Gateway,
-    integration::{self, IntegrationReply, IntegrationRequest},
+    integration::{self, IntegrationRequest},
     observe::Event,
 };
 
@@ -58,18 +61,18 @@ pub(crate) fn on_message(
         route_key: Some(routed.context.route_key.clone()),
         started,
     };
-    match integration_request::build(&routed, None) {
-        Err(fault) => Walked::Done(Some(outcome.of_fault(&fault))),
-        Ok(None) => Walked::Done(outcome.of_reply(&routed, IntegrationReply::nothing())),
-        Ok(Some(IntegrationRequest::Mock(mock))) => Walked::Done(match mock.reply() {
-            Ok(reply) => outcome.of_reply(&routed, reply),
-            Err(fault) => Some(outcome.of_fault(&fault)),
-        }),
+    let replied = match integration_request::build(&routed, None) {
+        Err(fault) => Err(fault),
+        Ok(None) => Ok(IntegrationReply::nothing()),
         Ok(Some(request)) => {
-            invoke_detached(gateway, connection, routed, request, started);
-            Walked::InIntegration
+            let Some(answer) = request.answer_at_once() else {
+                invoke_detached(gateway, connection, routed, request, started);
+                return Walked::InIntegration;
+            };
+            integration_response::build(&routed, None, answer)
         }
-    }
+    };
+    Walked::Done(outcome.of(&routed, replied))
 }
 
 fn invoke_detached(
@@ -85,7 +88,9 @@ fn invoke_detached(
             gateway: &gateway,
             connection: &connection,
         };
-        let replied = integration::invoke(&gateway, request).await;
+        let replied = integration::invoke(&gateway, request)
+            .await
+            .and_then(|answer| integration_response::build(&routed, None, answer));
         let outcome = Outcome {
             gateway: &gateway,
             connection: &connection,
@@ -93,11 +98,7 @@ fn invoke_detached(
             route_key: Some(routed.context.route_key.clone()),
             started,
         };
-        let text = match replied {
-            Ok(reply) => outcome.of_reply(&routed, reply),
-            Err(fault) => Some(outcome.of_fault(&fault)),
-        };
-        if let Some(text) = text {
+        if let Some(text) = outcome.of(&routed, replied) {
             // A client that left, or reads too slowly, does not get the reply.
             let _ = connection.send_text(text.as_bytes(), gateway.limits(), Moment::now());
         }
@@ -128,14 +129,18 @@ struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    fn of_reply(self, routed: &RoutedRequest, reply: IntegrationReply) -> Option<String> {
-        let status = reply.status;
-        match route_reply(
-            &routed.route,
-            reply,
-            self.gateway.limits().max_message_bytes,
-        ) {
-            Ok(text) => {
+    fn of(
+        self,
+        routed: &RoutedRequest,
+        replied: Result<IntegrationReply, Fault>,
+    ) -> Option<String> {
+        let max_bytes = self.gateway.limits().max_message_bytes;
+        let replied = replied.and_then(|reply| {
+            let status = reply.status;
+            Ok((status, route_reply(&routed.route, reply, max_bytes)?))
+        });
+        match replied {
+            Ok((status, text)) => {
                 self.tell(status, None);
                 text
             }
