@@ -6,6 +6,7 @@
 pub mod api;
 pub mod arn;
 pub mod authorizer;
+pub mod calendar;
 pub mod connection;
 pub mod connection_id;
 pub mod deployment;
@@ -17,6 +18,7 @@ pub mod integration;
 pub mod invocation;
 pub mod limits;
 pub mod model;
+pub mod principal;
 pub mod request_context;
 pub mod route;
 pub mod secret;

@@ -2,6 +2,8 @@
 
 use std::time::UNIX_EPOCH;
 
+use gatepost_model::{calendar::epoch_seconds, request_context::iso_time};
+
 /// A time in ISO 8601 basic format, `20260925T000148Z`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AmzDate {
@@ -22,18 +24,11 @@ impl AmzDate {
                     .then(|| number * 10 + u64::from(c - b'0'))
             })
         };
-        let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
-        let (hour, minute, second) = (number(9, 11)?, number(11, 13)?, number(13, 15)?);
-        if year < 1970 || !(1..=12).contains(&month) || day == 0 || day > days_of(year, month) {
-            return None;
-        }
-        if hour > 23 || minute > 59 || second > 60 {
-            return None;
-        }
-        let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+        let date = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
+        let time = (number(9, 11)?, number(11, 13)?, number(13, 15)?);
         Some(Self {
             basic: text.to_owned(),
-            seconds,
+            seconds: epoch_seconds(date, time)?,
         })
     }
 
@@ -47,7 +42,7 @@ impl AmzDate {
 
     /// The time of `seconds` since the epoch.
     pub(super) fn of(seconds: u64) -> Self {
-        let iso = gatepost_model::request_context::iso_time(seconds.saturating_mul(1000));
+        let iso = iso_time(seconds.saturating_mul(1000));
         // `2026-09-25T00:01:48.000Z` without separators and milliseconds.
         let basic = iso.split('.').next().unwrap_or_default();
         let basic = basic.replace(['-', ':'], "") + "Z";
@@ -68,29 +63,6 @@ impl AmzDate {
     pub(super) fn day(&self) -> &str {
         self.basic.split('T').next().unwrap_or_default()
     }
-}
-
-fn is_leap(year: u64) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-}
-
-fn days_of(year: u64, month: u64) -> u64 {
-    match month {
-        2 if is_leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days from the epoch to a date of the Gregorian calendar (Hinnant's `days_from_civil`).
-fn days(year: u64, month: u64, day: u64) -> u64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (year / 400, year % 400);
-    let shifted_month = (month + 9) % 12;
-    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }
 
 #[cfg(test)]

@@ -205,10 +205,11 @@ impl SigV4Error {
 }
 
 fn missing_in_header(missing: &[&str], date: bool, hash: &str) -> String {
-    let missing = missing
+    let missing: Vec<String> = missing
         .iter()
         .map(|parameter| format!("Authorization header requires '{parameter}' parameter. "))
-        .collect::<String>();
+        .collect();
+    let missing = missing.concat();
     let date = if date {
         "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
     } else {
