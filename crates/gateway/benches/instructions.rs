@@ -41,6 +41,7 @@ fn route(route_key: &str) -> Arc<DeployedRoute> {
     Arc::new(DeployedRoute {
         route_key: RouteKey::parse(route_key).unwrap(),
         two_way: true,
+        throttle: None,
         authorizer: None,
         required_parameters: Vec::new(),
         integration: None,
@@ -61,11 +62,9 @@ fn stage() -> Arc<StageSlot> {
         default: None,
         custom: custom.into(),
     };
-    Arc::new(StageSlot {
-        api_id,
-        stage_name: "prod".into(),
-        deployed: Some(Arc::new(deployed)).into(),
-    })
+    let slot = StageSlot::new(api_id, "prod".into(), Arc::default());
+    slot.deployed.store(Some(Arc::new(deployed)));
+    Arc::new(slot)
 }
 
 /// A connection whose socket takes writes, its client, and the runtime that both live on.

@@ -12,8 +12,11 @@ use std::{
     sync::Arc,
 };
 
-use arc_swap::ArcSwapOption;
-use gatepost_model::{ApiId, AuthorizerId, StageName, route::RouteKey};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use gatepost_model::{
+    ApiId, AuthorizerId, StageName, route::RouteKey, stage_settings::StageSettings,
+    throttle::TokenBucket,
+};
 use gatepost_wire::expression::selection::SelectionExpression;
 
 pub use compile::CompileError;
@@ -33,8 +36,22 @@ pub struct StageSlot {
     pub api_id: ApiId,
     /// The stage.
     pub stage_name: StageName,
+    /// Limits in force and switches beside AWS, as they are now.
+    pub settings: ArcSwap<StageSettings>,
     /// What is deployed; `None` once the stage is deleted.
     pub deployed: ArcSwapOption<DeployedStage>,
+}
+
+impl StageSlot {
+    /// A stage that serves nothing yet.
+    pub fn new(api_id: ApiId, stage_name: StageName, settings: Arc<StageSettings>) -> Self {
+        Self {
+            api_id,
+            stage_name,
+            settings: ArcSwap::new(settings),
+            deployed: ArcSwapOption::empty(),
+        }
+    }
 }
 
 /// What a stage serves.
@@ -67,6 +84,9 @@ pub struct DeployedRoute {
     pub route_key: RouteKey,
     /// Whether the integration's answer goes to the client.
     pub two_way: bool,
+    /// How often it may run, when its stage limits that. `$disconnect` always may: nobody could be
+    /// told that it did not.
+    pub throttle: Option<Arc<TokenBucket>>,
     /// The Lambda authorizer; on `$connect` only.
     pub authorizer: Option<DeployedAuthorizer>,
     /// `requestParameters` that must be there.
@@ -123,6 +143,16 @@ impl WithStageVariables {
 }
 
 impl DeployedStage {
+    /// The route with this key.
+    pub fn route(&self, route_key: &RouteKey) -> Option<&Arc<DeployedRoute>> {
+        match route_key {
+            RouteKey::Connect => self.connect.as_ref(),
+            RouteKey::Disconnect => self.disconnect.as_ref(),
+            RouteKey::Default => self.default.as_ref(),
+            RouteKey::Custom(key) => self.custom.get(&**key),
+        }
+    }
+
     /// The route that a message selects: the expression's value, else `$default` (spec 4.3).
     /// A client cannot select `$connect` or `$disconnect`.
     pub fn select_route(&self, body: &str) -> Option<&Arc<DeployedRoute>> {

@@ -11,6 +11,7 @@ pub mod connection;
 pub mod connection_id;
 pub mod deployment;
 pub mod domain_name;
+pub mod extensions;
 pub mod fault;
 pub mod function;
 mod ids;
@@ -23,5 +24,8 @@ pub mod request_context;
 pub mod route;
 pub mod secret;
 pub mod stage;
+pub mod stage_settings;
+pub mod throttle;
+pub mod usage_plan;
 
 pub use ids::*;

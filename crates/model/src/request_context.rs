@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub use self::identity::{ApiKeyIdentity, Identity, Signer};
 use crate::{
-    ApiId, MessageId, RequestId, StageName, calendar::civil, connection_id::ConnectionId,
+    ApiId, MessageId, RequestId, StageName, calendar::Day, connection_id::ConnectionId,
     route::RouteKey,
 };
 
@@ -168,6 +168,14 @@ pub fn iso_time(epoch_ms: u64) -> String {
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     let milli = epoch_ms % 1000;
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
+
+/// Year, month (1 to 12), day and second of the day, in UTC.
+fn civil(epoch_ms: u64) -> (u32, usize, u32, u64) {
+    let (year, month, day) = Day::of_epoch_ms(epoch_ms).civil();
+    // A month is 1 to 12.
+    let month = usize::try_from(month).unwrap_or(1);
+    (year, month, day, epoch_ms / 1000 % 86_400)
 }
 
 #[cfg(test)]

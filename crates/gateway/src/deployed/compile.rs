@@ -4,20 +4,21 @@
 mod authorization;
 mod identity_source;
 mod integration;
+mod surroundings;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use gatepost_model::{
     api::{Api, ApiDefinition},
     route::{Route, RouteKey},
     stage::Stage,
+    throttle::TokenBucket,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
+use self::surroundings::Surroundings;
 use super::{DeployedRoute, DeployedStage};
+use crate::{integration::outward::Outward, pipeline::throttle};
 
 /// Why an API cannot be deployed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +40,7 @@ impl CompileError {
 }
 
 impl DeployedStage {
-    /// Compiles what `stage` of `api` serves.
+    /// Compiles what `stage` of `api` serves, in place of what it served `before`.
     ///
     /// # Errors
     /// Everything that cannot work or is not built yet, at once.
@@ -47,8 +48,11 @@ impl DeployedStage {
         api: &Api,
         stage: &Stage,
         definition: &ApiDefinition,
+        before: Option<&Self>,
+        outward: &Outward,
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
+        let surroundings = Surroundings::new(api, stage, outward).map_err(|error| vec![error])?;
         let selection = SelectionExpression::parse(&definition.route_selection_expression)
             .map_err(|error| {
                 errors.push(CompileError::new(
@@ -62,9 +66,10 @@ impl DeployedStage {
         let mut default = None;
         let mut custom = HashMap::new();
         for route in &definition.routes {
-            match compile_route(route, definition, &stage.stage_variables) {
+            match compile_route(route, definition, &surroundings) {
                 Err(error) => errors.push(error),
-                Ok(deployed) => {
+                Ok(mut deployed) => {
+                    deployed.throttle = compile_throttle(stage, &route.route_key, before);
                     let deployed = Arc::new(deployed);
                     match &route.route_key {
                         RouteKey::Connect => connect = Some(deployed),
@@ -94,10 +99,24 @@ impl DeployedStage {
     }
 }
 
+/// The bucket of a route of `stage`.
+fn compile_throttle(
+    stage: &Stage,
+    route_key: &RouteKey,
+    before: Option<&DeployedStage>,
+) -> Option<Arc<TokenBucket>> {
+    if *route_key == RouteKey::Disconnect {
+        return None;
+    }
+    let limit = stage.throttling_of(route_key.as_str()).limit();
+    let before = before.and_then(|before| before.route(route_key));
+    throttle::route_bucket(limit, before.map(AsRef::as_ref))
+}
+
 fn compile_route(
     route: &Route,
     definition: &ApiDefinition,
-    stage_variables: &BTreeMap<String, String>,
+    surroundings: &Surroundings<'_>,
 ) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
     let not_yet = |what: &str| {
@@ -128,7 +147,7 @@ fn compile_route(
             };
             Some(Arc::new(integration::compile_integration(
                 integration,
-                stage_variables,
+                surroundings,
                 &place,
             )?))
         }
@@ -136,6 +155,7 @@ fn compile_route(
     Ok(DeployedRoute {
         route_key: route.route_key.clone(),
         two_way: route.is_two_way(),
+        throttle: None,
         authorizer,
         required_parameters: identity_source::identity_sources(
             required.map(|(name, _)| name),

@@ -1,5 +1,5 @@
-//! The walk of a message: select route → integration request → invoke → integration response →
-//! route reply.
+//! The walk of a message: select route → throttle → integration request → invoke → integration
+//! response → route reply.
 
 use std::{sync::Arc, time::Instant};
 
@@ -41,25 +41,19 @@ pub(crate) fn on_message(
         return Walked::Done(None);
     };
     let request_id = received.context.request_id.clone();
-    let routed = match received.select_route() {
-        Ok(routed) => routed,
-        Err(fault) => {
-            let outcome = Outcome {
-                gateway,
-                connection,
-                request_id,
-                route_key: None,
-                started,
-            };
-            return Walked::Done(Some(outcome.of_fault(&fault)));
-        }
-    };
+    let selected = received.select_route();
+    let route = selected.as_ref().ok().map(|routed| &*routed.route);
     let outcome = Outcome {
         gateway,
         connection,
         request_id,
-        route_key: Some(routed.context.route_key.clone()),
+        route_key: route.map(|route| route.route_key.clone()),
         started,
+    };
+    let passed = gateway.throttle.pass_message(route);
+    let routed = match passed.map_err(Fault::from).and(selected) {
+        Ok(routed) => routed,
+        Err(fault) => return Walked::Done(Some(outcome.of_fault(&fault))),
     };
     let replied = match integration_request::build(&routed, None) {
         Err(fault) => Err(fault),
@@ -134,7 +128,8 @@ impl Outcome<'_> {
         routed: &RoutedRequest,
         replied: Result<IntegrationReply, Fault>,
     ) -> Option<String> {
-        let max_bytes = self.gateway.limits().max_message_bytes;
+        let settings = self.connection.stage.settings.load();
+        let max_bytes = settings.limits.max_message_bytes;
         let replied = replied.and_then(|reply| {
             let status = reply.status;
             Ok((status, route_reply(&routed.route, reply, max_bytes)?))

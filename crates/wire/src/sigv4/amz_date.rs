@@ -19,9 +19,9 @@ impl AmzDate {
             return None;
         }
         let number = |from: usize, to: usize| {
-            bytes[from..to].iter().try_fold(0_u64, |number, c| {
+            bytes[from..to].iter().try_fold(0_u32, |number, c| {
                 c.is_ascii_digit()
-                    .then(|| number * 10 + u64::from(c - b'0'))
+                    .then(|| number * 10 + u32::from(c - b'0'))
             })
         };
         let date = (number(0, 4)?, number(4, 6)?, number(6, 8)?);

@@ -40,7 +40,7 @@ pub(super) fn date_ms(text: &str) -> Option<u64> {
     seconds.checked_mul(1000)?.checked_add(milliseconds)
 }
 
-fn number(text: &str, digits: usize) -> Option<u64> {
+fn number(text: &str, digits: usize) -> Option<u32> {
     let is_number = text.len() == digits && text.bytes().all(|c| c.is_ascii_digit());
     is_number.then(|| text.parse().ok())?
 }
@@ -62,9 +62,7 @@ fn offset_seconds(zone: &str) -> Option<i64> {
     };
     let (hours, minutes) = offset.split_once(':')?;
     let (hours, minutes) = (number(hours, 2)?, number(minutes, 2)?);
-    (hours < 24 && minutes < 60)
-        .then(|| i64::try_from(hours * 3600 + minutes * 60).ok())?
-        .map(|seconds| sign * seconds)
+    (hours < 24 && minutes < 60).then(|| sign * i64::from(hours * 3600 + minutes * 60))
 }
 
 #[cfg(test)]
