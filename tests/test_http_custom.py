@@ -2,6 +2,7 @@
 make the reply."""
 
 import json
+import threading
 
 import pytest
 from support.talk import error_frame, is_silent, say
@@ -125,6 +126,34 @@ def test_a_mapped_content_type_is_sent(client, backend):
     assert got.headers["content-type"] == ["application/x-www-form-urlencoded"]
     assert got.headers["who"] == ["form"]
     assert got.body == "text=7"
+
+
+def test_what_a_client_sends_is_no_template(client, backend):
+    text = "$context.connectionId ${stageVariables.place} #set($x=1) $input.body"
+    before = len(backend.seen("/made"))
+    say(client, "made", text=text)
+    got = json.loads(backend.received("/made", count=before + 1)[-1].body)
+    assert got["said"] == text
+
+
+def test_what_a_backend_answers_is_no_template(client, backend):
+    backend.answer("/status", body='{"text":"$context.connectionId #if(true)"}')
+    say(client, "status")
+    assert client.recv(timeout=10) == '{"well":"$context.connectionId #if(true)"}'
+
+
+def test_replies_come_in_the_order_in_which_they_are_done(client, backend):
+    """Messages of a connection run side by side; no reply waits for that of an earlier message."""
+    done = threading.Event()
+    backend.answer("/raw", body="slow", delay=done)
+    backend.answer("/status", body='{"text":"quick"}')
+    before = len(backend.seen("/raw"))
+    say(client, "raw")
+    backend.received("/raw", count=before + 1)
+    say(client, "status")
+    assert client.recv(timeout=10) == '{"well":"quick"}'
+    done.set()
+    assert client.recv(timeout=10) == "slow"
 
 
 def test_without_templates_message_and_answer_pass_as_they_are(client, backend):
