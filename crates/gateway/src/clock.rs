@@ -28,6 +28,11 @@ impl Moment {
     }
 }
 
+/// Milliseconds since `began`.
+pub fn millis_since(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Milliseconds since the epoch.
 pub fn now_ms() -> u64 {
     // A clock before 1970 reads as 1970.

@@ -5,6 +5,7 @@ mod compile;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     sync::Arc,
     time::Duration,
 };
@@ -12,6 +13,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use gatepost_model::{
     ApiId, AuthorizerId, StageName, integration::PassthroughBehavior, route::RouteKey,
+    stage::LoggingLevel,
 };
 use gatepost_wire::{
     expression::{parameter_mapping::ParameterMapping, selection::SelectionExpression},
@@ -29,8 +31,22 @@ pub struct StageSlot {
     pub api_id: ApiId,
     /// The stage.
     pub stage_name: StageName,
+    /// The log group of its execution logs.
+    pub log_group: Arc<str>,
     /// What is deployed; `None` once the stage is deleted.
     pub deployed: ArcSwapOption<DeployedStage>,
+}
+
+impl StageSlot {
+    /// The place of a stage that serves nothing yet.
+    pub fn new(api_id: ApiId, stage_name: StageName) -> Self {
+        Self {
+            log_group: format!("/aws/apigateway/{api_id}/{stage_name}").into(),
+            api_id,
+            stage_name,
+            deployed: None.into(),
+        }
+    }
 }
 
 /// What a stage serves.
@@ -46,6 +62,8 @@ pub struct DeployedStage {
     pub route_selection_expression: SelectionExpression,
     /// `disableExecuteApiEndpoint`.
     pub disable_execute_api_endpoint: bool,
+    /// What is logged where no route is selected.
+    pub log_settings: LogSettings,
     /// The `$connect` route.
     pub connect: Option<Arc<DeployedRoute>>,
     /// The `$disconnect` route.
@@ -69,6 +87,17 @@ pub struct DeployedRoute {
     pub required_parameters: Vec<IdentitySource>,
     /// The integration; a route without one does nothing.
     pub integration: Option<Arc<DeployedIntegration>>,
+    /// What is logged of its requests.
+    pub log_settings: LogSettings,
+}
+
+/// What the execution logs tell of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogSettings {
+    /// `loggingLevel`.
+    pub logging_level: LoggingLevel,
+    /// `dataTraceEnabled`.
+    pub data_trace: bool,
 }
 
 /// A Lambda REQUEST authorizer as it is served.
@@ -93,6 +122,19 @@ pub enum IdentitySource {
     StageVariable(String),
     /// `context.{name}`.
     Context(String),
+}
+
+impl fmt::Display for IdentitySource {
+    /// In AWS's notation.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (prefix, name) = match self {
+            Self::Header(name) => ("route.request.header", name),
+            Self::QueryString(name) => ("route.request.querystring", name),
+            Self::StageVariable(name) => ("stageVariables", name),
+            Self::Context(name) => ("context", name),
+        };
+        write!(f, "{prefix}.{name}")
+    }
 }
 
 /// An integration as it is served.

@@ -16,6 +16,7 @@ use gatepost_model::{
     connection_id::{ConnectionId, ConnectionIdKey},
     domain_name::DomainName,
     limits::Limits,
+    stage::LoggingLevel,
 };
 use tokio::sync::Notify;
 
@@ -49,6 +50,8 @@ pub struct GatewayConfig {
     pub http: HttpClient,
     /// Who is told what happens.
     pub observer: Observer,
+    /// `loggingLevel` of stages that set none.
+    pub logging_level: LoggingLevel,
 }
 
 /// Everything that one process serves.
@@ -156,7 +159,7 @@ impl Gateway {
     /// # Errors
     /// Everything that cannot be served, at once.
     pub fn check(&self, apis: &[Api]) -> Result<(), Vec<CompileError>> {
-        compile(apis.to_vec()).map(drop)
+        compile(apis.to_vec(), self.config.logging_level).map(drop)
     }
 
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
@@ -169,7 +172,7 @@ impl Gateway {
         apis: Vec<Api>,
         domain_names: Vec<DomainName>,
     ) -> Result<(), Vec<CompileError>> {
-        let compiled = compile(apis)?;
+        let compiled = compile(apis, self.config.logging_level)?;
         let before = self.apis.load_full();
         let mut table = ApiTable {
             apis: BTreeMap::new(),
@@ -184,11 +187,8 @@ impl Gateway {
                     .and_then(|known| known.stages.get(name))
                     .cloned()
                     .unwrap_or_else(|| {
-                        Arc::new(StageSlot {
-                            api_id: api.api_id.clone(),
-                            stage_name: deployed.stage_name.clone(),
-                            deployed: None.into(),
-                        })
+                        let stage_name = deployed.stage_name.clone();
+                        Arc::new(StageSlot::new(api.api_id.clone(), stage_name))
                     });
                 stages.insert(Box::from(name), Arc::clone(&slot));
                 slot.deployed.store(Some(deployed));
@@ -357,7 +357,10 @@ impl Gateway {
 /// An API with the stages that it serves.
 type CompiledApi = (Api, Vec<Arc<DeployedStage>>);
 
-fn compile(apis: Vec<Api>) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
+fn compile(
+    apis: Vec<Api>,
+    logging_level: LoggingLevel,
+) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
     let mut errors = Vec::new();
     let mut compiled = Vec::new();
     for api in apis {
@@ -366,7 +369,7 @@ fn compile(apis: Vec<Api>) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
             let Some(definition) = api.deployed_to(stage) else {
                 continue;
             };
-            match DeployedStage::compile(&api, stage, definition) {
+            match DeployedStage::compile(&api, stage, definition, logging_level) {
                 Ok(deployed) => stages.push(Arc::new(deployed)),
                 Err(found) => errors.extend(found),
             }

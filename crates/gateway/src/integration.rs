@@ -7,13 +7,14 @@ pub mod http_proxy;
 pub mod invoke_endpoint;
 pub mod invoke_function;
 pub mod lambda_proxy;
+pub(crate) mod lambda_trace;
 pub mod mock;
 
 use std::time::Duration;
 
 use gatepost_model::fault::{Fault, FaultKind};
 
-use crate::gateway::Gateway;
+use crate::{gateway::Gateway, observe::RequestLog};
 use http_proxy::HttpProxyRequest;
 use lambda_proxy::LambdaProxyRequest;
 use mock::MockRequest;
@@ -68,16 +69,17 @@ impl IntegrationReply {
 pub async fn invoke(
     gateway: &Gateway,
     request: IntegrationRequest,
+    log: &mut RequestLog,
 ) -> Result<IntegrationReply, Fault> {
     match request {
         IntegrationRequest::Mock(mock) => mock.reply(),
         IntegrationRequest::LambdaProxy(lambda) => {
             let timeout = lambda.timeout.min(gateway.limits().integration_timeout);
-            within(timeout, lambda.invoke(&*gateway.config.lambda)).await
+            within(timeout, lambda.invoke(&*gateway.config.lambda, log)).await
         }
         IntegrationRequest::HttpProxy(http) => {
             let timeout = http.timeout.min(gateway.limits().integration_timeout);
-            within(timeout, http.send(&gateway.config.http)).await
+            within(timeout, http.send(&gateway.config.http, log)).await
         }
     }
 }

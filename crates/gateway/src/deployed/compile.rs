@@ -4,17 +4,18 @@
 mod authorization;
 mod identity_source;
 mod integration;
+mod logs;
 
 use std::{collections::HashMap, sync::Arc};
 
 use gatepost_model::{
     api::{Api, ApiDefinition},
     route::{Route, RouteKey},
-    stage::Stage,
+    stage::{LoggingLevel, Stage},
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
-use super::{DeployedRoute, DeployedStage};
+use super::{DeployedRoute, DeployedStage, LogSettings};
 
 /// Why an API cannot be deployed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +37,8 @@ impl CompileError {
 }
 
 impl DeployedStage {
-    /// Compiles what `stage` of `api` serves.
+    /// Compiles what `stage` of `api` serves. Where it sets no `loggingLevel`, `logging_level` is in
+    /// force.
     ///
     /// # Errors
     /// Everything that cannot work or is not built yet, at once.
@@ -44,6 +46,7 @@ impl DeployedStage {
         api: &Api,
         stage: &Stage,
         definition: &ApiDefinition,
+        logging_level: LoggingLevel,
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
         let selection = SelectionExpression::parse(&definition.route_selection_expression)
@@ -59,7 +62,8 @@ impl DeployedStage {
         let mut default = None;
         let mut custom = HashMap::new();
         for route in &definition.routes {
-            match compile_route(route, definition) {
+            let log_settings = logs::of_route(stage, route.route_key.as_str(), logging_level);
+            match compile_route(route, definition, log_settings) {
                 Err(error) => errors.push(error),
                 Ok(deployed) => {
                     let deployed = Arc::new(deployed);
@@ -81,6 +85,7 @@ impl DeployedStage {
                 stage_variables: Arc::new(stage.stage_variables.clone()),
                 route_selection_expression,
                 disable_execute_api_endpoint: definition.disable_execute_api_endpoint,
+                log_settings: logs::of_stage(stage, logging_level),
                 connect,
                 disconnect,
                 default,
@@ -91,7 +96,11 @@ impl DeployedStage {
     }
 }
 
-fn compile_route(route: &Route, definition: &ApiDefinition) -> Result<DeployedRoute, CompileError> {
+fn compile_route(
+    route: &Route,
+    definition: &ApiDefinition,
+    log_settings: LogSettings,
+) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
     let not_yet = |what: &str| {
         Err(CompileError::new(
@@ -134,5 +143,6 @@ fn compile_route(route: &Route, definition: &ApiDefinition) -> Result<DeployedRo
             &place,
         )?,
         integration,
+        log_settings,
     })
 }

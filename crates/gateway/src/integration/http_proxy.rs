@@ -1,7 +1,7 @@
 //! `HTTP_PROXY`: the message goes to an HTTP backend as it is, with mapped parameters
 //! (data-plane spec 5.5, 5.6).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gatepost_model::{
@@ -9,6 +9,7 @@ use gatepost_model::{
     request_context::{EventType, RequestContext},
 };
 use gatepost_wire::{
+    execution_log::{Entry, Severity, mask_headers, mask_url, shown},
     expression::parameter_mapping::{MappingInput, MappingTarget, ParameterMapping},
     lambda_event::HandshakeRequest,
 };
@@ -19,7 +20,7 @@ use hyper::{
 };
 
 use super::{IntegrationReply, http_client::HttpClient};
-use crate::new_id;
+use crate::{clock::millis_since, new_id, observe::RequestLog};
 
 /// Handshake headers that concern one hop only and are not passed on.
 const HOP_HEADERS: [&str; 12] = [
@@ -41,6 +42,8 @@ const HOP_HEADERS: [&str; 12] = [
 #[derive(Debug)]
 pub struct HttpProxyRequest {
     request: Request<Full<Bytes>>,
+    /// The body, for the log.
+    body: Bytes,
     /// `timeoutInMillis`.
     pub timeout: Duration,
 }
@@ -128,18 +131,50 @@ impl HttpProxyRequest {
         } else {
             body
         };
-        let mut request = Request::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = method;
         *request.uri_mut() = target.uri()?;
         *request.headers_mut() = headers;
-        Ok(Self { request, timeout })
+        Ok(Self {
+            request,
+            body,
+            timeout,
+        })
     }
 
-    pub(super) async fn send(self, client: &HttpClient) -> Result<IntegrationReply, Fault> {
-        let answer = client
-            .send(self.request)
+    /// Writes what a data trace shows of the call.
+    pub(crate) fn log(&self, log: &mut RequestLog) {
+        if log.writes(Severity::DataTrace) {
+            let uri = self.request.uri().to_string();
+            let uri = mask_url(&uri);
+            log.write(&Entry::EndpointRequest {
+                uri: &uri,
+                headers: mask_headers(text_headers(self.request.headers())),
+                body: shown(&String::from_utf8_lossy(&self.body)),
+            });
+            log.write(&Entry::SendingRequest(&uri));
+        }
+    }
+
+    pub(super) async fn send(
+        self,
+        client: &HttpClient,
+        log: &mut RequestLog,
+    ) -> Result<IntegrationReply, Fault> {
+        let began = Instant::now();
+        let answer = log
+            .while_waiting(client.send(self.request))
             .await
             .map_err(|error| Fault::new(FaultKind::IntegrationFailure, error.to_string()))?;
+        if log.writes(Severity::DataTrace) {
+            log.write(&Entry::EndpointResponse {
+                status: answer.status().as_u16(),
+                latency_ms: millis_since(began),
+                headers: mask_headers(text_headers(answer.headers())),
+                body: shown(&String::from_utf8_lossy(answer.body())),
+            });
+        }
         let headers = answer.headers().iter();
         Ok(IntegrationReply {
             status: answer.status().as_u16(),
@@ -155,6 +190,13 @@ impl HttpProxyRequest {
             body: Some(String::from_utf8_lossy(answer.body()).into_owned()),
         })
     }
+}
+
+/// Names and values, those that are text.
+fn text_headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
 }
 
 /// The client's headers as the backend of `$connect` sees them.

@@ -7,7 +7,10 @@ use gatepost_model::{
     fault::{Fault, FaultKind},
     request_context::{EventType, RequestContext},
 };
-use gatepost_wire::lambda_event::{self, HandshakeRequest};
+use gatepost_wire::{
+    execution_log::{Severity, mask_handshake},
+    lambda_event::{self, HandshakeRequest},
+};
 
 use super::select_route::RoutedRequest;
 use crate::{
@@ -16,6 +19,7 @@ use crate::{
         IntegrationRequest, http_proxy::HttpProxyRequest, lambda_proxy::LambdaProxyRequest,
         mock::MockRequest,
     },
+    observe::RequestLog,
 };
 
 /// Builds the integration request of a routed request. `handshake` is there for `$connect`.
@@ -26,11 +30,12 @@ use crate::{
 pub fn build(
     request: &RoutedRequest,
     handshake: Option<&HandshakeRequest>,
+    log: &mut RequestLog,
 ) -> Result<Option<IntegrationRequest>, Fault> {
     let Some(integration) = &request.route.integration else {
         return Ok(None);
     };
-    build_for(integration, &request.context, &request.body, handshake).map(Some)
+    build_for(integration, &request.context, &request.body, handshake, log).map(Some)
 }
 
 fn build_for(
@@ -38,6 +43,7 @@ fn build_for(
     context: &RequestContext,
     body: &str,
     handshake: Option<&HandshakeRequest>,
+    log: &mut RequestLog,
 ) -> Result<IntegrationRequest, Fault> {
     match &integration.backend {
         Backend::LambdaProxy { function } => {
@@ -46,18 +52,21 @@ fn build_for(
                 let detail = format!("Invalid Lambda function URI: {uri}");
                 return Err(Fault::new(FaultKind::ApiConfiguration, detail));
             };
-            let event = match (&context.event_type, handshake) {
-                (EventType::Connect, Some(handshake)) => {
-                    lambda_event::connect_event(context, handshake)
-                }
-                (EventType::Disconnect { .. }, _) => lambda_event::disconnect_event(context),
-                _ => lambda_event::message_event(context, body),
-            };
-            Ok(IntegrationRequest::LambdaProxy(LambdaProxyRequest {
+            let request = LambdaProxyRequest {
                 function: function.to_owned(),
-                event,
+                event: proxy_event(context, body, handshake),
                 timeout: integration.timeout,
-            }))
+            };
+            if log.writes(Severity::DataTrace) {
+                match handshake {
+                    Some(handshake) => {
+                        let masked = mask_handshake(handshake);
+                        request.log(context, &proxy_event(context, body, Some(&masked)), log);
+                    }
+                    None => request.log(context, &request.event, log),
+                }
+            }
+            Ok(IntegrationRequest::LambdaProxy(request))
         }
         Backend::HttpProxy {
             uri,
@@ -65,7 +74,7 @@ fn build_for(
             request_parameters,
         } => {
             let uri = uri.resolve(&context.stage_variables);
-            HttpProxyRequest::build(
+            let request = HttpProxyRequest::build(
                 &uri,
                 method.as_ref(),
                 request_parameters,
@@ -73,13 +82,27 @@ fn build_for(
                 body,
                 handshake,
                 integration.timeout,
-            )
-            .map(IntegrationRequest::HttpProxy)
+            )?;
+            request.log(log);
+            Ok(IntegrationRequest::HttpProxy(request))
         }
         Backend::Mock(_) => Ok(IntegrationRequest::Mock(MockRequest {
             integration: Arc::clone(integration),
             context: context.clone(),
             body: body.to_owned(),
         })),
+    }
+}
+
+/// The event of a proxy integration.
+fn proxy_event(
+    context: &RequestContext,
+    body: &str,
+    handshake: Option<&HandshakeRequest>,
+) -> Vec<u8> {
+    match (&context.event_type, handshake) {
+        (EventType::Connect, Some(handshake)) => lambda_event::connect_event(context, handshake),
+        (EventType::Disconnect { .. }, _) => lambda_event::disconnect_event(context),
+        _ => lambda_event::message_event(context, body),
     }
 }

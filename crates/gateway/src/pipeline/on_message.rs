@@ -3,6 +3,10 @@
 use std::{sync::Arc, time::Instant};
 
 use gatepost_model::{RequestId, connection_id::ConnectionId, fault::Fault, route::RouteKey};
+use gatepost_wire::{
+    execution_log::{Entry, Severity, shown},
+    lambda_event::message_event,
+};
 
 use super::{
     integration_request, rescue,
@@ -12,9 +16,10 @@ use super::{
 use crate::{
     clock::Moment,
     connection::Connection,
+    deployed::LogSettings,
     gateway::Gateway,
     integration::{self, IntegrationReply, IntegrationRequest},
-    observe::Event,
+    observe::{Event, RequestLog},
 };
 
 /// What a message came to when it was received.
@@ -38,10 +43,17 @@ pub(crate) fn on_message(
         return Walked::Done(None);
     };
     let request_id = received.context.request_id.clone();
+    let unrouted = received.deployed.log_settings;
+    let begin_log = |settings: LogSettings| {
+        let (store, stage) = (gateway.store(), &connection.stage);
+        let id = connection.context.connection_id;
+        RequestLog::begin(store, stage, settings, &request_id, id, now_ms)
+    };
     let routed = match received.select_route() {
         Ok(routed) => routed,
         Err(fault) => {
             let outcome = Outcome {
+                log: begin_log(unrouted),
                 gateway,
                 connection,
                 request_id,
@@ -51,14 +63,16 @@ pub(crate) fn on_message(
             return Walked::Done(Some(outcome.of_fault(&fault)));
         }
     };
-    let outcome = Outcome {
+    let mut outcome = Outcome {
+        log: begin_log(routed.route.log_settings),
         gateway,
         connection,
         request_id,
         route_key: Some(routed.context.route_key.clone()),
         started,
     };
-    match integration_request::build(&routed, None) {
+    log_received(&routed, &mut outcome.log);
+    match integration_request::build(&routed, None, &mut outcome.log) {
         Err(fault) => Walked::Done(Some(outcome.of_fault(&fault))),
         Ok(None) => Walked::Done(outcome.of_reply(&routed, IntegrationReply::nothing())),
         Ok(Some(IntegrationRequest::Mock(mock))) => Walked::Done(match mock.reply() {
@@ -66,9 +80,22 @@ pub(crate) fn on_message(
             Err(fault) => Some(outcome.of_fault(&fault)),
         }),
         Ok(Some(request)) => {
-            invoke_detached(gateway, connection, routed, request, started);
+            let log = outcome.log;
+            invoke_detached(gateway, connection, routed, request, started, log);
             Walked::InIntegration
         }
+    }
+}
+
+fn log_received(routed: &RoutedRequest, log: &mut RequestLog) {
+    log.starting_execution(routed.context.route_key.as_str());
+    log.write(&Entry::MessageReceived);
+    if log.writes(Severity::DataTrace) {
+        let event = message_event(&routed.context, &routed.body);
+        let event = String::from_utf8_lossy(&event);
+        log.write(&Entry::Message {
+            event: shown(&event),
+        });
     }
 }
 
@@ -78,6 +105,7 @@ fn invoke_detached(
     routed: RoutedRequest,
     request: IntegrationRequest,
     started: Instant,
+    mut log: RequestLog,
 ) {
     let (gateway, connection) = (Arc::clone(gateway), Arc::clone(connection));
     Arc::clone(&gateway).spawn(async move {
@@ -85,13 +113,14 @@ fn invoke_detached(
             gateway: &gateway,
             connection: &connection,
         };
-        let replied = integration::invoke(&gateway, request).await;
+        let replied = integration::invoke(&gateway, request, &mut log).await;
         let outcome = Outcome {
             gateway: &gateway,
             connection: &connection,
             request_id: routed.context.request_id.clone(),
             route_key: Some(routed.context.route_key.clone()),
             started,
+            log,
         };
         let text = match replied {
             Ok(reply) => outcome.of_reply(&routed, reply),
@@ -125,6 +154,7 @@ struct Outcome<'a> {
     request_id: RequestId,
     route_key: Option<RouteKey>,
     started: Instant,
+    log: RequestLog,
 }
 
 impl Outcome<'_> {
@@ -143,7 +173,8 @@ impl Outcome<'_> {
         }
     }
 
-    fn of_fault(self, fault: &Fault) -> String {
+    fn of_fault(mut self, fault: &Fault) -> String {
+        self.log.fault(fault);
         let frame = rescue::frame(fault, &self.connection_id(), &self.request_id);
         self.tell(fault.kind.handshake_status(), Some(fault.detail.clone()));
         frame
@@ -153,11 +184,13 @@ impl Outcome<'_> {
         self.connection.context.connection_id
     }
 
-    fn tell(self, status: u16, error: Option<String>) {
+    fn tell(mut self, status: u16, error: Option<String>) {
+        self.log.write(&Entry::MessageDone { status });
+        self.log.end();
         let observer = self.gateway.observer();
         if observer.follows_traffic() {
             observer.emit(Event::Request {
-                connection_id: self.connection_id(),
+                connection_id: self.connection.context.connection_id,
                 latency_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
                 request_id: self.request_id,
                 route_key: self.route_key,

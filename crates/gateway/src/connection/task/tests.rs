@@ -8,6 +8,7 @@ use gatepost_model::{
     invocation::InvokeRequest,
     limits::Limits,
     request_context::{ConnectionContext, Identity},
+    stage::LoggingLevel,
 };
 use tokio::net::{TcpListener, TcpStream};
 
@@ -51,6 +52,7 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
         lambda: Arc::new(NoFunctions),
         http: HttpClient::new(Egress::default()).unwrap(),
         observer: Observer::none(),
+        logging_level: LoggingLevel::Off,
     })
 }
 
@@ -73,11 +75,7 @@ async fn connection(gateway: &Gateway, now: Moment) -> (Connection, TcpStream) {
         identity: Identity::anonymous("127.0.0.1", None),
         authorizer: None,
     };
-    let stage = StageSlot {
-        api_id: api(),
-        stage_name,
-        deployed: None.into(),
-    };
+    let stage = StageSlot::new(api(), stage_name);
     let transport = Transport::Plain(socket);
     let connection = Connection::new(context.into(), stage.into(), None, None, transport, now);
     (connection, client.unwrap())
