@@ -2,26 +2,29 @@
 //! deployment, never per message.
 
 mod compile;
+mod integration;
+mod integration_response;
+mod templates;
+mod url_template;
 
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     sync::Arc,
-    time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
-use gatepost_model::{
-    ApiId, AuthorizerId, StageName, integration::PassthroughBehavior, route::RouteKey,
-    stage::LoggingLevel,
-};
-use gatepost_wire::{
-    expression::{parameter_mapping::ParameterMapping, selection::SelectionExpression},
-    template::Template,
-};
-use hyper::Method;
+use gatepost_model::{ApiId, AuthorizerId, StageName, route::RouteKey, stage::LoggingLevel};
+use gatepost_wire::expression::selection::SelectionExpression;
 
 pub use compile::CompileError;
+pub use integration::{Backend, DeployedIntegration, HttpEndpoint, LambdaFunction, Transformation};
+pub use integration_response::{
+    DeployedIntegrationResponse, IntegrationResponses, InvalidResponseKey, ResponseKey,
+    ResponseSelection,
+};
+pub use templates::Templates;
+pub use url_template::{InvalidUrl, UrlTemplate};
 
 /// A stage of an API and what it serves now. Live connections hold it, so that they use a new
 /// deployment from their next message on.
@@ -134,88 +137,6 @@ impl fmt::Display for IdentitySource {
             Self::Context(name) => ("context", name),
         };
         write!(f, "{prefix}.{name}")
-    }
-}
-
-/// An integration as it is served.
-#[derive(Debug)]
-pub struct DeployedIntegration {
-    /// `timeoutInMillis`.
-    pub timeout: Duration,
-    /// What it calls.
-    pub backend: Backend,
-}
-
-/// What an integration calls.
-#[derive(Debug)]
-pub enum Backend {
-    /// `AWS_PROXY`.
-    LambdaProxy {
-        /// The function.
-        function: WithStageVariables,
-    },
-    /// `HTTP_PROXY`.
-    HttpProxy {
-        /// The URL.
-        uri: WithStageVariables,
-        /// `integrationMethod`; `None` (`ANY`) sends POST.
-        method: Option<Method>,
-        /// `requestParameters`.
-        request_parameters: Vec<ParameterMapping>,
-    },
-    /// `MOCK`.
-    Mock(DeployedMock),
-}
-
-/// A `MOCK` integration.
-#[derive(Debug)]
-pub struct DeployedMock {
-    /// `requestTemplates`.
-    pub request_templates: Templates,
-    /// `passthroughBehavior`.
-    pub passthrough_behavior: PassthroughBehavior,
-    /// `integrationResponses`.
-    pub responses: Vec<DeployedIntegrationResponse>,
-}
-
-/// An integration response.
-#[derive(Debug)]
-pub struct DeployedIntegrationResponse {
-    /// Which statuses it is for.
-    pub key: ResponseKey,
-    /// `responseTemplates`.
-    pub response_templates: Templates,
-}
-
-/// `integrationResponseKey`.
-#[derive(Debug)]
-pub enum ResponseKey {
-    /// `$default`.
-    Default,
-    /// `/regex/`, matched against the whole value.
-    Pattern(regex::Regex),
-}
-
-/// Templates and the expression that selects one.
-#[derive(Debug, Default)]
-pub struct Templates {
-    /// `templateSelectionExpression`.
-    pub selection: Option<SelectionExpression>,
-    /// Template key to template.
-    pub by_key: BTreeMap<String, Template>,
-}
-
-impl Templates {
-    /// The template for a selected key: that, else `$default`, else (with no expression)
-    /// `application/json`, as AWS's own MOCK example has it (data-plane spec 5.7).
-    pub fn select(&self, key: Option<&str>) -> Option<&Template> {
-        key.and_then(|key| self.by_key.get(key))
-            .or_else(|| self.by_key.get("$default"))
-            .or_else(|| {
-                self.by_key
-                    .get("application/json")
-                    .filter(|_| self.selection.is_none())
-            })
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod authorize;
 pub mod integration_request;
+pub mod integration_response;
 pub mod rescue;
 pub mod route_reply;
 pub mod select_route;
@@ -11,6 +12,7 @@ mod accepted;
 mod on_connect;
 mod on_disconnect;
 mod on_message;
+mod transformation;
 
 pub use accepted::Accepted;
 #[cfg(test)]

@@ -157,10 +157,7 @@ fn template() -> (Template, RequestContext) {
 fn template_rendering(
     (template, context): (Template, RequestContext),
 ) -> (Template, RequestContext) {
-    let input = TemplateInput {
-        context: &context,
-        body: black_box(MESSAGE),
-    };
+    let input = TemplateInput::new(&context, black_box(MESSAGE));
     black_box(template.render(&input).unwrap());
     (template, context)
 }

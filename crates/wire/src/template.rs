@@ -41,13 +41,52 @@ enum Reference {
     StageVariable(String),
 }
 
-/// What a template is rendered with.
+/// What a template is rendered with: [`TemplateInput::new`], and what else there is by name.
 #[derive(Debug, Clone, Copy)]
 pub struct TemplateInput<'a> {
     /// `$context` and `$stageVariables`.
     pub context: &'a RequestContext,
     /// `$input`: the message, or in a response template the integration's answer.
     pub body: &'a str,
+    /// `$input.params()`: the handshake's; nothing for messages.
+    pub params: Params<'a>,
+    /// `$context.status`, once there is one.
+    pub status: Option<u16>,
+    /// `$context.error`, after a failure.
+    pub error: Option<&'a ErrorContext>,
+}
+
+/// `$input.params()`: what the handshake's request had beside its body.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Params<'a> {
+    /// `header`, by the names that events show.
+    pub headers: &'a [(String, String)],
+    /// `querystring`, decoded.
+    pub query: &'a [(String, String)],
+}
+
+/// `$context.error`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ErrorContext {
+    /// `message`; `messageString` is the same as a JSON text.
+    pub message: String,
+    /// `responseType`, such as `BAD_REQUEST_BODY`.
+    pub response_type: Option<String>,
+    /// `validationErrorString`.
+    pub validation_error_string: Option<String>,
+}
+
+impl<'a> TemplateInput<'a> {
+    /// The input of a request without parameters, status or error.
+    pub fn new(context: &'a RequestContext, body: &'a str) -> Self {
+        Self {
+            context,
+            body,
+            params: Params::default(),
+            status: None,
+            error: None,
+        }
+    }
 }
 
 /// Why a template cannot be used or rendered.

@@ -6,7 +6,10 @@ mod identity_source;
 mod integration;
 mod logs;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use gatepost_model::{
     api::{Api, ApiDefinition},
@@ -63,7 +66,7 @@ impl DeployedStage {
         let mut custom = HashMap::new();
         for route in &definition.routes {
             let log_settings = logs::of_route(stage, route.route_key.as_str(), logging_level);
-            match compile_route(route, definition, log_settings) {
+            match compile_route(route, definition, &stage.stage_variables, log_settings) {
                 Err(error) => errors.push(error),
                 Ok(deployed) => {
                     let deployed = Arc::new(deployed);
@@ -99,6 +102,7 @@ impl DeployedStage {
 fn compile_route(
     route: &Route,
     definition: &ApiDefinition,
+    stage_variables: &BTreeMap<String, String>,
     log_settings: LogSettings,
 ) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
@@ -130,6 +134,7 @@ fn compile_route(
             };
             Some(Arc::new(integration::compile_integration(
                 integration,
+                stage_variables,
                 &place,
             )?))
         }

@@ -101,10 +101,10 @@ impl RequestLog {
     }
 
     /// Writes the request id that the backend gave the call.
-    pub fn endpoint_request_id(&mut self, id: &str) {
+    pub fn endpoint_request_id(&mut self, id: String) {
         if let Some(recording) = &mut self.0 {
+            recording.write(&Entry::EndpointRequestId(&id));
             recording.endpoint_request_id = Some(id.into());
-            recording.write(&Entry::EndpointRequestId(id));
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
     clock::millis_since,
     deployed::{DeployedAuthorizer, IdentitySource},
     gateway::Gateway,
-    integration::lambda_trace,
+    integration::log_lambda_request,
     observe::RequestLog,
 };
 
@@ -102,7 +102,7 @@ async fn invoke(
     };
     if let Some(event) = traced {
         let source = format!("authorizers/{}", authorizer.authorizer_id);
-        lambda_trace::log_request(function, context, &source, &event, log);
+        log_lambda_request(function, context, &source, &event, log);
     }
     let request = InvokeRequest::synchronous(function, event);
     let timeout: Duration = gateway.limits().integration_timeout;

@@ -18,14 +18,15 @@ use gatepost_wire::{
 use super::{
     accepted::{Accepted, IssuedId},
     authorize::{authorize, missing_source},
-    integration_request, rescue,
+    integration_request,
+    integration_response::{self, IntegrationReply},
+    rescue,
     select_route::RoutedRequest,
 };
 use crate::{
     deployed::{DeployedRoute, DeployedStage, StageSlot},
     gateway::Gateway,
-    integration::{self, IntegrationReply, lambda_proxy::MALFORMED_PROXY_RESPONSE},
-    new_id,
+    integration, new_id,
     observe::{Event, RequestLog},
 };
 
@@ -123,7 +124,7 @@ impl Handshake<'_> {
     ) -> Result<(Arc<ConnectionContext>, Option<String>), Refusal> {
         let Some(route) = &self.deployed.connect else {
             let context = self.context(None);
-            Self::log_connecting(&context, log);
+            log_connecting(&context, log);
             return Ok((context, None));
         };
         let authorizer = match &route.authorizer {
@@ -136,7 +137,7 @@ impl Handshake<'_> {
             }
         };
         let context = self.request_context(self.context(authorizer));
-        Self::log_connecting(&context.connection, log);
+        log_connecting(&context.connection, log);
         let missing = missing_source(
             &route.required_parameters,
             &context,
@@ -149,14 +150,6 @@ impl Handshake<'_> {
         }
         let subprotocol = self.integrate(route, &context, log).await?;
         Ok((context.connection, subprotocol))
-    }
-
-    fn log_connecting(context: &ConnectionContext, log: &mut RequestLog) {
-        log.starting_execution(RouteKey::Connect.as_str());
-        log.write(&Entry::ClientConnecting {
-            user_agent: context.identity.user_agent.as_deref().map(shown),
-            source_ip: &context.identity.source_ip,
-        });
     }
 
     /// Runs the `$connect` integration; on success it may have chosen a subprotocol.
@@ -172,11 +165,16 @@ impl Handshake<'_> {
             context: context.clone(),
             body: String::new(),
         };
-        let built = integration_request::build(&request, Some(&self.request.handshake), log);
+        let handshake = Some(&self.request.handshake);
+        let built = integration_request::build(&request, handshake, log);
         let reply = match built.map_err(|fault| self.refuse(&fault, log))? {
             None => return Ok(None),
             Some(integration_request) => {
-                integration::invoke(self.gateway, integration_request, log).await
+                integration::invoke(self.gateway, integration_request, log)
+                    .await
+                    .and_then(|answer| {
+                        integration_response::build(&request, handshake, answer, log)
+                    })
             }
         };
         let status = match &reply {
@@ -193,8 +191,8 @@ impl Handshake<'_> {
         });
         let reply = reply.map_err(|fault| self.refuse(&fault, log))?;
         if !reply.has_status {
-            log.write(&Entry::Failed(MALFORMED_PROXY_RESPONSE));
-            let detail = "Malformed Lambda proxy response: statusCode is missing";
+            let detail = "Execution failed due to configuration error: Malformed Lambda proxy \
+                          response: statusCode is missing";
             let fault = Fault::new(FaultKind::IntegrationFailure, detail);
             return Err(self.refuse(&fault, log));
         }
@@ -236,6 +234,15 @@ impl Handshake<'_> {
         log.fault(fault);
         rescue::handshake(fault, self.connection_id, &self.request_id)
     }
+}
+
+/// Writes that the client asks for a connection.
+fn log_connecting(context: &ConnectionContext, log: &mut RequestLog) {
+    log.starting_execution(RouteKey::Connect.as_str());
+    log.write(&Entry::ClientConnecting {
+        user_agent: context.identity.user_agent.as_deref().map(shown),
+        source_ip: &context.identity.source_ip,
+    });
 }
 
 /// Headers that a `$connect` integration cannot set on the answer: they frame it.
@@ -287,7 +294,7 @@ impl Refusal {
         Self {
             status: reply.status,
             headers,
-            body: reply.body.unwrap_or_default().into_bytes(),
+            body: reply.body.into(),
             detail,
         }
     }

@@ -7,9 +7,9 @@ use gatepost_model::{
     request_context::{ConnectionContext, EventType, RequestContext},
     route::RouteKey,
 };
-use gatepost_wire::execution_log::{Entry, shown};
+use gatepost_wire::execution_log::Entry;
 
-use super::{integration_request, select_route::RoutedRequest};
+use super::{integration_request, integration_response, select_route::RoutedRequest};
 use crate::{
     clock::now_ms,
     deployed::StageSlot,
@@ -32,23 +32,14 @@ pub(crate) fn on_disconnect(
     let (status_code, reason) = cause.disconnect_status();
     let (request_id, now_ms) = (new_id::request_id(), now_ms());
     let route = deployed.disconnect.clone();
-    let mut log = RequestLog::begin(
-        gateway.store(),
-        stage,
-        route
-            .as_ref()
-            .map_or(deployed.log_settings, |route| route.log_settings),
-        &request_id,
-        context.connection_id,
-        now_ms,
-    );
+    let settings = route
+        .as_ref()
+        .map_or(deployed.log_settings, |route| route.log_settings);
+    let (store, id) = (gateway.store(), context.connection_id);
+    let mut log = RequestLog::begin(store, stage, settings, &request_id, id, now_ms);
     log.starting_execution(RouteKey::Disconnect.as_str());
     let Some(route) = route else {
-        log.write(&Entry::Disconnected {
-            status: None,
-            code: status_code,
-            reason,
-        });
+        log_disconnected(cause, None, &mut log);
         log.end();
         return;
     };
@@ -74,32 +65,40 @@ pub(crate) fn on_disconnect(
     gateway.spawn(run);
 }
 
+/// Writes how the connection ended, and the status of the `$disconnect` integration.
+fn log_disconnected(cause: &CloseCause, status: Option<u16>, log: &mut RequestLog) {
+    let (code, reason) = cause.disconnect_status();
+    log.write(&Entry::Disconnected {
+        status,
+        code,
+        reason,
+    });
+}
+
 async fn run(gateway: &Gateway, request: &RoutedRequest, cause: &CloseCause, mut log: RequestLog) {
     let started = Instant::now();
     let replied = match integration_request::build(request, None, &mut log) {
-        Ok(None) => None,
-        Ok(Some(integration_request)) => {
-            Some(integration::invoke(gateway, integration_request, &mut log).await)
+        Ok(None) => {
+            log_disconnected(cause, None, &mut log);
+            log.end();
+            return;
         }
-        Err(fault) => Some(Err(fault)),
+        Ok(Some(integration_request)) => {
+            integration::invoke(gateway, integration_request, &mut log)
+                .await
+                .and_then(|answer| integration_response::build(request, None, answer, &mut log))
+        }
+        Err(fault) => Err(fault),
     };
-    let outcome = replied.map(|replied| match replied {
+    let (status, error) = match replied {
         Ok(reply) => (reply.status, None),
         Err(fault) => {
             log.fault(&fault);
             (fault.kind.handshake_status(), Some(fault.detail))
         }
-    });
-    let (code, reason) = cause.disconnect_status();
-    log.write(&Entry::Disconnected {
-        status: outcome.as_ref().map(|(status, _)| *status),
-        code,
-        reason: shown(reason),
-    });
-    log.end();
-    let Some((status, error)) = outcome else {
-        return;
     };
+    log_disconnected(cause, Some(status), &mut log);
+    log.end();
     gateway.observer().emit(Event::Request {
         connection_id: request.context.connection.connection_id,
         request_id: request.context.request_id.clone(),

@@ -1,4 +1,5 @@
-//! The walk of a message: select route → integration request → invoke → route reply.
+//! The walk of a message: select route → integration request → invoke → integration response →
+//! route reply.
 
 use std::{sync::Arc, time::Instant};
 
@@ -9,16 +10,18 @@ use gatepost_wire::{
 };
 
 use super::{
-    integration_request, rescue,
+    integration_request,
+    integration_response::{self, IntegrationReply},
+    rescue,
     route_reply::route_reply,
     select_route::{ReceivedMessage, RoutedRequest},
 };
 use crate::{
-    clock::Moment,
+    clock::{Moment, millis_since},
     connection::Connection,
     deployed::LogSettings,
     gateway::Gateway,
-    integration::{self, IntegrationReply, IntegrationRequest},
+    integration::{self, IntegrationRequest},
     observe::{Event, RequestLog},
 };
 
@@ -72,19 +75,19 @@ pub(crate) fn on_message(
         started,
     };
     log_received(&routed, &mut outcome.log);
-    match integration_request::build(&routed, None, &mut outcome.log) {
-        Err(fault) => Walked::Done(Some(outcome.of_fault(&fault))),
-        Ok(None) => Walked::Done(outcome.of_reply(&routed, IntegrationReply::nothing())),
-        Ok(Some(IntegrationRequest::Mock(mock))) => Walked::Done(match mock.reply() {
-            Ok(reply) => outcome.of_reply(&routed, reply),
-            Err(fault) => Some(outcome.of_fault(&fault)),
-        }),
+    let replied = match integration_request::build(&routed, None, &mut outcome.log) {
+        Err(fault) => Err(fault),
+        Ok(None) => Ok(IntegrationReply::nothing()),
         Ok(Some(request)) => {
-            let log = outcome.log;
-            invoke_detached(gateway, connection, routed, request, started, log);
-            Walked::InIntegration
+            let Some(answer) = request.answer_at_once() else {
+                let log = outcome.log;
+                invoke_detached(gateway, connection, routed, request, started, log);
+                return Walked::InIntegration;
+            };
+            integration_response::build(&routed, None, answer, &mut outcome.log)
         }
-    }
+    };
+    Walked::Done(outcome.of(&routed, replied))
 }
 
 fn log_received(routed: &RoutedRequest, log: &mut RequestLog) {
@@ -92,9 +95,8 @@ fn log_received(routed: &RoutedRequest, log: &mut RequestLog) {
     log.write(&Entry::MessageReceived);
     if log.writes(Severity::DataTrace) {
         let event = message_event(&routed.context, &routed.body);
-        let event = String::from_utf8_lossy(&event);
         log.write(&Entry::Message {
-            event: shown(&event),
+            event: shown(&String::from_utf8_lossy(&event)),
         });
     }
 }
@@ -113,7 +115,9 @@ fn invoke_detached(
             gateway: &gateway,
             connection: &connection,
         };
-        let replied = integration::invoke(&gateway, request, &mut log).await;
+        let replied = integration::invoke(&gateway, request, &mut log)
+            .await
+            .and_then(|answer| integration_response::build(&routed, None, answer, &mut log));
         let outcome = Outcome {
             gateway: &gateway,
             connection: &connection,
@@ -122,11 +126,7 @@ fn invoke_detached(
             started,
             log,
         };
-        let text = match replied {
-            Ok(reply) => outcome.of_reply(&routed, reply),
-            Err(fault) => Some(outcome.of_fault(&fault)),
-        };
-        if let Some(text) = text {
+        if let Some(text) = outcome.of(&routed, replied) {
             // A client that left, or reads too slowly, does not get the reply.
             let _ = connection.send_text(text.as_bytes(), gateway.limits(), Moment::now());
         }
@@ -158,14 +158,18 @@ struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    fn of_reply(self, routed: &RoutedRequest, reply: IntegrationReply) -> Option<String> {
-        let status = reply.status;
-        match route_reply(
-            &routed.route,
-            reply,
-            self.gateway.limits().max_message_bytes,
-        ) {
-            Ok(text) => {
+    fn of(
+        self,
+        routed: &RoutedRequest,
+        replied: Result<IntegrationReply, Fault>,
+    ) -> Option<String> {
+        let max_bytes = self.gateway.limits().max_message_bytes;
+        let replied = replied.and_then(|reply| {
+            let status = reply.status;
+            Ok((status, route_reply(&routed.route, reply, max_bytes)?))
+        });
+        match replied {
+            Ok((status, text)) => {
                 self.tell(status, None);
                 text
             }
@@ -191,7 +195,7 @@ impl Outcome<'_> {
         if observer.follows_traffic() {
             observer.emit(Event::Request {
                 connection_id: self.connection.context.connection_id,
-                latency_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                latency_ms: millis_since(self.started),
                 request_id: self.request_id,
                 route_key: self.route_key,
                 status,

@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use super::{Entry, MAX_LINE, Record, RecordError, Severity};
 
+const MALFORMED_PROXY_RESPONSE: &str =
+    "Execution failed due to configuration error: Malformed Lambda proxy response";
+
 /// What all lines of a request speak of.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordedRequest<'a> {
@@ -149,7 +152,14 @@ fn write_entry(request: &RecordedRequest<'_>, entry: &Entry<'_>, line: &mut impl
         Entry::EndpointRequestId(id) => {
             line(format!("AWS Integration Endpoint RequestId : {id}"));
         }
-        Entry::Failed(text) => line((*text).to_owned()),
+        Entry::Failed(text) => match text.strip_prefix(MALFORMED_PROXY_RESPONSE) {
+            // AWS says no more; what is wrong with the response gets a line of its own.
+            Some(more) if !more.is_empty() => {
+                line(MALFORMED_PROXY_RESPONSE.to_owned());
+                line(format!("Malformed Lambda proxy response{more}"));
+            }
+            _ => line((*text).to_owned()),
+        },
         Entry::Connected => line(format!(
             "Client [Connection Id: {connection_id}] connected to API [{api_id}] successfully."
         )),

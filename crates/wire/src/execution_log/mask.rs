@@ -48,13 +48,13 @@ fn last(secret: &str) -> &str {
 }
 
 /// Headers as AWS prints them, `name=value, name=value`; what lets somebody in is masked.
-pub fn mask_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>) -> Masked<'static> {
+pub fn mask_headers<'a>(headers: impl Iterator<Item = (&'a str, Cow<'a, str>)>) -> Masked<'static> {
     let mut text = String::new();
     for (name, value) in headers {
         if !text.is_empty() {
             text.push_str(", ");
         }
-        let value = mask_if(is_secret_header(name), value);
+        let value = mask_if(is_secret_header(name), &value);
         // Writing to a String does not fail.
         let _ = write!(text, "{name}={value}");
     }
@@ -174,7 +174,12 @@ mod tests {
             ("Sec-WebSocket-Protocol", "chat, token.0123456789"),
         ];
         assert_eq!(
-            mask_headers(headers.into_iter()).as_str(),
+            mask_headers(
+                headers
+                    .into_iter()
+                    .map(|(name, value)| (name, value.into()))
+            )
+            .as_str(),
             "Host=example.com, Authorization=****VzYW1l, X-Api-Key=****abcdef, \
              X-Amz-Security-Token=****XAMPLE, Cookie=****456789, \
              Sec-WebSocket-Protocol=****456789"

@@ -55,16 +55,9 @@ impl Record {
             if rest.is_empty() {
                 return None;
             }
-            match postcard::take_from_bytes::<(u32, Entry<'_>)>(rest) {
-                Ok((entry, behind)) => {
-                    rest = behind;
-                    Some(Ok(entry))
-                }
-                Err(_) => {
-                    rest = &[];
-                    Some(Err(RecordError))
-                }
-            }
+            let read = postcard::take_from_bytes::<(u32, Entry<'_>)>(rest);
+            rest = read.as_ref().map_or(&[], |(_, behind)| *behind);
+            Some(read.map(|(entry, _)| entry).map_err(|_| RecordError))
         })
     }
 }

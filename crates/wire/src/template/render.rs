@@ -28,7 +28,7 @@ struct Renderer<'i> {
 
 impl Renderer<'_> {
     fn reference(&mut self, reference: &Reference) -> Result<(), TemplateError> {
-        let TemplateInput { context, body } = self.input;
+        let TemplateInput { context, body, .. } = self.input;
         match reference {
             Reference::Context(path) => self.push(&context.variable(path).unwrap_or_default()),
             Reference::InputBody => self.push(body),

@@ -34,10 +34,7 @@ fn context() -> RequestContext {
 }
 
 fn render(template: &str, body: &str) -> Result<String, TemplateError> {
-    Template::parse(template)?.render(&TemplateInput {
-        context: &context(),
-        body,
-    })
+    Template::parse(template)?.render(&TemplateInput::new(&context(), body))
 }
 
 const BODY: &str = r#"{"user": "ann \"a\"", "tags": ["x", 1, null], "o": {"a-b": true}}"#;

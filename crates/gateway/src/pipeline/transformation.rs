@@ -1,0 +1,176 @@
+//! What integration requests and responses share: parameters, the choice of a template, its
+//! rendering, and the conversion of content (data-plane spec 4.5, 5.6, 5.7).
+
+use std::cell::OnceCell;
+
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use bytes::Bytes;
+use gatepost_model::fault::{Fault, FaultKind};
+use gatepost_wire::{
+    expression::{
+        parameter_mapping::{MappingInput, ParameterMapping},
+        selection::Variable,
+        to_java_string,
+    },
+    lambda_event::HandshakeRequest,
+    template::{Params, Template, TemplateInput},
+};
+use serde_json::Value;
+
+use super::select_route::RoutedRequest;
+use crate::{
+    deployed::Templates,
+    integration::{IntegrationAnswer, parameters::Parameters},
+};
+
+/// Base64 as `contentHandlingStrategy` reads and writes it: padding may be missing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What mappings, templates and their selection expressions may ask.
+pub(super) struct TransformationInput<'a> {
+    request: &'a RoutedRequest,
+    /// The handshake; of `$connect` only.
+    handshake: Option<&'a HandshakeRequest>,
+    /// What the backend answered; of an integration response only.
+    answer: Option<&'a IntegrationAnswer>,
+    /// The message as JSON, parsed when first asked for.
+    json: OnceCell<Option<Value>>,
+}
+
+impl<'a> TransformationInput<'a> {
+    /// Of an integration request.
+    pub(super) fn of_request(
+        request: &'a RoutedRequest,
+        handshake: Option<&'a HandshakeRequest>,
+    ) -> Self {
+        Self {
+            request,
+            handshake,
+            answer: None,
+            json: OnceCell::new(),
+        }
+    }
+
+    /// Of an integration response.
+    pub(super) fn of_response(
+        request: &'a RoutedRequest,
+        handshake: Option<&'a HandshakeRequest>,
+        answer: &'a IntegrationAnswer,
+    ) -> Self {
+        Self {
+            answer: Some(answer),
+            ..Self::of_request(request, handshake)
+        }
+    }
+
+    /// The values of `requestParameters`.
+    pub(super) fn parameters(&self, mappings: &[ParameterMapping]) -> Parameters {
+        if mappings.is_empty() {
+            return Parameters::default();
+        }
+        let (headers, query) = self.handshake.map_or((&[][..], &[][..]), |handshake| {
+            (&handshake.headers, &handshake.query)
+        });
+        let input = MappingInput {
+            context: &self.request.context,
+            body: self.json(),
+            headers,
+            query,
+        };
+        Parameters::resolve(mappings, &input)
+    }
+
+    /// The template that the selection expression chooses.
+    pub(super) fn template<'t>(&self, templates: &'t Templates) -> Option<&'t Template> {
+        let key = templates
+            .selection
+            .as_ref()
+            .map(|selection| selection.evaluate(&mut |variable| self.variable(variable)));
+        templates.select(key.as_deref())
+    }
+
+    /// The template with `body` as its `$input`.
+    pub(super) fn render(&self, template: &Template, body: &str) -> Result<String, Fault> {
+        let params = self.handshake.map(|handshake| Params {
+            headers: &handshake.headers,
+            query: &handshake.query,
+        });
+        let input = TemplateInput {
+            params: params.unwrap_or_default(),
+            status: self.answer.map(|answer| answer.status),
+            ..TemplateInput::new(&self.request.context, body)
+        };
+        template.render(&input).map_err(|error| {
+            let detail = format!("the template does not render: {error}");
+            Fault::new(FaultKind::ApiConfiguration, detail)
+        })
+    }
+
+    fn json(&self) -> Option<&Value> {
+        let parse = || serde_json::from_str(&self.request.body).ok();
+        self.json.get_or_init(parse).as_ref()
+    }
+
+    fn variable(&self, variable: &Variable) -> Option<String> {
+        let context = &self.request.context;
+        match variable {
+            Variable::RequestBody(path) => path.text(self.json()?),
+            Variable::RequestHeader(name) => last(&self.handshake?.headers, name),
+            Variable::RequestQuerystring(name) => last(&self.handshake?.query, name),
+            Variable::Context(name) => context.variable(name),
+            Variable::StageVariable(name) => context.stage_variables.get(name).cloned(),
+            Variable::IntegrationStatus => Some(self.answer?.status.to_string()),
+            Variable::IntegrationHeader(name) => self.answer_headers(name)?.pop(),
+            Variable::IntegrationMultiValueHeader(name) => self
+                .answer_headers(name)
+                .map(|values| to_java_string(&Value::from(values))),
+            // AWS evaluates the body only to select the integration response.
+            Variable::IntegrationBody(_) | Variable::RequestBasepath => None,
+        }
+    }
+
+    /// The values of a header of the answer; `None` when it has none.
+    fn answer_headers(&self, name: &str) -> Option<Vec<String>> {
+        let values: Vec<String> = self
+            .answer?
+            .headers
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect();
+        (!values.is_empty()).then_some(values)
+    }
+}
+
+fn last(pairs: &[(String, String)], name: &str) -> Option<String> {
+    pairs
+        .iter()
+        .rfind(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.clone())
+}
+
+/// `CONVERT_TO_BINARY`: base64 to the bytes that it stands for.
+///
+/// # Errors
+/// `Internal server error` for what is no base64: `API_CONFIGURATION_ERROR` on AWS.
+pub(super) fn to_binary(content: &[u8]) -> Result<Bytes, Fault> {
+    BASE64
+        .decode(content.trim_ascii())
+        .map(Bytes::from)
+        .map_err(|error| {
+            let detail = format!("Unable to base64 decode the body: {error}");
+            Fault::new(FaultKind::ApiConfiguration, detail)
+        })
+}
+
+/// `CONVERT_TO_TEXT`: bytes as base64.
+pub(super) fn to_text(content: &[u8]) -> Bytes {
+    BASE64.encode(content).into()
+}
