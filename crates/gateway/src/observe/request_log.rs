@@ -130,13 +130,11 @@ impl RequestLog {
             return answer.await;
         };
         let mut answer = pin!(answer);
-        match tokio::time::timeout(LONG, &mut answer).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                recording.flush();
-                answer.await
-            }
+        if let Ok(answer) = tokio::time::timeout(LONG, &mut answer).await {
+            return answer;
         }
+        recording.flush();
+        answer.await
     }
 
     /// The request is done.
