@@ -160,6 +160,19 @@ def node_modules():
 
 
 @pytest.fixture
+def change():
+    """Writes a new template of a running app as an editor does."""
+
+    def write(app, template):
+        text = template if isinstance(template, str) else json.dumps(template, indent=2)
+        new = app.template.with_suffix(".new")
+        new.write_text(text)
+        new.replace(app.template)
+
+    return write
+
+
+@pytest.fixture
 def connect():
     """Opens WebSocket connections that end with the test: no pings, no compression unless asked."""
     with contextlib.ExitStack() as opened:

@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use gatepost_model::limits::Limits;
+use gatepost_model::{
+    limits::{ACCOUNT_BURST_LIMIT, ACCOUNT_RATE_LIMIT, Limits, NEW_CONNECTIONS_PER_SECOND},
+    throttle::ThrottleSettings,
+};
 
 pub use self::{error::ConfigErrors, layers::Override, reader::Setting};
 use self::{layers::Layers, reader::Reader};
@@ -185,7 +188,8 @@ fn listen_addresses(text: &str) -> Option<Vec<SocketAddr>> {
 
 fn limits(reader: &mut Reader) -> Limits {
     let aws = Limits::default();
-    let limits = Limits {
+    let (account_throttle, new_connections_per_second) = rates(reader);
+    Limits {
         idle_timeout: reader.duration("limits.idle_timeout", aws.idle_timeout, SECOND..=YEAR),
         max_connection_duration: reader.duration(
             "limits.max_connection_duration",
@@ -238,11 +242,30 @@ fn limits(reader: &mut Reader) -> Limits {
         ),
         max_tombstones: reader.number("limits.max_tombstones", aws.max_tombstones, 1..=100_000_000),
         tombstone_age: reader.duration("limits.tombstone_age", aws.tombstone_age, SECOND..=YEAR),
-    };
-    if reader.flag("limits.aws_quotas", false) {
-        reader.not_there_yet("limits.aws_quotas");
+        account_throttle,
+        new_connections_per_second,
     }
-    limits
+}
+
+/// The rates of the account: none that is not set, unless all of AWS's are asked for.
+fn rates(reader: &mut Reader) -> (ThrottleSettings, Option<u32>) {
+    let aws_quotas = reader.flag("limits.aws_quotas", false);
+    let throttle = ThrottleSettings {
+        rate_limit: reader.rate("limits.account_rate_limit"),
+        burst_limit: reader.number_or_none("limits.account_burst_limit", 1..=u32::MAX),
+    };
+    let new_connections = reader.number_or_none("limits.new_connections_per_second", 1..=u32::MAX);
+    if !aws_quotas {
+        return (throttle, new_connections);
+    }
+    let aws = ThrottleSettings {
+        rate_limit: Some(ACCOUNT_RATE_LIMIT),
+        burst_limit: Some(ACCOUNT_BURST_LIMIT),
+    };
+    (
+        throttle.or(aws),
+        new_connections.or(Some(NEW_CONNECTIONS_PER_SECOND)),
+    )
 }
 
 fn auth(reader: &mut Reader) -> AuthMode {

@@ -46,6 +46,7 @@ fn route(route_key: &str) -> Arc<DeployedRoute> {
     Arc::new(DeployedRoute {
         route_key: RouteKey::parse(route_key).unwrap(),
         two_way: true,
+        throttle: None,
         authorizer: None,
         required_parameters: Vec::new(),
         integration: None,

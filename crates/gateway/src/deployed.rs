@@ -14,7 +14,9 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use gatepost_model::{ApiId, AuthorizerId, StageName, route::RouteKey, stage::LoggingLevel};
+use gatepost_model::{
+    ApiId, AuthorizerId, StageName, route::RouteKey, stage::LoggingLevel, throttle::TokenBucket,
+};
 use gatepost_wire::expression::selection::SelectionExpression;
 
 pub use compile::CompileError;
@@ -84,6 +86,9 @@ pub struct DeployedRoute {
     pub route_key: RouteKey,
     /// Whether the integration's answer goes to the client.
     pub two_way: bool,
+    /// How often it may run, when its stage limits that. `$disconnect` always may: nobody could be
+    /// told that it did not.
+    pub throttle: Option<Arc<TokenBucket>>,
     /// The Lambda authorizer; on `$connect` only.
     pub authorizer: Option<DeployedAuthorizer>,
     /// `requestParameters` that must be there.
@@ -164,6 +169,16 @@ impl WithStageVariables {
 }
 
 impl DeployedStage {
+    /// The route with this key.
+    pub fn route(&self, route_key: &RouteKey) -> Option<&Arc<DeployedRoute>> {
+        match route_key {
+            RouteKey::Connect => self.connect.as_ref(),
+            RouteKey::Disconnect => self.disconnect.as_ref(),
+            RouteKey::Default => self.default.as_ref(),
+            RouteKey::Custom(key) => self.custom.get(&**key),
+        }
+    }
+
     /// The route that a message selects: the expression's value, else `$default` (spec 4.3).
     /// A client cannot select `$connect` or `$disconnect`.
     pub fn select_route(&self, body: &str) -> Option<&Arc<DeployedRoute>> {

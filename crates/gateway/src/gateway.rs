@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use gatepost_model::{
-    ApiId,
+    ApiId, StageName,
     api::Api,
     connection::{CloseCause, GoneReason, InvalidConnectionId},
     connection_id::{ConnectionId, ConnectionIdKey},
@@ -27,6 +27,7 @@ use crate::{
     integration::{http_client::HttpClient, invoke_function::InvokeFunction},
     new_id::random_bytes,
     observe::Observer,
+    pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
     store::Store,
     tombstones::Tombstones,
@@ -59,6 +60,8 @@ pub struct Gateway {
     pub(crate) config: GatewayConfig,
     pub(crate) registry: Registry,
     pub(crate) tombstones: Tombstones,
+    /// The rates that all APIs share.
+    pub throttle: AccountThrottle,
     apis: ArcSwap<ApiTable>,
     work: Work,
     draining: AtomicBool,
@@ -71,6 +74,13 @@ pub struct ApiTable {
     pub apis: BTreeMap<ApiId, DeployedApi>,
     /// The custom domains.
     pub domain_names: Vec<DomainName>,
+}
+
+impl ApiTable {
+    /// The slot of a stage.
+    fn stage(&self, api_id: &ApiId, stage_name: &StageName) -> Option<&Arc<StageSlot>> {
+        self.apis.get(api_id)?.stages.get(stage_name.as_str())
+    }
 }
 
 /// An API and its stages.
@@ -102,8 +112,10 @@ impl Gateway {
     /// A gateway without APIs. Its sweeper runs until the gateway is dropped.
     pub fn new(config: GatewayConfig) -> Arc<Self> {
         let tombstones = Tombstones::new(Arc::clone(&config.store), config.limits.tombstone_age);
+        let throttle = AccountThrottle::new(&config.limits);
         let gateway = Arc::new(Self {
             config,
+            throttle,
             registry: Registry::new(),
             tombstones,
             apis: ArcSwap::default(),
@@ -159,7 +171,7 @@ impl Gateway {
     /// # Errors
     /// Everything that cannot be served, at once.
     pub fn check(&self, apis: &[Api]) -> Result<(), Vec<CompileError>> {
-        compile(apis.to_vec(), self.config.logging_level).map(drop)
+        compile(apis.to_vec(), &self.apis.load(), self.config.logging_level).map(drop)
     }
 
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
@@ -172,24 +184,21 @@ impl Gateway {
         apis: Vec<Api>,
         domain_names: Vec<DomainName>,
     ) -> Result<(), Vec<CompileError>> {
-        let compiled = compile(apis, self.config.logging_level)?;
         let before = self.apis.load_full();
+        let compiled = compile(apis, &before, self.config.logging_level)?;
         let mut table = ApiTable {
             apis: BTreeMap::new(),
             domain_names,
         };
         for (api, deployed_stages) in compiled {
-            let known = before.apis.get(&api.api_id);
             let mut stages = HashMap::new();
             for deployed in deployed_stages {
                 let name = deployed.stage_name.as_str();
-                let slot = known
-                    .and_then(|known| known.stages.get(name))
-                    .cloned()
-                    .unwrap_or_else(|| {
-                        let stage_name = deployed.stage_name.clone();
-                        Arc::new(StageSlot::new(api.api_id.clone(), stage_name))
-                    });
+                let known = before.stage(&api.api_id, &deployed.stage_name);
+                let slot = known.cloned().unwrap_or_else(|| {
+                    let stage_name = deployed.stage_name.clone();
+                    Arc::new(StageSlot::new(api.api_id.clone(), stage_name))
+                });
                 stages.insert(Box::from(name), Arc::clone(&slot));
                 slot.deployed.store(Some(deployed));
             }
@@ -359,6 +368,7 @@ type CompiledApi = (Api, Vec<Arc<DeployedStage>>);
 
 fn compile(
     apis: Vec<Api>,
+    before: &ApiTable,
     logging_level: LoggingLevel,
 ) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
     let mut errors = Vec::new();
@@ -369,7 +379,10 @@ fn compile(
             let Some(definition) = api.deployed_to(stage) else {
                 continue;
             };
-            match DeployedStage::compile(&api, stage, definition, logging_level) {
+            let before = before.stage(&api.api_id, &stage.stage_name);
+            let before = before.and_then(|slot| slot.deployed.load_full());
+            let before = before.as_deref();
+            match DeployedStage::compile(&api, stage, definition, before, logging_level) {
                 Ok(deployed) => stages.push(Arc::new(deployed)),
                 Err(found) => errors.extend(found),
             }

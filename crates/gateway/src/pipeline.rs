@@ -7,6 +7,7 @@ pub mod integration_response;
 pub mod rescue;
 pub mod route_reply;
 pub mod select_route;
+pub mod throttle;
 
 mod accepted;
 mod on_connect;

@@ -36,8 +36,12 @@ pub enum FaultKind {
     UnsupportedMediaType,
     /// A required request parameter is missing.
     BadRequestParameters,
+    /// An API key is required, and there is none that may use the stage.
+    InvalidApiKey,
     /// Too many requests.
     Throttled,
+    /// More requests than the quota of the usage plan.
+    QuotaExceeded,
     /// The API's configuration cannot work.
     ApiConfiguration,
 }
@@ -46,7 +50,7 @@ impl FaultKind {
     /// `message` as AWS writes it in the error frame or body (data-plane spec §1.5, §6).
     pub fn message(self) -> &'static str {
         match self {
-            Self::Forbidden => "Forbidden",
+            Self::Forbidden | Self::InvalidApiKey => "Forbidden",
             Self::Unauthorized => "Unauthorized",
             Self::ExplicitDeny => {
                 "User is not authorized to access this resource with an explicit deny in an \
@@ -65,6 +69,7 @@ impl FaultKind {
             Self::UnsupportedMediaType => "Unsupported Media Type",
             Self::BadRequestParameters => "Missing required request parameters",
             Self::Throttled => "Too Many Requests",
+            Self::QuotaExceeded => "Limit Exceeded",
         }
     }
 
@@ -76,9 +81,10 @@ impl FaultKind {
             Self::Forbidden
             | Self::ExplicitDeny
             | Self::ImplicitDeny
-            | Self::MissingAuthenticationToken => 403,
+            | Self::MissingAuthenticationToken
+            | Self::InvalidApiKey => 403,
             Self::UnsupportedMediaType => 415,
-            Self::Throttled => 429,
+            Self::Throttled | Self::QuotaExceeded => 429,
             Self::AuthorizerFailure | Self::AuthorizerConfiguration | Self::ApiConfiguration => 500,
             Self::IntegrationFailure => 502,
             Self::IntegrationTimeout => 504,
@@ -95,7 +101,9 @@ impl FaultKind {
             | Self::MissingAuthenticationToken
             | Self::UnsupportedMediaType
             | Self::BadRequestParameters
-            | Self::Throttled => Blame::Client,
+            | Self::InvalidApiKey
+            | Self::Throttled
+            | Self::QuotaExceeded => Blame::Client,
             Self::AuthorizerFailure
             | Self::AuthorizerConfiguration
             | Self::IntegrationFailure

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod arn;
 pub mod authorizer;
+pub mod calendar;
 pub mod connection;
 pub mod connection_id;
 pub mod deployment;
@@ -21,5 +22,7 @@ pub mod request_context;
 pub mod route;
 pub mod secret;
 pub mod stage;
+pub mod throttle;
+pub mod usage_plan;
 
 pub use ids::*;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use crate::throttle::ThrottleSettings;
+
 /// The limits that the data plane enforces. All may be changed in `[limits]`; the defaults are
 /// AWS's quotas ("Quotas for configuring and running a WebSocket API") unless said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
     /// Nothing sent or received for this long closes the connection. AWS: 10 minutes, fixed.
     pub idle_timeout: Duration,
@@ -39,6 +41,12 @@ pub struct Limits {
     pub max_tombstones: usize,
     /// How long ended connections are remembered. Gatepost's own.
     pub tombstone_age: Duration,
+    /// Requests of all APIs: handshakes, messages and calls of `@connections`. Unlimited by
+    /// default; AWS: [`ACCOUNT_RATE_LIMIT`] and [`ACCOUNT_BURST_LIMIT`], the rate may be raised.
+    pub account_throttle: ThrottleSettings,
+    /// Handshakes of all APIs per second. Unlimited by default; AWS:
+    /// [`NEW_CONNECTIONS_PER_SECOND`], may be raised.
+    pub new_connections_per_second: Option<u32>,
 }
 
 impl Default for Limits {
@@ -60,10 +68,18 @@ impl Default for Limits {
             max_authorizer_result_bytes: 8192,
             max_tombstones: 1_000_000,
             tombstone_age: Duration::from_secs(86_400),
+            account_throttle: ThrottleSettings::default(),
+            new_connections_per_second: None,
         }
     }
 }
 
+/// Requests per second of an account in a region, over all its APIs ("Quotas for …").
+pub const ACCOUNT_RATE_LIMIT: f64 = 10_000.0;
+/// Requests that an account's bucket holds.
+pub const ACCOUNT_BURST_LIMIT: u32 = 5_000;
+/// New connections per second of an account in a region.
+pub const NEW_CONNECTIONS_PER_SECOND: u32 = 500;
 /// `timeoutInMillis` of an integration: 50 ms to 29 s.
 pub const INTEGRATION_TIMEOUT_MILLIS: std::ops::RangeInclusive<u64> = 50..=29_000;
 /// The greatest stage name, characters.

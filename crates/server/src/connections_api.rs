@@ -1,7 +1,7 @@
 //! `@connections`: what `ApiGatewayManagementApi` calls, a file per operation.
 //!
-//! The order of checks is AWS's (data-plane spec 8.3): size, API and stage, form of the id,
-//! existence, operation. Signatures are not checked yet: this server runs with `auth = off`.
+//! The order of checks is AWS's (data-plane spec 8.3): size, API and stage, form of the id, the
+//! account's rate, existence, operation. Signatures are not checked yet: this server runs with `auth = off`.
 
 mod delete_connection;
 mod get_connection;
@@ -92,6 +92,10 @@ async fn carry_out(
         return Err(Failure::NoMethod);
     }
     let id: ConnectionId = id_text.parse().map_err(Failure::InvalidId)?;
+    gateway
+        .throttle
+        .pass_call()
+        .map_err(|_| Failure::LimitExceeded)?;
     let stage = stage_for(server, resolved, &id);
     let connection = match gateway
         .find(&stage.api_id, id)

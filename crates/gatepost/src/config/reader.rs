@@ -100,21 +100,51 @@ impl Reader {
     where
         N: Copy + Display + PartialOrd + TryFrom<i128>,
     {
+        self.number_of(key, Some(default), range).unwrap_or(default)
+    }
+
+    /// A whole number, or nothing.
+    pub(super) fn number_or_none<N>(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<N>,
+    ) -> Option<N>
+    where
+        N: Copy + Display + PartialOrd + TryFrom<i128>,
+    {
+        self.number_of(key, None, range)
+    }
+
+    fn number_of<N>(
+        &mut self,
+        key: &'static str,
+        default: Option<N>,
+        range: RangeInclusive<N>,
+    ) -> Option<N>
+    where
+        N: Copy + Display + PartialOrd + TryFrom<i128>,
+    {
         let expected = format!("a number from {} to {}", range.start(), range.end());
-        self.take(
-            key,
-            default,
-            &default.to_string(),
-            &expected,
-            |value, source| {
-                let number = whole_number(value)
-                    .or_else(|| text_outside_files(value, source)?.parse().ok())?;
-                number
-                    .try_into()
-                    .ok()
-                    .filter(|number| range.contains(number))
-            },
-        )
+        let written = default.map_or_else(String::new, |number| number.to_string());
+        self.take(key, default, &written, &expected, |value, source| {
+            let number =
+                whole_number(value).or_else(|| text_outside_files(value, source)?.parse().ok())?;
+            let number = N::try_from(number).ok()?;
+            range.contains(&number).then_some(Some(number))
+        })
+    }
+
+    /// So many a second, or nothing.
+    pub(super) fn rate(&mut self, key: &'static str) -> Option<f64> {
+        let expected = "a number above 0, e.g. 10000 or 0.5";
+        self.take(key, None, "", expected, |value, source| {
+            let whole = whole_number(value).and_then(|number| u32::try_from(number).ok());
+            let rate = whole
+                .map(f64::from)
+                .or_else(|| value.to_f64())
+                .or_else(|| text_outside_files(value, source)?.parse().ok())?;
+            (rate.is_finite() && rate > 0.0).then_some(Some(rate))
+        })
     }
 
     /// `true` or `false`.

@@ -108,7 +108,10 @@ fn every_key_is_read_from_the_file() {
         max_authorizer_result_bytes = "16KiB"
         max_tombstones = 10
         tombstone_age = "1h"
-        aws_quotas = false
+        aws_quotas = true
+        account_rate_limit = 0.5
+        account_burst_limit = 7
+        new_connections_per_second = 3
         [auth]
         mode = "off"
         [functions]
@@ -147,6 +150,11 @@ fn every_key_is_read_from_the_file() {
             max_authorizer_result_bytes: 16_384,
             max_tombstones: 10,
             tombstone_age: Duration::from_secs(3600),
+            account_throttle: ThrottleSettings {
+                rate_limit: Some(0.5),
+                burst_limit: Some(7),
+            },
+            new_connections_per_second: Some(3),
         }
     );
     assert_eq!(
@@ -356,15 +364,45 @@ fn a_wrong_value_is_an_error_that_says_what_is_expected() {
 }
 
 #[test]
+fn rates_are_limited_only_where_they_are_set() {
+    let rates = |toml| {
+        let limits = load(toml, &EMPTY, &[]).unwrap().limits;
+        let ThrottleSettings {
+            rate_limit,
+            burst_limit,
+        } = limits.account_throttle;
+        (rate_limit, burst_limit, limits.new_connections_per_second)
+    };
+    assert_eq!(rates(""), (None, None, None));
+    assert_eq!(
+        rates("[limits]\naws_quotas = true\n"),
+        (Some(10_000.0), Some(5000), Some(500))
+    );
+    assert_eq!(
+        rates("[limits]\naccount_rate_limit = 50\n"),
+        (Some(50.0), None, None)
+    );
+    assert_eq!(
+        rates("[limits]\nnew_connections_per_second = 20\naws_quotas = true\n"),
+        (Some(10_000.0), Some(5000), Some(20))
+    );
+    assert_error(
+        "[limits]\naccount_rate_limit = 0\n",
+        &EMPTY,
+        "gatepost.toml:2: limits.account_rate_limit: expected a number above 0, e.g. 10000 or \
+         0.5, found 0",
+    );
+    let variables = [("GATEPOST_LIMITS__ACCOUNT_RATE_LIMIT", "2.5")];
+    let limits = load("", &variables, &[]).unwrap().limits;
+    assert_eq!(limits.account_throttle.rate_limit, Some(2.5));
+}
+
+#[test]
 fn what_is_not_there_yet_is_refused() {
     for (toml, error) in [
         (
             "[auth]\nmode = \"sigv4\"\n",
             "gatepost.toml:2: auth.mode = \"sigv4\" is not there yet in Gatepost: remove it",
-        ),
-        (
-            "[limits]\naws_quotas = true\n",
-            "gatepost.toml:2: limits.aws_quotas = true is not there yet in Gatepost: remove it",
         ),
         (
             "[server]\ntrusted_proxies = []\n",
@@ -481,7 +519,6 @@ fn the_readme_names_every_key() {
                 .starts_with(&format!("{name} = "))
         };
         let is_named = lines.any(is_key) || readme().contains(&format!("[{key}]\n"));
-        // What is refused until it is built is not named.
-        assert!(is_named || key == "limits.aws_quotas", "{key}");
+        assert!(is_named, "{key}");
     }
 }

@@ -15,10 +15,12 @@ use gatepost_model::{
     api::{Api, ApiDefinition},
     route::{Route, RouteKey},
     stage::{LoggingLevel, Stage},
+    throttle::TokenBucket,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
 use super::{DeployedRoute, DeployedStage, LogSettings};
+use crate::pipeline::throttle;
 
 /// Why an API cannot be deployed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,8 +42,8 @@ impl CompileError {
 }
 
 impl DeployedStage {
-    /// Compiles what `stage` of `api` serves. Where it sets no `loggingLevel`, `logging_level` is in
-    /// force.
+    /// Compiles what `stage` of `api` serves, in place of what it served `before`. Where it sets no
+    /// `loggingLevel`, `logging_level` is in force.
     ///
     /// # Errors
     /// Everything that cannot work or is not built yet, at once.
@@ -49,6 +51,7 @@ impl DeployedStage {
         api: &Api,
         stage: &Stage,
         definition: &ApiDefinition,
+        before: Option<&Self>,
         logging_level: LoggingLevel,
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
@@ -68,7 +71,8 @@ impl DeployedStage {
             let log_settings = logs::of_route(stage, route.route_key.as_str(), logging_level);
             match compile_route(route, definition, &stage.stage_variables, log_settings) {
                 Err(error) => errors.push(error),
-                Ok(deployed) => {
+                Ok(mut deployed) => {
+                    deployed.throttle = compile_throttle(stage, &route.route_key, before);
                     let deployed = Arc::new(deployed);
                     match &route.route_key {
                         RouteKey::Connect => connect = Some(deployed),
@@ -97,6 +101,20 @@ impl DeployedStage {
             _ => Err(errors),
         }
     }
+}
+
+/// The bucket of a route of `stage`.
+fn compile_throttle(
+    stage: &Stage,
+    route_key: &RouteKey,
+    before: Option<&DeployedStage>,
+) -> Option<Arc<TokenBucket>> {
+    if *route_key == RouteKey::Disconnect {
+        return None;
+    }
+    let limit = stage.throttling_of(route_key.as_str()).limit();
+    let before = before.and_then(|before| before.route(route_key));
+    throttle::route_bucket(limit, before.map(AsRef::as_ref))
 }
 
 fn compile_route(
@@ -142,6 +160,7 @@ fn compile_route(
     Ok(DeployedRoute {
         route_key: route.route_key.clone(),
         two_way: route.is_two_way(),
+        throttle: None,
         authorizer,
         required_parameters: identity_source::identity_sources(
             required.map(|(name, _)| name),

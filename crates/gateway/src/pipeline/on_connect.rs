@@ -1,4 +1,4 @@
-//! The handshake: authorize → required parameters → `$connect` integration → `101`
+//! The handshake: throttle → authorize → required parameters → `$connect` integration → `101`
 //! (data-plane spec 1.2). The client has no answer until all of it is done.
 
 use std::{sync::Arc, time::Instant};
@@ -122,7 +122,13 @@ impl Handshake<'_> {
         &self,
         log: &mut RequestLog,
     ) -> Result<(Arc<ConnectionContext>, Option<String>), Refusal> {
-        let Some(route) = &self.deployed.connect else {
+        let route = self.deployed.connect.as_ref();
+        let passed = self
+            .gateway
+            .throttle
+            .pass_handshake(route.map(AsRef::as_ref));
+        passed.map_err(|throttled| self.refuse(&throttled.into(), log))?;
+        let Some(route) = route else {
             let context = self.context(None);
             log_connecting(&context, log);
             return Ok((context, None));

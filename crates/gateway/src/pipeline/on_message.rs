@@ -1,5 +1,5 @@
-//! The walk of a message: select route → integration request → invoke → integration response →
-//! route reply.
+//! The walk of a message: select route → throttle → integration request → invoke → integration
+//! response → route reply.
 
 use std::{sync::Arc, time::Instant};
 
@@ -19,7 +19,6 @@ use super::{
 use crate::{
     clock::{Moment, millis_since},
     connection::Connection,
-    deployed::LogSettings,
     gateway::Gateway,
     integration::{self, IntegrationRequest},
     observe::{Event, RequestLog},
@@ -47,32 +46,27 @@ pub(crate) fn on_message(
     };
     let request_id = received.context.request_id.clone();
     let unrouted = received.deployed.log_settings;
-    let begin_log = |settings: LogSettings| {
-        let (store, stage) = (gateway.store(), &connection.stage);
-        let id = connection.context.connection_id;
-        RequestLog::begin(store, stage, settings, &request_id, id, now_ms)
-    };
-    let routed = match received.select_route() {
-        Ok(routed) => routed,
-        Err(fault) => {
-            let outcome = Outcome {
-                log: begin_log(unrouted),
-                gateway,
-                connection,
-                request_id,
-                route_key: None,
-                started,
-            };
-            return Walked::Done(Some(outcome.of_fault(&fault)));
-        }
-    };
+    let selected = received.select_route();
+    let route = selected.as_ref().ok().map(|routed| &*routed.route);
     let mut outcome = Outcome {
-        log: begin_log(routed.route.log_settings),
+        log: RequestLog::begin(
+            gateway.store(),
+            &connection.stage,
+            route.map_or(unrouted, |route| route.log_settings),
+            &request_id,
+            connection.context.connection_id,
+            now_ms,
+        ),
         gateway,
         connection,
         request_id,
-        route_key: Some(routed.context.route_key.clone()),
+        route_key: route.map(|route| route.route_key.clone()),
         started,
+    };
+    let passed = gateway.throttle.pass_message(route);
+    let routed = match passed.map_err(Fault::from).and(selected) {
+        Ok(routed) => routed,
+        Err(fault) => return Walked::Done(Some(outcome.of_fault(&fault))),
     };
     log_received(&routed, &mut outcome.log);
     let replied = match integration_request::build(&routed, None, &mut outcome.log) {

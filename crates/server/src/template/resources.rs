@@ -12,6 +12,7 @@ mod permission;
 mod route;
 mod stage;
 mod table;
+mod throttle;
 
 use std::{
     cell::RefCell,

@@ -409,13 +409,9 @@ Resources:
     assert_eq!(environment["KEPT"], "${stageVariables.x} here-000000000000");
     assert_eq!(app.functions[0].memory_mb, 128);
     assert!(app.tables.is_empty());
-    assert_eq!(
-        warnings(&project, &app),
-        [
-            "template.yaml:52: ThrottlingRateLimit is not enforced yet; every request is let \
-             through"
-        ]
-    );
+    assert_eq!(warnings(&project, &app), [""; 0]);
+    let throttling = api.stages[0].throttling_of("$connect");
+    assert_eq!(throttling.rate_limit, Some(10.5));
 
     project
         .options

@@ -14,6 +14,7 @@ use gatepost_model::{
     model::Model,
     route::{Route, RouteAuthorization, RouteKey, RouteResponse},
     stage::{AccessLogSettings, LoggingLevel, RouteSettings, Stage},
+    throttle::ThrottleSettings,
 };
 
 /// `date -u -d @1790294508` is Fri Sep 25 00:01:48 UTC 2026.
@@ -152,8 +153,10 @@ pub(super) fn chat() -> Arc<Api> {
         deployment_id: Some("deploy".into()),
         stage_variables: map(&[("table", "rooms")]),
         default_route_settings: RouteSettings {
-            throttling_burst_limit: Some(500),
-            throttling_rate_limit: Some(1000.0),
+            throttling: ThrottleSettings {
+                burst_limit: Some(500),
+                rate_limit: Some(1000.0),
+            },
             ..RouteSettings::default()
         },
         route_settings: [(

@@ -6,9 +6,10 @@ use gatepost_model::{
     DeploymentId,
     limits::STAGE_NAME_LENGTH,
     stage::{AccessLogSettings, LoggingLevel, RouteSettings, Stage},
+    throttle::ThrottleSettings,
 };
 
-use super::{ApiDraft, Declared, Reading, api::DeploymentDraft};
+use super::{ApiDraft, Declared, Reading, api::DeploymentDraft, throttle};
 use crate::template::{ids, properties::Properties};
 
 /// Reads a deployment.
@@ -192,14 +193,6 @@ const ROUTE_SETTINGS: [&str; 5] = [
 ];
 
 fn route_settings(settings: &Properties<'_>) -> RouteSettings {
-    let throttling_burst_limit = settings.integer("ThrottlingBurstLimit", 0..=u32::MAX);
-    let throttling_rate_limit = settings.number("ThrottlingRateLimit");
-    for name in ["ThrottlingBurstLimit", "ThrottlingRateLimit"] {
-        if settings.node(name).is_some() {
-            let message = format!("{name} is not enforced yet");
-            settings.warn(name, message, "every request is let through");
-        }
-    }
     RouteSettings {
         logging_level: settings
             .one_of("LoggingLevel", &["OFF", "ERROR", "INFO"])
@@ -210,8 +203,7 @@ fn route_settings(settings: &Properties<'_>) -> RouteSettings {
             }),
         data_trace_enabled: settings.boolean("DataTraceEnabled").unwrap_or(false),
         detailed_metrics_enabled: settings.boolean("DetailedMetricsEnabled").unwrap_or(false),
-        throttling_burst_limit,
-        throttling_rate_limit,
+        throttling: throttle::read(settings, "ThrottlingRateLimit", "ThrottlingBurstLimit"),
     }
 }
 
@@ -241,7 +233,14 @@ fn settings_by_route(
             &ROUTE_SETTINGS,
             properties.diagnostics,
         ) {
-            by_route.insert(key.clone(), route_settings(&settings));
+            let route_settings = route_settings(&settings);
+            if key == "$disconnect" && route_settings.throttling != ThrottleSettings::default() {
+                let message =
+                    "$disconnect is not throttled: nobody could be told that it did not run";
+                let mend = "leave the limits out; on AWS it may be skipped";
+                properties.diagnostics.warn(entry.position, message, mend);
+            }
+            by_route.insert(key.clone(), route_settings);
         }
     }
     by_route
