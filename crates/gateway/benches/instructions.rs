@@ -69,7 +69,7 @@ fn stage() -> Arc<StageSlot> {
         default: None,
         custom: custom.into(),
     };
-    let slot = StageSlot::new(api_id, "prod".into());
+    let slot = StageSlot::new(api_id, "prod".into(), Arc::default());
     slot.deployed.store(Some(Arc::new(deployed)));
     Arc::new(slot)
 }

@@ -13,9 +13,10 @@ use std::{
     sync::Arc,
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use gatepost_model::{
-    ApiId, AuthorizerId, StageName, route::RouteKey, stage::LoggingLevel, throttle::TokenBucket,
+    ApiId, AuthorizerId, StageName, route::RouteKey, stage::LoggingLevel,
+    stage_settings::StageSettings, throttle::TokenBucket,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
@@ -38,18 +39,21 @@ pub struct StageSlot {
     pub stage_name: StageName,
     /// The log group of its execution logs.
     pub log_group: Arc<str>,
+    /// Limits in force and switches beside AWS, as they are now.
+    pub settings: ArcSwap<StageSettings>,
     /// What is deployed; `None` once the stage is deleted.
     pub deployed: ArcSwapOption<DeployedStage>,
 }
 
 impl StageSlot {
-    /// The place of a stage that serves nothing yet.
-    pub fn new(api_id: ApiId, stage_name: StageName) -> Self {
+    /// A stage that serves nothing yet.
+    pub fn new(api_id: ApiId, stage_name: StageName, settings: Arc<StageSettings>) -> Self {
         Self {
             log_group: format!("/aws/apigateway/{api_id}/{stage_name}").into(),
             api_id,
             stage_name,
-            deployed: None.into(),
+            settings: ArcSwap::new(settings),
+            deployed: ArcSwapOption::empty(),
         }
     }
 }

@@ -17,6 +17,7 @@ use gatepost_model::{
     domain_name::DomainName,
     limits::Limits,
     stage::LoggingLevel,
+    stage_settings::SettingsByStage,
 };
 use tokio::sync::Notify;
 
@@ -24,7 +25,7 @@ use crate::{
     clock::Moment,
     connection::Connection,
     deployed::{CompileError, DeployedStage, StageSlot},
-    integration::{http_client::HttpClient, invoke_function::InvokeFunction},
+    integration::{invoke_function::InvokeFunction, outward::Outward},
     new_id::random_bytes,
     observe::Observer,
     pipeline::throttle::AccountThrottle,
@@ -35,7 +36,7 @@ use crate::{
 
 /// What a gateway is made of.
 pub struct GatewayConfig {
-    /// The limits in force.
+    /// The limits in force, where a stage has none of its own.
     pub limits: Limits,
     /// The region in ARNs.
     pub region: String,
@@ -47,8 +48,8 @@ pub struct GatewayConfig {
     pub store: Arc<Store>,
     /// Who invokes Lambda functions.
     pub lambda: Arc<dyn InvokeFunction>,
-    /// Who calls HTTP backends.
-    pub http: HttpClient,
+    /// What integrations reach their backends with.
+    pub outward: Outward,
     /// Who is told what happens.
     pub observer: Observer,
     /// `loggingLevel` of stages that set none.
@@ -126,7 +127,7 @@ impl Gateway {
         gateway
     }
 
-    /// The limits in force.
+    /// The limits in force, where a stage has none of its own.
     pub fn limits(&self) -> &Limits {
         &self.config.limits
     }
@@ -144,6 +145,11 @@ impl Gateway {
     /// The account in ARNs.
     pub fn account_id(&self) -> &str {
         &self.config.account_id
+    }
+
+    /// What integrations reach their backends with.
+    pub fn outward(&self) -> &Outward {
+        &self.config.outward
     }
 
     /// The embedded store.
@@ -171,11 +177,17 @@ impl Gateway {
     /// # Errors
     /// Everything that cannot be served, at once.
     pub fn check(&self, apis: &[Api]) -> Result<(), Vec<CompileError>> {
-        compile(apis.to_vec(), &self.apis.load(), self.config.logging_level).map(drop)
+        let GatewayConfig {
+            outward,
+            logging_level,
+            ..
+        } = &self.config;
+        compile(apis.to_vec(), &self.apis.load(), outward, *logging_level).map(drop)
     }
 
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
-    /// and use the new deployment from their next message on; those of deleted stages are closed.
+    /// and use the new deployment and the new `settings` from their next message on; those of
+    /// deleted stages are closed.
     ///
     /// # Errors
     /// Everything that cannot be served, at once; then nothing changes.
@@ -183,9 +195,15 @@ impl Gateway {
         &self,
         apis: Vec<Api>,
         domain_names: Vec<DomainName>,
+        settings: &SettingsByStage,
     ) -> Result<(), Vec<CompileError>> {
         let before = self.apis.load_full();
-        let compiled = compile(apis, &before, self.config.logging_level)?;
+        let GatewayConfig {
+            outward,
+            logging_level,
+            ..
+        } = &self.config;
+        let compiled = compile(apis, &before, outward, *logging_level)?;
         let mut table = ApiTable {
             apis: BTreeMap::new(),
             domain_names,
@@ -193,13 +211,16 @@ impl Gateway {
         for (api, deployed_stages) in compiled {
             let mut stages = HashMap::new();
             for deployed in deployed_stages {
-                let name = deployed.stage_name.as_str();
-                let known = before.stage(&api.api_id, &deployed.stage_name);
-                let slot = known.cloned().unwrap_or_else(|| {
-                    let stage_name = deployed.stage_name.clone();
-                    Arc::new(StageSlot::new(api.api_id.clone(), stage_name))
-                });
-                stages.insert(Box::from(name), Arc::clone(&slot));
+                let name = &deployed.stage_name;
+                let settings = Arc::clone(settings.of(&api.api_id, name));
+                let slot = match before.stage(&api.api_id, name) {
+                    Some(slot) => {
+                        slot.settings.store(settings);
+                        Arc::clone(slot)
+                    }
+                    None => Arc::new(StageSlot::new(api.api_id.clone(), name.clone(), settings)),
+                };
+                stages.insert(Box::from(name.as_str()), Arc::clone(&slot));
                 slot.deployed.store(Some(deployed));
             }
             table.apis.insert(
@@ -369,6 +390,7 @@ type CompiledApi = (Api, Vec<Arc<DeployedStage>>);
 fn compile(
     apis: Vec<Api>,
     before: &ApiTable,
+    outward: &Outward,
     logging_level: LoggingLevel,
 ) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
     let mut errors = Vec::new();
@@ -382,7 +404,7 @@ fn compile(
             let before = before.stage(&api.api_id, &stage.stage_name);
             let before = before.and_then(|slot| slot.deployed.load_full());
             let before = before.as_deref();
-            match DeployedStage::compile(&api, stage, definition, before, logging_level) {
+            match DeployedStage::compile(&api, stage, definition, before, outward, logging_level) {
                 Ok(deployed) => stages.push(Arc::new(deployed)),
                 Err(found) => errors.extend(found),
             }

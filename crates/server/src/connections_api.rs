@@ -78,16 +78,18 @@ async fn carry_out(
 ) -> Result<Response<Full<Bytes>>, Failure> {
     let gateway = &server.gateway;
     let method = request.method().clone();
-    let max_bytes = gateway.limits().max_message_bytes;
+    let resolved = target.resolve(&gateway.apis(), peer.api_id.as_ref());
+    let max_bytes = resolved.as_ref().map_or_else(
+        |_| gateway.limits().max_message_bytes,
+        Resolved::max_message_bytes,
+    );
     let payload = read_body(request.into_body(), max_bytes)
         .await
         .map_err(|error| match error {
             BodyError::TooLarge => Failure::TooLarge,
             BodyError::Broken => Failure::Broken,
         })?;
-    let resolved = target
-        .resolve(&gateway.apis(), peer.api_id.as_ref())
-        .map_err(Failure::Target)?;
+    let resolved = resolved.map_err(Failure::Target)?;
     if ![Method::POST, Method::GET, Method::DELETE].contains(&method) {
         return Err(Failure::NoMethod);
     }

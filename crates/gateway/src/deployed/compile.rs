@@ -5,11 +5,9 @@ mod authorization;
 mod identity_source;
 mod integration;
 mod logs;
+mod surroundings;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use gatepost_model::{
     api::{Api, ApiDefinition},
@@ -19,8 +17,9 @@ use gatepost_model::{
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
-use super::{DeployedRoute, DeployedStage, LogSettings};
-use crate::pipeline::throttle;
+use self::surroundings::Surroundings;
+use super::{DeployedRoute, DeployedStage};
+use crate::{integration::outward::Outward, pipeline::throttle};
 
 /// Why an API cannot be deployed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,9 +51,12 @@ impl DeployedStage {
         stage: &Stage,
         definition: &ApiDefinition,
         before: Option<&Self>,
+        outward: &Outward,
         logging_level: LoggingLevel,
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
+        let surroundings =
+            Surroundings::new(api, stage, outward, logging_level).map_err(|error| vec![error])?;
         let selection = SelectionExpression::parse(&definition.route_selection_expression)
             .map_err(|error| {
                 errors.push(CompileError::new(
@@ -68,8 +70,7 @@ impl DeployedStage {
         let mut default = None;
         let mut custom = HashMap::new();
         for route in &definition.routes {
-            let log_settings = logs::of_route(stage, route.route_key.as_str(), logging_level);
-            match compile_route(route, definition, &stage.stage_variables, log_settings) {
+            match compile_route(route, definition, &surroundings) {
                 Err(error) => errors.push(error),
                 Ok(mut deployed) => {
                     deployed.throttle = compile_throttle(stage, &route.route_key, before);
@@ -92,7 +93,7 @@ impl DeployedStage {
                 stage_variables: Arc::new(stage.stage_variables.clone()),
                 route_selection_expression,
                 disable_execute_api_endpoint: definition.disable_execute_api_endpoint,
-                log_settings: logs::of_stage(stage, logging_level),
+                log_settings: surroundings.log_settings(None),
                 connect,
                 disconnect,
                 default,
@@ -120,8 +121,7 @@ fn compile_throttle(
 fn compile_route(
     route: &Route,
     definition: &ApiDefinition,
-    stage_variables: &BTreeMap<String, String>,
-    log_settings: LogSettings,
+    surroundings: &Surroundings<'_>,
 ) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
     let not_yet = |what: &str| {
@@ -152,7 +152,7 @@ fn compile_route(
             };
             Some(Arc::new(integration::compile_integration(
                 integration,
-                stage_variables,
+                surroundings,
                 &place,
             )?))
         }
@@ -167,6 +167,6 @@ fn compile_route(
             &place,
         )?,
         integration,
-        log_settings,
+        log_settings: surroundings.log_settings(Some(&route.route_key)),
     })
 }

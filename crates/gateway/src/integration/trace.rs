@@ -3,9 +3,11 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use gatepost_model::request_context::RequestContext;
 use gatepost_wire::execution_log::{Entry, Severity, mask_headers, mask_url, shown};
-use hyper::HeaderMap;
+use http_body_util::Full;
+use hyper::{HeaderMap, Request};
 
 use super::{Call, IntegrationAnswer};
 use crate::observe::RequestLog;
@@ -19,18 +21,25 @@ impl Call {
                 let source = format!("{}/{}", context.connection.stage, context.route_key);
                 log_lambda_request(call.function(), context, &source, call.payload(), log)
             }
-            Self::Http(call) => {
-                let uri = mask_url(&call.url()).into_owned();
-                log.write(&Entry::EndpointRequest {
-                    uri: &uri,
-                    headers: mask_headers(texts(call.headers())),
-                    body: shown(&String::from_utf8_lossy(call.body())),
-                });
-                uri
-            }
+            Self::Http(call) => log_http_request(call.request(), log),
+            Self::Service(call) => log_http_request(call.request(), log),
         };
         log.write(&Entry::SendingRequest(&uri));
     }
+}
+
+/// Writes an HTTP request, and gives its URI.
+fn log_http_request(
+    (request, body): (&Request<Full<Bytes>>, &Bytes),
+    log: &mut RequestLog,
+) -> String {
+    let uri = mask_url(&request.uri().to_string()).into_owned();
+    log.write(&Entry::EndpointRequest {
+        uri: &uri,
+        headers: mask_headers(texts(request.headers())),
+        body: shown(&String::from_utf8_lossy(body)),
+    });
+    uri
 }
 
 /// Writes the call of a function, and gives its URI. `source` is what calls: `{stage}/{routeKey}`

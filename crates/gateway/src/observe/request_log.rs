@@ -2,7 +2,6 @@
 //! happen; the end of the request, however it comes, hands the record to the store.
 
 use std::{
-    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -125,11 +124,10 @@ impl RequestLog {
 
     /// Waits for a backend. When that takes long, what is written so far is handed over, so that
     /// who follows the log sees it.
-    pub async fn while_waiting<T>(&mut self, answer: impl Future<Output = T>) -> T {
+    pub async fn while_waiting<T>(&mut self, mut answer: impl Future<Output = T> + Unpin) -> T {
         let Some(recording) = &mut self.0 else {
             return answer.await;
         };
-        let mut answer = pin!(answer);
         if let Ok(answer) = tokio::time::timeout(LONG, &mut answer).await {
             return answer;
         }

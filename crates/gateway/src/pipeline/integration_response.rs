@@ -67,7 +67,7 @@ pub fn build(
     answer: IntegrationAnswer,
     log: &mut RequestLog,
 ) -> Result<IntegrationReply, Fault> {
-    let request_id = answer.lambda.as_ref().map(|it| it.request_id.clone());
+    let request_id = endpoint_request_id(request, &answer);
     let replied = reply_of(request, handshake, answer);
     // In this order AWS writes them.
     if let Err(fault) = &replied {
@@ -77,6 +77,18 @@ pub fn build(
         log.endpoint_request_id(request_id);
     }
     replied
+}
+
+/// The request id that AWS's service, or Lambda, gave the call.
+fn endpoint_request_id(request: &RoutedRequest, answer: &IntegrationAnswer) -> Option<String> {
+    if let Some(lambda) = &answer.lambda {
+        return Some(lambda.request_id.clone());
+    }
+    let integration = request.route.integration.as_ref()?;
+    matches!(integration.backend, Backend::Service { .. })
+        .then(|| answer.headers.get("x-amzn-requestid")?.to_str().ok())
+        .flatten()
+        .map(str::to_owned)
 }
 
 fn reply_of(
@@ -89,6 +101,7 @@ fn reply_of(
         Some(Backend::LambdaProxy(_)) => lambda_proxy(&answer),
         Some(
             Backend::Lambda { transformation, .. }
+            | Backend::Service { transformation, .. }
             | Backend::Http { transformation, .. }
             | Backend::Mock(transformation),
         ) => transformed(&transformation.responses, request, handshake, &answer),

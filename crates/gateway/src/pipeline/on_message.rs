@@ -157,7 +157,8 @@ impl Outcome<'_> {
         routed: &RoutedRequest,
         replied: Result<IntegrationReply, Fault>,
     ) -> Option<String> {
-        let max_bytes = self.gateway.limits().max_message_bytes;
+        let settings = self.connection.stage.settings.load();
+        let max_bytes = settings.limits.max_message_bytes;
         let replied = replied.and_then(|reply| {
             let status = reply.status;
             Ok((status, route_reply(&routed.route, reply, max_bytes)?))

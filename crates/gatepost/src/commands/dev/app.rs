@@ -13,15 +13,15 @@ use gatepost_gateway::{
     clock::now_ms,
     gateway::{Gateway, GatewayConfig},
     integration::{
-        egress::Egress, function_endpoints::FunctionEndpoints, http_client::HttpClient,
-        invoke_endpoint::InvokeEndpoint, invoke_function::InvokeFunction,
+        function_endpoints::FunctionEndpoints, invoke_endpoint::InvokeEndpoint,
+        invoke_function::InvokeFunction, outward::Outward,
     },
     observe::Observer,
     store::{Retention, Store},
 };
 use gatepost_model::{
     ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function,
-    stage::LoggingLevel,
+    stage::LoggingLevel, stage_settings::SettingsByStage,
 };
 use gatepost_server::{
     lambda::{CaBundle, LocalRunner, RunnerConfig},
@@ -34,7 +34,7 @@ use rustls::ServerConfig;
 
 use super::{
     Arguments,
-    asked::{addresses, find_template, folder_of, load_config, prefixes, read_env_file},
+    asked::{addresses, find_template, folder_of, load_config, read_env_file},
     error_lines,
     ports::{self, Port},
     start_error::{StartError, compile_lines},
@@ -42,7 +42,10 @@ use super::{
     tables::{self, Said},
     terminal::{Ready, ReadyApi, ReadyFunction, Terminal},
 };
-use crate::config::FunctionsConfig;
+use crate::{
+    config::{ConfigErrors, FunctionsConfig, StagesConfig},
+    outward::outward,
+};
 
 /// Events that may wait for the terminal; more are counted as dropped.
 const EVENT_QUEUE: usize = 16_384;
@@ -57,6 +60,7 @@ pub struct App {
     folder: PathBuf,
     loaded: template::App,
     options: LoadOptions,
+    stages: StagesConfig,
     server: Arc<Server>,
     ca_bundle: PathBuf,
     listen: Vec<IpAddr>,
@@ -89,10 +93,7 @@ impl App {
                     .into(),
             ));
         }
-        let egress = Egress {
-            allow: prefixes(&config.egress.allow)?,
-            deny: prefixes(&config.egress.deny)?,
-        };
+        let outward = outward(&config, &env::vars().collect())?;
         let env_file = match &arguments.env_file {
             Some(path) => read_env_file(path)?,
             None => BTreeMap::new(),
@@ -123,6 +124,10 @@ impl App {
             },
         };
         let loaded = template::load(&template, &options).map_err(StartError::Template)?;
+        let settings = config
+            .stages
+            .resolve(&loaded.apis, &loaded.api_logical_ids)
+            .map_err(ConfigErrors)?;
 
         let state = StateFolder::open(folder.join(".gatepost"), arguments.fresh)?;
         let store = Store::open(
@@ -177,8 +182,7 @@ impl App {
             },
             loaded.functions.clone(),
         );
-        let http = HttpClient::new(egress)?;
-        let lambda = lambda(&config.functions, &functions, &http, &region);
+        let lambda = lambda(&config.functions, &functions, &outward, &region);
         let gateway = Gateway::new(GatewayConfig {
             limits: config.limits.clone(),
             region: region.clone(),
@@ -187,11 +191,11 @@ impl App {
             logging_level: LoggingLevel::Info,
             store,
             lambda,
-            http,
+            outward,
             observer,
         });
         gateway
-            .deploy(loaded.apis.clone(), loaded.domain_names.clone())
+            .deploy(loaded.apis.clone(), loaded.domain_names.clone(), &settings)
             .map_err(StartError::Deploy)?;
         let mut notes = rewritten_lines(&loaded);
         for said in tables::create(&region, &loaded.tables).await {
@@ -206,7 +210,6 @@ impl App {
             authority,
             home_page,
             gone_reason_header: true,
-            permessage_deflate: config.extensions.permessage_deflate,
         });
         for listener in listeners {
             let serving =
@@ -220,6 +223,7 @@ impl App {
             folder,
             loaded,
             options,
+            stages: config.stages,
             server,
             ca_bundle,
             listen: listen.iter().map(SocketAddr::ip).collect(),
@@ -286,6 +290,10 @@ impl App {
         let loaded =
             template::load(&self.template, &self.options).map_err(|errors| error_lines(&errors))?;
         // All that can refuse comes before anything changes.
+        let settings = self
+            .stages
+            .resolve(&loaded.apis, &loaded.api_logical_ids)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         self.server
             .gateway
             .check(&loaded.apis)
@@ -294,7 +302,7 @@ impl App {
             let env_file = read_env_file(path).map_err(|error| vec![error.to_string()])?;
             self.server.functions.set_env_file(env_file);
         }
-        self.deploy(&loaded)?;
+        self.deploy(&loaded, &settings)?;
         for warning in &loaded.warnings {
             if !self.loaded.warnings.contains(warning) {
                 self.terminal.warning(&warning.to_string());
@@ -328,7 +336,11 @@ impl App {
 
     /// Deploys APIs and functions. New functions stand before the routes that call them, removed
     /// ones go after theirs, so that no message meets a route without its function.
-    fn deploy(&self, loaded: &template::App) -> Result<(), Vec<String>> {
+    fn deploy(
+        &self,
+        loaded: &template::App,
+        settings: &SettingsByStage,
+    ) -> Result<(), Vec<String>> {
         let Server {
             gateway, functions, ..
         } = &*self.server;
@@ -351,7 +363,7 @@ impl App {
             .set_management_endpoints(management_endpoints(&loaded.apis, &self.local_authority));
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         gateway
-            .deploy(loaded.apis.clone(), loaded.domain_names.clone())
+            .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
             .map_err(|errors| compile_lines(&errors))?;
         functions.remove_functions(&removed_names);
         Ok(())
@@ -421,10 +433,16 @@ impl App {
 fn lambda(
     config: &FunctionsConfig,
     local: &Arc<LocalRunner>,
-    http: &HttpClient,
+    outward: &Outward,
     region: &str,
 ) -> Arc<dyn InvokeFunction> {
-    let client = |base: &str| InvokeEndpoint::new(http.clone(), base, region, credentials());
+    let client = |base: &str| {
+        let credentials = outward.services.credentials.clone();
+        // Emulators take any.
+        let credentials = credentials
+            .unwrap_or_else(|| Credentials::new("gatepost", "gatepost", None, None, "dummy"));
+        InvokeEndpoint::new(outward.http.clone(), base, region, credentials)
+    };
     let others: Arc<dyn InvokeFunction> = match &config.endpoint {
         None => Arc::clone(local) as _,
         Some(base) => Arc::new(client(base)),
@@ -516,23 +534,5 @@ fn local_authority(listen: &[SocketAddr], port: u16) -> String {
             SocketAddr::new(address.ip(), port).to_string()
         }
         _ => format!("localhost:{port}"),
-    }
-}
-
-/// The credentials of the environment, for a remote Invoke endpoint; emulators take any.
-fn credentials() -> Credentials {
-    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    match (
-        variable("AWS_ACCESS_KEY_ID"),
-        variable("AWS_SECRET_ACCESS_KEY"),
-    ) {
-        (Some(id), Some(secret)) => Credentials::new(
-            id,
-            secret,
-            variable("AWS_SESSION_TOKEN"),
-            None,
-            "environment",
-        ),
-        _ => Credentials::new("gatepost", "gatepost", None, None, "dummy"),
     }
 }

@@ -4,15 +4,15 @@ use gatepost_model::stage::{LoggingLevel, RouteSettings, Stage};
 
 use crate::deployed::LogSettings;
 
-/// The settings of the stage; `default` is the level where it sets none.
-pub(super) fn of_stage(stage: &Stage, default: LoggingLevel) -> LogSettings {
-    of(&stage.default_route_settings, default)
-}
-
-/// The settings of a route: its own, where it has any, else those of the stage.
-pub(super) fn of_route(stage: &Stage, route_key: &str, default: LoggingLevel) -> LogSettings {
-    let of_stage = of_stage(stage, default);
-    match stage.route_settings.get(route_key) {
+/// The settings of a route: its own, where it has any, else those of the stage, as where no route
+/// is selected; `default` is the level where neither sets one.
+pub(super) fn log_settings(
+    stage: &Stage,
+    route_key: Option<&str>,
+    default: LoggingLevel,
+) -> LogSettings {
+    let of_stage = of(&stage.default_route_settings, default);
+    match route_key.and_then(|route_key| stage.route_settings.get(route_key)) {
         Some(settings) => of(settings, of_stage.logging_level),
         None => of_stage,
     }
@@ -56,7 +56,7 @@ mod tests {
             last_updated_at_ms: 0,
         };
         let of_route = |route_key| {
-            let settings = of_route(&stage, route_key, LoggingLevel::Off);
+            let settings = log_settings(&stage, Some(route_key), LoggingLevel::Off);
             (settings.logging_level, settings.data_trace)
         };
         assert_eq!(of_route("loud"), (LoggingLevel::Info, true));
@@ -67,7 +67,7 @@ mod tests {
             ..stage.clone()
         };
         assert_eq!(
-            super::of_stage(&unset, LoggingLevel::Info).logging_level,
+            log_settings(&unset, None, LoggingLevel::Info).logging_level,
             LoggingLevel::Info
         );
     }
