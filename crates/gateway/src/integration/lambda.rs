@@ -67,6 +67,16 @@ impl LambdaCall {
         })
     }
 
+    /// The function's ARN or name.
+    pub fn function(&self) -> &str {
+        &self.request.function
+    }
+
+    /// What it is invoked with.
+    pub fn payload(&self) -> &[u8] {
+        &self.request.payload
+    }
+
     pub(super) async fn invoke(
         self,
         lambda: &dyn InvokeFunction,
