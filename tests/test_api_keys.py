@@ -186,6 +186,35 @@ def test_no_value_of_a_key_is_ever_said(app, shake):
         assert value not in app.transcript()
 
 
+def test_no_value_of_a_key_is_ever_kept(dev, connect, shake):
+    """Not in execution logs that show every request and response whole."""
+    trace = {"LoggingLevel": "INFO", "DataTraceEnabled": True}
+    routes = {
+        "$connect": Function("Main", route=REQUIRED),
+        "say": Function("Main", route=REQUIRED),
+        "$disconnect": Function("Main"),
+    }
+    app = dev(
+        keyed(
+            routes=routes,
+            functions={"Main": RECORDER},
+            stage_properties={"DefaultRouteSettings": trace},
+        )
+    )
+    client = connect(app.url(), additional_headers={"x-api-key": VALUE})
+    say(client, "say")
+    app.recorded("MESSAGE")
+    client.close()
+    app.recorded("DISCONNECT")
+    shake(app, OTHER)
+    app.stop()
+    stores = (app.folder / ".gatepost").glob("store.sqlite*")
+    kept = b"".join(file.read_bytes() for file in stores)
+    # What is looked for would be found: its end is there.
+    assert b"hijANN" in kept and b"hijBOB" in kept
+    assert VALUE.encode() not in kept and OTHER.encode() not in kept
+
+
 # `$context.authorizer.usageIdentifierKey`.
 
 

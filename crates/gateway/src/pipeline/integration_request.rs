@@ -9,7 +9,10 @@ use gatepost_model::{
     integration::{ContentHandlingStrategy, PassthroughBehavior},
     request_context::EventType,
 };
-use gatepost_wire::lambda_event::{self, HandshakeRequest};
+use gatepost_wire::{
+    execution_log::{Severity, mask_context, mask_handshake},
+    lambda_event::{self, HandshakeRequest},
+};
 
 use super::{
     select_route::RoutedRequest,
@@ -21,6 +24,7 @@ use crate::{
         Call, IntegrationRequest, aws_service::ServiceCall, http::HttpCall, lambda::LambdaCall,
         mock::MockCall,
     },
+    observe::RequestLog,
 };
 
 /// Builds the integration request of a routed request. `handshake` is there for `$connect`.
@@ -31,14 +35,43 @@ use crate::{
 pub fn build(
     request: &RoutedRequest,
     handshake: Option<&HandshakeRequest>,
+    log: &mut RequestLog,
 ) -> Result<Option<IntegrationRequest>, Fault> {
     let Some(integration) = &request.route.integration else {
         return Ok(None);
     };
+    let call = self::call(integration, request, handshake)?;
+    if log.writes(Severity::DataTrace) {
+        // What is shown is a call that never had the client's secrets.
+        match masked(request, handshake) {
+            None => call.log(&request.context, log),
+            Some((request, handshake)) => {
+                let call = self::call(integration, &request, handshake.as_ref())?;
+                call.log(&request.context, log);
+            }
+        }
+    }
     Ok(Some(IntegrationRequest {
         integration: Arc::clone(integration),
-        call: call(integration, request, handshake)?,
+        call,
     }))
+}
+
+/// The request without secrets, when it has any.
+fn masked(
+    request: &RoutedRequest,
+    handshake: Option<&HandshakeRequest>,
+) -> Option<(RoutedRequest, Option<HandshakeRequest>)> {
+    let context = mask_context(&request.context);
+    if context.is_none() && handshake.is_none() {
+        return None;
+    }
+    let request = RoutedRequest {
+        route: Arc::clone(&request.route),
+        context: context.unwrap_or_else(|| request.context.clone()),
+        body: request.body.clone(),
+    };
+    Some((request, handshake.map(mask_handshake)))
 }
 
 fn call(

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use gatepost_model::fault::{Fault, FaultKind};
 use gatepost_wire::{
     expression::{
-        parameter_mapping::{MappingInput, ParameterMapping},
+        parameter_mapping::{MappingInput, MappingSource, ParameterMapping},
         selection::Variable,
         to_java_string,
     },
@@ -78,9 +78,15 @@ impl<'a> TransformationInput<'a> {
         let (headers, query) = self.handshake.map_or((&[][..], &[][..]), |handshake| {
             (&handshake.headers, &handshake.query)
         });
+        let asks_body =
+            |mapping: &ParameterMapping| matches!(mapping.source, MappingSource::Body(_));
         let input = MappingInput {
             context: &self.request.context,
-            body: self.json(),
+            body: mappings
+                .iter()
+                .any(asks_body)
+                .then(|| self.json())
+                .flatten(),
             headers,
             query,
         };
