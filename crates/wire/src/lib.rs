@@ -4,6 +4,7 @@ pub mod authorizer_response;
 pub mod error_frame;
 pub mod expression;
 pub mod iam_policy;
+pub mod json_schema;
 pub mod lambda_event;
 pub mod lambda_response;
 pub mod management_api;
