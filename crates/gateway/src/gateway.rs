@@ -24,7 +24,7 @@ use crate::{
     clock::Moment,
     connection::Connection,
     deployed::{CompileError, DeployedStage, StageSlot},
-    integration::{http_client::HttpClient, invoke_function::InvokeFunction},
+    integration::{invoke_function::InvokeFunction, outward::Outward},
     new_id::random_bytes,
     observe::Observer,
     pipeline::throttle::AccountThrottle,
@@ -47,8 +47,8 @@ pub struct GatewayConfig {
     pub store: Arc<Store>,
     /// Who invokes Lambda functions.
     pub lambda: Arc<dyn InvokeFunction>,
-    /// Who calls HTTP backends.
-    pub http: HttpClient,
+    /// What integrations reach their backends with.
+    pub outward: Outward,
     /// Who is told what happens.
     pub observer: Observer,
 }
@@ -144,6 +144,11 @@ impl Gateway {
         &self.config.account_id
     }
 
+    /// What integrations reach their backends with.
+    pub fn outward(&self) -> &Outward {
+        &self.config.outward
+    }
+
     /// The embedded store.
     pub fn store(&self) -> &Arc<Store> {
         &self.config.store
@@ -169,7 +174,7 @@ impl Gateway {
     /// # Errors
     /// Everything that cannot be served, at once.
     pub fn check(&self, apis: &[Api]) -> Result<(), Vec<CompileError>> {
-        compile(apis.to_vec(), &self.apis.load()).map(drop)
+        compile(apis.to_vec(), &self.apis.load(), &self.config.outward).map(drop)
     }
 
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
@@ -185,7 +190,7 @@ impl Gateway {
         settings: &SettingsByStage,
     ) -> Result<(), Vec<CompileError>> {
         let before = self.apis.load_full();
-        let compiled = compile(apis, &before)?;
+        let compiled = compile(apis, &before, &self.config.outward)?;
         let mut table = ApiTable {
             apis: BTreeMap::new(),
             domain_names,
@@ -369,7 +374,11 @@ impl Gateway {
 /// An API with the stages that it serves.
 type CompiledApi = (Api, Vec<Arc<DeployedStage>>);
 
-fn compile(apis: Vec<Api>, before: &ApiTable) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
+fn compile(
+    apis: Vec<Api>,
+    before: &ApiTable,
+    outward: &Outward,
+) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
     let mut errors = Vec::new();
     let mut compiled = Vec::new();
     for api in apis {
@@ -380,7 +389,7 @@ fn compile(apis: Vec<Api>, before: &ApiTable) -> Result<Vec<CompiledApi>, Vec<Co
             };
             let before = before.stage(&api.api_id, &stage.stage_name);
             let before = before.and_then(|slot| slot.deployed.load_full());
-            match DeployedStage::compile(&api, stage, definition, before.as_deref()) {
+            match DeployedStage::compile(&api, stage, definition, before.as_deref(), outward) {
                 Ok(deployed) => stages.push(Arc::new(deployed)),
                 Err(found) => errors.extend(found),
             }

@@ -1,23 +1,32 @@
 //! Integrations: calling the backend of a route. The kinds differ by what they call: a Lambda
-//! function, an HTTP backend, nothing (`MOCK`).
+//! function, an AWS service, an HTTP backend, nothing (`MOCK`).
 
+pub mod aws_service;
+pub mod bulkhead;
+pub mod client_certificate;
+mod connector;
 pub mod egress;
 pub mod function_endpoints;
 pub mod http;
 pub mod http_client;
+pub mod http_error;
 pub mod invoke_endpoint;
 pub mod invoke_function;
 pub mod lambda;
 pub mod mock;
+pub mod outward;
 pub mod parameters;
+pub mod sign;
+pub mod vpc_link;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use gatepost_model::fault::{Fault, FaultKind};
+use gatepost_model::fault::Fault;
 use hyper::HeaderMap;
 
 use crate::{deployed::DeployedIntegration, gateway::Gateway};
+use aws_service::ServiceCall;
 use http::HttpCall;
 use lambda::LambdaCall;
 use mock::MockCall;
@@ -34,6 +43,8 @@ pub struct IntegrationRequest {
 pub enum Call {
     /// Of a Lambda function: `AWS_PROXY`, `AWS`.
     Lambda(LambdaCall),
+    /// Of an AWS service: `AWS`.
+    Service(ServiceCall),
     /// Of an HTTP backend: `HTTP_PROXY`, `HTTP`.
     Http(HttpCall),
     /// Of nothing: `MOCK`.
@@ -67,7 +78,7 @@ impl IntegrationRequest {
     pub fn answer_at_once(&self) -> Option<IntegrationAnswer> {
         match &self.call {
             Call::Mock(call) => Some(call.answer()),
-            Call::Lambda(_) | Call::Http(_) => None,
+            Call::Lambda(_) | Call::Service(_) | Call::Http(_) => None,
         }
     }
 }
@@ -82,21 +93,16 @@ pub async fn invoke(
 ) -> Result<IntegrationAnswer, Fault> {
     let limit = gateway.limits().integration_timeout;
     let timeout = request.integration.timeout.min(limit);
+    let bulkhead = &request.integration.bulkhead;
+    let config = &gateway.config;
     match request.call {
         Call::Mock(call) => Ok(call.answer()),
-        Call::Lambda(call) => within(timeout, call.invoke(&*gateway.config.lambda)).await,
-        Call::Http(call) => within(timeout, call.send(&gateway.config.http)).await,
+        Call::Lambda(call) => bulkhead.call(timeout, call.invoke(&*config.lambda)).await,
+        Call::Service(call) => {
+            let services = &config.outward.services;
+            let sent = call.send(&config.outward.http, services);
+            bulkhead.call(timeout, sent).await
+        }
+        Call::Http(call) => bulkhead.call(timeout, call.send()).await,
     }
-}
-
-async fn within(
-    timeout: Duration,
-    answer: impl Future<Output = Result<IntegrationAnswer, Fault>>,
-) -> Result<IntegrationAnswer, Fault> {
-    tokio::time::timeout(timeout, answer)
-        .await
-        .unwrap_or_else(|_| {
-            let detail = "Execution failed due to a timeout error";
-            Err(Fault::new(FaultKind::IntegrationTimeout, detail))
-        })
 }

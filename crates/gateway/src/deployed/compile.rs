@@ -4,11 +4,9 @@
 mod authorization;
 mod identity_source;
 mod integration;
+mod surroundings;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use gatepost_model::{
     api::{Api, ApiDefinition},
@@ -18,8 +16,9 @@ use gatepost_model::{
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
+use self::surroundings::Surroundings;
 use super::{DeployedRoute, DeployedStage};
-use crate::pipeline::throttle;
+use crate::{integration::outward::Outward, pipeline::throttle};
 
 /// Why an API cannot be deployed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,8 +49,10 @@ impl DeployedStage {
         stage: &Stage,
         definition: &ApiDefinition,
         before: Option<&Self>,
+        outward: &Outward,
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
+        let surroundings = Surroundings::new(api, stage, outward).map_err(|error| vec![error])?;
         let selection = SelectionExpression::parse(&definition.route_selection_expression)
             .map_err(|error| {
                 errors.push(CompileError::new(
@@ -65,7 +66,7 @@ impl DeployedStage {
         let mut default = None;
         let mut custom = HashMap::new();
         for route in &definition.routes {
-            match compile_route(route, definition, &stage.stage_variables) {
+            match compile_route(route, definition, &surroundings) {
                 Err(error) => errors.push(error),
                 Ok(mut deployed) => {
                     deployed.throttle = compile_throttle(stage, &route.route_key, before);
@@ -115,7 +116,7 @@ fn compile_throttle(
 fn compile_route(
     route: &Route,
     definition: &ApiDefinition,
-    stage_variables: &BTreeMap<String, String>,
+    surroundings: &Surroundings<'_>,
 ) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
     let not_yet = |what: &str| {
@@ -146,7 +147,7 @@ fn compile_route(
             };
             Some(Arc::new(integration::compile_integration(
                 integration,
-                stage_variables,
+                surroundings,
                 &place,
             )?))
         }

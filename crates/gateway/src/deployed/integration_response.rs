@@ -1,13 +1,9 @@
 //! Integration responses: which one an answer selects (data-plane spec 5.8).
 
-use fancy_regex::{Regex, RegexBuilder};
 use gatepost_model::integration::ContentHandlingStrategy;
+use gatepost_wire::expression::java_regex::{JavaRegex, JavaRegexError};
 
 use super::Templates;
-
-/// Steps that a key's regular expression may take back before it counts as no match: a backend's
-/// answer must not hold a thread.
-const BACKTRACK_LIMIT: usize = 100_000;
 
 /// The integration responses of an integration, in the order they were made.
 #[derive(Debug)]
@@ -61,7 +57,7 @@ pub enum ResponseKey {
     /// `$default`.
     Default,
     /// `/regex/` in Java's dialect, matched against the whole value.
-    Pattern(Box<Regex>),
+    Pattern(Box<JavaRegex>),
 }
 
 /// A key that AWS refuses.
@@ -71,12 +67,12 @@ pub enum InvalidResponseKey {
     #[error("the integration response key `{0}` is not one; write $default or /regex/")]
     NoKey(String),
     /// No regular expression between the slashes.
-    #[error("the integration response key `{key}` is no regular expression: {problem}")]
+    #[error("the integration response key `{key}`: {problem}")]
     NoRegex {
         /// The key.
         key: String,
         /// What is wrong with it.
-        problem: String,
+        problem: JavaRegexError,
     },
 }
 
@@ -94,22 +90,17 @@ impl ResponseKey {
             .and_then(|key| key.strip_suffix('/'))
             .filter(|pattern| !pattern.is_empty())
             .ok_or_else(|| InvalidResponseKey::NoKey(key.to_owned()))?;
-        let compile = |pattern: &str| {
-            RegexBuilder::new(pattern)
-                .backtrack_limit(BACKTRACK_LIMIT)
-                .build()
-                .map_err(|error| InvalidResponseKey::NoRegex {
-                    key: key.to_owned(),
-                    problem: error.to_string(),
-                })
-        };
-        // Alone first: `a)|(b` would be whole only within the anchors.
-        compile(pattern)?;
-        let whole = compile(&format!(r"\A(?:{pattern})\z"))?;
-        Ok(Self::Pattern(Box::new(whole)))
+        match JavaRegex::whole(pattern) {
+            Ok(whole) => Ok(Self::Pattern(Box::new(whole))),
+            Err(problem) => Err(InvalidResponseKey::NoRegex {
+                key: key.to_owned(),
+                problem,
+            }),
+        }
     }
 
-    fn matches(&self, value: &str) -> bool {
+    /// Whether the whole of `value` matches; of `$default` nothing does.
+    pub fn matches(&self, value: &str) -> bool {
         match self {
             Self::Default => false,
             // An expression that takes too many steps matches nothing.

@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     deployed::{Backend, DeployedIntegration, Transformation},
-    integration::{Call, IntegrationRequest, http::HttpCall, lambda::LambdaCall, mock::MockCall},
+    integration::{
+        Call, IntegrationRequest, aws_service::ServiceCall, http::HttpCall, lambda::LambdaCall,
+        mock::MockCall,
+    },
 };
 
 /// Builds the integration request of a routed request. `handshake` is there for `$connect`.
@@ -68,6 +71,16 @@ fn call(
                 payload.into()
             };
             Call::Lambda(LambdaCall::build(function, &parameters, payload)?)
+        }
+        Backend::Service {
+            service,
+            transformation,
+        } => {
+            let service = service
+                .as_ref()
+                .map_err(|error| Fault::new(FaultKind::ApiConfiguration, error.to_string()))?;
+            let body = transformed(transformation)?;
+            Call::Service(ServiceCall::build(service, context, &parameters, body)?)
         }
         Backend::HttpProxy(endpoint) => {
             let body = Bytes::copy_from_slice(request.body.as_bytes());

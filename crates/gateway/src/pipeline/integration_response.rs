@@ -70,6 +70,7 @@ pub fn build(
         Some(Backend::LambdaProxy(_)) => lambda_proxy(&answer),
         Some(
             Backend::Lambda { transformation, .. }
+            | Backend::Service { transformation, .. }
             | Backend::Http { transformation, .. }
             | Backend::Mock(transformation),
         ) => transformed(&transformation.responses, request, handshake, &answer),

@@ -17,9 +17,8 @@ use crate::{
     deployed::StageSlot,
     gateway::{FoundConnection, GatewayConfig},
     integration::{
-        egress::Egress,
-        http_client::HttpClient,
         invoke_function::{Invocation, InvokeFunction},
+        outward::Outward,
     },
     observe::Observer,
     store::{Retention, Store},
@@ -49,7 +48,7 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
         node: 0,
         store: Store::open(&folder.path().join("store.sqlite"), retention).unwrap(),
         lambda: Arc::new(NoFunctions),
-        http: HttpClient::new(Egress::default()).unwrap(),
+        outward: Outward::unconfigured(&Limits::default()).unwrap(),
         observer: Observer::none(),
     })
 }
