@@ -403,14 +403,13 @@ impl<'c> Reader<'c, '_> {
         // Beside one schema for all items there are no additional ones.
         let is_list = self.get("items").is_some_and(Value::is_array);
         match self.get("additionalItems") {
-            None | Some(Value::Bool(true)) => {}
             Some(Value::Bool(false)) if is_list => {
                 self.push(Keyword::NoAdditionalItems(self.schema.items.first.len()));
             }
             Some(Value::Object(_)) if is_list => {
                 self.schema.items.others = Some(self.below(&["additionalItems"])?);
             }
-            Some(Value::Bool(false)) => {}
+            None | Some(Value::Bool(_)) => {}
             Some(Value::Object(_)) => drop(self.below(&["additionalItems"])?),
             Some(_) => return self.wrong("additionalItems", "must be a boolean or a schema"),
         }

@@ -171,7 +171,7 @@ impl<'a> Translator<'a> {
             }
             'c' if self.rest.peek().is_some_and(char::is_ascii_alphabetic) => {
                 let letter = self.rest.next().map_or(0, |letter| letter as u32 % 32);
-                self.out.push_str(&format!(r"\x{letter:02X}"));
+                self.out.extend(["\\x", &format!("{letter:02X}")]);
             }
             // A letter of all scripts is for `\p{…}`, which is itself; punctuation stands for
             // itself.
