@@ -4,6 +4,7 @@
 mod authorization;
 mod identity_source;
 mod integration;
+mod logs;
 mod request_validation;
 mod surroundings;
 
@@ -12,7 +13,7 @@ use std::{collections::HashMap, sync::Arc};
 use gatepost_model::{
     api::{Api, ApiDefinition},
     route::{Route, RouteKey},
-    stage::Stage,
+    stage::{LoggingLevel, Stage},
     throttle::TokenBucket,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
@@ -41,7 +42,8 @@ impl CompileError {
 }
 
 impl DeployedStage {
-    /// Compiles what `stage` of `api` serves, in place of what it served `before`.
+    /// Compiles what `stage` of `api` serves, in place of what it served `before`. Where it sets no
+    /// `loggingLevel`, `logging_level` is in force.
     ///
     /// # Errors
     /// Everything that cannot work or is not built yet, at once.
@@ -51,9 +53,11 @@ impl DeployedStage {
         definition: &ApiDefinition,
         before: Option<&Self>,
         outward: &Outward,
+        logging_level: LoggingLevel,
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
-        let surroundings = Surroundings::new(api, stage, outward).map_err(|error| vec![error])?;
+        let surroundings =
+            Surroundings::new(api, stage, outward, logging_level).map_err(|error| vec![error])?;
         let selection = SelectionExpression::parse(&definition.route_selection_expression)
             .map_err(|error| {
                 errors.push(CompileError::new(
@@ -90,6 +94,7 @@ impl DeployedStage {
                 stage_variables: Arc::new(stage.stage_variables.clone()),
                 route_selection_expression,
                 disable_execute_api_endpoint: definition.disable_execute_api_endpoint,
+                log_settings: surroundings.log_settings(None),
                 connect,
                 disconnect,
                 default,
@@ -164,5 +169,6 @@ fn compile_route(
             route, api, definition, &place,
         )?,
         integration,
+        log_settings: surroundings.log_settings(Some(&route.route_key)),
     })
 }
