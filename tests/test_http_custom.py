@@ -41,6 +41,10 @@ def app(module_dev, module_backend):
         return HttpCustom(f"{module_backend.url}/{path}", two_way=True, **options)
 
     made = '{"said":$input.json(\'$.text\'),"by":"$context.routeKey","at":"$stageVariables.place"}'
+    broken = {
+        "RequestTemplates": {"good": '{"statusCode":200}', "$default": '{"statusCode":${'},
+        "TemplateSelectionExpression": "${request.body.kind}",
+    }
     form = {
         "integration.request.header.Content-Type": "'application/x-www-form-urlencoded'",
         "integration.request.header.who": "context.routeKey",
@@ -91,6 +95,7 @@ def app(module_dev, module_backend):
                         "$integration.response.body.errorMessage", **{"no": "never"}
                     ),
                 ),
+                "broken": Mock("fine", integration=broken),
                 "static": http("static", responses=selected_by("fixed", fixed="is fixed")),
                 "unreachable": HttpCustom("http://127.0.0.1:1/", two_way=True),
             },
@@ -234,6 +239,16 @@ def test_an_expression_selects_the_response_template(client, backend, action, an
 def test_the_message_may_select_the_response_template(client, want, reply):
     say(client, "by-body", want=want)
     assert client.recv(timeout=10) == reply
+
+
+def test_a_broken_template_fails_only_what_selects_it(app, client, backend):
+    """AWS takes a template that breaks Velocity's grammar; here its place is told at start."""
+    for kind in ("good", None, "good"):
+        say(client, "broken", kind=kind)
+        reply = client.recv(timeout=10)
+        assert reply == "fine" if kind else INTERNAL.fullmatch(reply)
+    warnings = [event["text"] for event in app.events("warning")]
+    assert [text for text in warnings if "the mapping template $default fails" in text]
 
 
 def test_a_backend_that_cannot_be_reached_is_an_error_frame(client):

@@ -141,13 +141,6 @@ NOT_YET = {
         4,
         ["AWS_IAM"],
     ),
-    "models": (
-        route(properties="ModelSelectionExpression: $default, RequestModels: {$default: !Ref M}")
-        + "  M:\n    Type: AWS::ApiGatewayV2::Model\n"
-        "    Properties: {ApiId: !Ref Api, Name: m, Schema: {type: object}}\n",
-        4,
-        ["Model"],
-    ),
     "AWS service": (
         route(
             kind="AWS",

@@ -50,6 +50,7 @@ fn route(route_key: &str) -> Arc<DeployedRoute> {
         api_key_required: false,
         authorizer: None,
         required_parameters: Vec::new(),
+        request_validation: None,
         integration: None,
         log_settings: NO_LOGS,
     })

@@ -9,6 +9,7 @@ pub mod route_reply;
 pub mod select_route;
 pub mod throttle;
 mod usage_plan;
+pub mod validate;
 
 mod accepted;
 mod on_connect;

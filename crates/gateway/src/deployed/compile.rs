@@ -5,6 +5,7 @@ mod authorization;
 mod identity_source;
 mod integration;
 mod logs;
+mod request_validation;
 mod surroundings;
 
 use std::{collections::HashMap, sync::Arc};
@@ -70,7 +71,7 @@ impl DeployedStage {
         let mut default = None;
         let mut custom = HashMap::new();
         for route in &definition.routes {
-            match compile_route(route, definition, &surroundings) {
+            match compile_route(route, api, definition, &surroundings) {
                 Err(error) => errors.push(error),
                 Ok(mut deployed) => {
                     deployed.throttle = compile_throttle(stage, &route.route_key, before);
@@ -141,20 +142,12 @@ fn compile_throttle(
 
 fn compile_route(
     route: &Route,
+    api: &Api,
     definition: &ApiDefinition,
     surroundings: &Surroundings<'_>,
 ) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
-    let not_yet = |what: &str| {
-        Err(CompileError::new(
-            place.clone(),
-            format!("{what} is not there yet in Gatepost"),
-        ))
-    };
     let authorizer = authorization::compile_authorizer(route, definition, &place)?;
-    if route.model_selection_expression.is_some() && !route.request_models.is_empty() {
-        return not_yet("validation with request models");
-    }
     let required = route
         .request_parameters
         .iter()
@@ -184,6 +177,9 @@ fn compile_route(
         required_parameters: identity_source::identity_sources(
             required.map(|(name, _)| name),
             &place,
+        )?,
+        request_validation: request_validation::compile_request_validation(
+            route, api, definition, &place,
         )?,
         integration,
         log_settings: surroundings.log_settings(Some(&route.route_key)),

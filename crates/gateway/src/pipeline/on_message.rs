@@ -1,5 +1,5 @@
-//! The walk of a message: select route → throttle → usage plan → integration request → invoke →
-//! integration response → route reply.
+//! The walk of a message: select route → throttle → usage plan → validate → integration request →
+//! invoke → integration response → route reply.
 
 use std::{sync::Arc, time::Instant};
 
@@ -16,6 +16,7 @@ use super::{
     route_reply::route_reply,
     select_route::{ReceivedMessage, RoutedRequest},
     usage_plan,
+    validate::validate,
 };
 use crate::{
     clock::{Moment, millis_since},
@@ -71,7 +72,7 @@ pub(crate) fn on_message(
         usage_plan::pass(gateway, &routed.route, &routed.context, None, log)?;
         Ok(routed)
     });
-    let routed = match passed {
+    let routed = match passed.and_then(validate) {
         Ok(routed) => routed,
         Err(fault) => return Walked::Done(Some(outcome.of_fault(&fault))),
     };

@@ -303,6 +303,22 @@ fn a_parameter_that_never_has_a_value_is_warned_of() {
 }
 
 #[test]
+fn a_template_that_breaks_velocitys_grammar_is_warned_of() {
+    let integration = "IntegrationType: MOCK, RequestTemplates: {fine: '{}',\n      $default: '{ \
+                       ${'}";
+    let responses = response("$default").replace(
+        "Key: '$default'",
+        "Key: $default, ResponseTemplates: {$default: '${context.stage'}",
+    );
+    let warned = warned(&template(ROUTE, integration, &responses));
+    let [request, response] = &warned[..] else {
+        panic!("{warned:?}");
+    };
+    assert!(request.starts_with("t.yaml:12: the mapping template $default fails: 1:3: "));
+    assert!(response.starts_with("t.yaml:19: the mapping template $default fails: 1:1: "));
+}
+
+#[test]
 fn a_path_variable_and_its_parameter_belong_together() {
     let integration = "IntegrationType: HTTP, IntegrationMethod: GET, IntegrationUri: \
                        'http://h/{room}', RequestParameters: {integration.request.path.rom: \
