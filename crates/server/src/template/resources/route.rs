@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use gatepost_model::{
     IntegrationId,
-    integration::IntegrationType,
     route::{Route, RouteAuthorization, RouteKey, RouteResponse},
 };
 
 use super::{
     ApiDraft, Declared, Reading,
-    integration::is_below,
     permission::{Call, Caller},
+    request_parameters,
 };
 use crate::template::properties::Properties;
 
@@ -20,16 +19,19 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut Api
         Some(route) => {
             let target = route.target.as_ref();
             let integration = target.and_then(|target| api.definition.integration(target));
-            if let Some(integration) = integration
-                && integration.integration_type == IntegrationType::AwsProxy
-                && integration.credentials_arn.is_none()
-            {
-                api.calls.push(Call {
-                    position: declared.resource.position,
-                    uri: integration.integration_uri.clone().unwrap_or_default(),
-                    caller: Caller::Route(route.route_key.to_string()),
-                });
+            let position = declared.resource.position;
+            if let Some(integration) = integration {
+                request_parameters::warn_of_empty(&route, integration, declared, reading);
+                // Others than functions are no function's URI, and ask for no permission.
+                if integration.credentials_arn.is_none() {
+                    api.calls.push(Call {
+                        position,
+                        uri: integration.integration_uri.clone().unwrap_or_default(),
+                        caller: Caller::Route(route.route_key.to_string()),
+                    });
+                }
             }
+            api.route_positions.insert(route.route_id.clone(), position);
             api.definition.routes.push(route);
         }
         None => reading.mark_broken(declared),
@@ -253,6 +255,16 @@ fn request_parameters(properties: &Properties<'_>, route_key: &RouteKey) -> BTre
         parameters.insert(entry.key.clone(), is_required.unwrap_or(false));
     }
     parameters
+}
+
+/// Whether `text` is `prefix` with a name behind it.
+pub(super) fn is_below(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|name| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|c| c.is_ascii_alphanumeric() || b"._$-".contains(&c))
+    })
 }
 
 /// Reads a route response into its route.
