@@ -8,5 +8,6 @@ pub mod lambda_event;
 pub mod lambda_response;
 pub mod management_api;
 pub mod query_response;
+pub mod sigv4;
 pub mod template;
 pub mod websocket;

@@ -7,11 +7,12 @@ use gatepost_model::{
     arn::{ExecuteApiArn, lambda_function_of_uri},
     fault::{Fault, FaultKind},
     invocation::InvokeRequest,
+    principal::Principal,
     request_context::{AuthorizerContext, RequestContext},
 };
 use gatepost_wire::{
     authorizer_response::parse_authorizer_response,
-    iam_policy::PolicyDecision,
+    iam_policy::{AuthorizationRequest, Policy, PolicyDecision, RequestKeys},
     lambda_event::{self, HandshakeRequest},
     lambda_response::function_error,
 };
@@ -20,6 +21,8 @@ use crate::{
     deployed::{DeployedAuthorizer, IdentitySource},
     gateway::Gateway,
 };
+
+const INVOKE: &str = "execute-api:Invoke";
 
 /// Asks the authorizer whether the handshake may go on.
 ///
@@ -53,7 +56,12 @@ pub async fn authorize(
             );
             Fault::new(FaultKind::AuthorizerConfiguration, detail)
         })?;
-    match response.policy.evaluate("execute-api:Invoke", &method_arn) {
+    let decision = response.policy.evaluate(&AuthorizationRequest {
+        action: INVOKE,
+        resource: &method_arn,
+        keys: &request_keys(gateway.region(), None, context, handshake),
+    });
+    match decision {
         PolicyDecision::Allow => Ok(AuthorizerContext {
             principal_id: response.principal_id,
             context: response.context,
@@ -63,13 +71,50 @@ pub async fn authorize(
         }),
         PolicyDecision::ExplicitDeny => Err(Fault::new(
             FaultKind::ExplicitDeny,
-            format!("the authorizer's policy denies {method_arn}"),
+            format!(
+                "the authorizer's policy denies {method_arn}{}",
+                not_evaluated(&response.policy)
+            ),
         )),
         PolicyDecision::ImplicitDeny => Err(Fault::new(
             FaultKind::ImplicitDeny,
-            format!("the authorizer's policy does not allow {method_arn}"),
+            format!(
+                "the authorizer's policy does not allow {method_arn}{}",
+                not_evaluated(&response.policy)
+            ),
         )),
     }
+}
+
+/// What a policy may ask about a handshake.
+fn request_keys<'a>(
+    region: &'a str,
+    principal: Option<&'a Principal>,
+    context: &'a RequestContext,
+    handshake: &'a HandshakeRequest,
+) -> RequestKeys<'a> {
+    let mut headers = handshake.headers.iter();
+    RequestKeys {
+        principal,
+        source_ip: handshake.source_ip.parse().ok(),
+        user_agent: context.connection.identity.user_agent.as_deref(),
+        referer: headers
+            .find(|(name, _)| name == "referer")
+            .map(|(_, value)| value.as_str()),
+        secure_transport: handshake.proto == "https",
+        region,
+        now_ms: context.request_time_ms,
+    }
+}
+
+/// Why a policy may deny more than its author expects.
+fn not_evaluated(policy: &Policy) -> String {
+    let reasons: Vec<String> = policy
+        .unsupported()
+        .iter()
+        .map(|reason| format!("; {reason}, so its statement never allows and always denies"))
+        .collect();
+    reasons.concat()
 }
 
 async fn invoke(
