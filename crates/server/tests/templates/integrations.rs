@@ -125,15 +125,14 @@ fn an_integration_response_that_aws_refuses_is_refused_with_its_line() {
             "t.yaml:21: IntegrationResponse with key $default already exists for this \
              Integration; remove one of them",
         ),
+        (
+            response("/(/"),
+            "t.yaml:18: the integration response key `/(/`: the pattern `(` is no regular \
+             expression: a `(` is not closed",
+        ),
     ] {
         assert_eq!(refused(&template(ROUTE, MOCK, &responses)), [fault]);
     }
-    let faults = refused(&template(ROUTE, MOCK, &response("/(/")));
-    let [fault] = &faults[..] else {
-        panic!("{faults:?}");
-    };
-    let begin = "t.yaml:18: the integration response key `/(/` is no regular expression: ";
-    assert!(fault.starts_with(begin), "{fault}");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! `AWS::ApiGatewayV2::IntegrationResponse`.
 
 use gatepost_gateway::deployed::ResponseKey;
-use gatepost_model::integration::{Integration, IntegrationResponse, IntegrationType};
+use gatepost_model::{
+    arn::lambda_function_of_uri,
+    integration::{Integration, IntegrationResponse, IntegrationType},
+};
 
 use super::{
     ApiDraft, Declared, Reading,
@@ -83,7 +86,8 @@ fn check_key(properties: &Properties<'_>, key: &str, integration: &Integration) 
     }
     let matches_status = (100..600).any(|status: u16| parsed.matches(&status.to_string()));
     let is_default = matches!(parsed, ResponseKey::Default);
-    if kind == IntegrationType::Aws {
+    let uri = integration.integration_uri.as_deref().unwrap_or_default();
+    if kind == IntegrationType::Aws && lambda_function_of_uri(uri).is_some() {
         // A key for a status matches no error that a function throws.
         if matches_status && !parsed.matches("Error: no") {
             let message = format!(

@@ -234,7 +234,6 @@ fn request_parameters(properties: &Properties<'_>, route_key: &RouteKey) -> BTre
         );
     }
     let sources = ["route.request.querystring.", "route.request.header."];
-    let mut parameters = BTreeMap::new();
     for entry in entries {
         if !sources.iter().any(|source| is_below(&entry.key, source)) {
             properties.diagnostics.error(
@@ -243,18 +242,27 @@ fn request_parameters(properties: &Properties<'_>, route_key: &RouteKey) -> BTre
                 "name route.request.header.NAME or route.request.querystring.NAME",
             );
         }
-        let constraints = Properties::new(
-            "RequestParameters",
-            &entry.value,
-            entry.position,
-            &[],
-            &["Required"],
-            properties.diagnostics,
-        );
-        let is_required = constraints.and_then(|constraints| constraints.boolean("Required"));
-        parameters.insert(entry.key.clone(), is_required.unwrap_or(false));
     }
-    parameters
+    constraints(properties, "RequestParameters")
+}
+
+/// `ParameterConstraints` by name: whether each is required.
+fn constraints(properties: &Properties<'_>, name: &str) -> BTreeMap<String, bool> {
+    let entries = properties.entries_of(name).iter();
+    entries
+        .map(|entry| {
+            let constraints = Properties::new(
+                name,
+                &entry.value,
+                entry.position,
+                &[],
+                &["Required"],
+                properties.diagnostics,
+            );
+            let is_required = constraints.and_then(|constraints| constraints.boolean("Required"));
+            (entry.key.clone(), is_required.unwrap_or(false))
+        })
+        .collect()
 }
 
 /// Whether `text` is `prefix` with a name behind it.
@@ -299,6 +307,8 @@ pub(super) fn read_response(declared: &Declared<'_>, reading: &Reading<'_>, api:
             route_response_id: declared.id.as_str().into(),
             route_response_key: key,
             model_selection_expression: properties.string("ModelSelectionExpression"),
+            response_models: properties.string_map("ResponseModels"),
+            response_parameters: constraints(&properties, "ResponseParameters"),
         }),
         None => reading.unless_broken(&route_id, || {
             let message = format!("Invalid Route identifier specified {route_id}");
