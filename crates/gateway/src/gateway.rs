@@ -16,6 +16,7 @@ use gatepost_model::{
     connection_id::{ConnectionId, ConnectionIdKey},
     domain_name::DomainName,
     limits::Limits,
+    stage::LoggingLevel,
     stage_settings::SettingsByStage,
 };
 use tokio::sync::Notify;
@@ -51,6 +52,8 @@ pub struct GatewayConfig {
     pub outward: Outward,
     /// Who is told what happens.
     pub observer: Observer,
+    /// `loggingLevel` of stages that set none.
+    pub logging_level: LoggingLevel,
 }
 
 /// Everything that one process serves.
@@ -174,7 +177,12 @@ impl Gateway {
     /// # Errors
     /// Everything that cannot be served, at once.
     pub fn check(&self, apis: &[Api]) -> Result<(), Vec<CompileError>> {
-        compile(apis.to_vec(), &self.apis.load(), &self.config.outward).map(drop)
+        let GatewayConfig {
+            outward,
+            logging_level,
+            ..
+        } = &self.config;
+        compile(apis.to_vec(), &self.apis.load(), outward, *logging_level).map(drop)
     }
 
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
@@ -190,7 +198,12 @@ impl Gateway {
         settings: &SettingsByStage,
     ) -> Result<(), Vec<CompileError>> {
         let before = self.apis.load_full();
-        let compiled = compile(apis, &before, &self.config.outward)?;
+        let GatewayConfig {
+            outward,
+            logging_level,
+            ..
+        } = &self.config;
+        let compiled = compile(apis, &before, outward, *logging_level)?;
         let mut table = ApiTable {
             apis: BTreeMap::new(),
             domain_names,
@@ -378,6 +391,7 @@ fn compile(
     apis: Vec<Api>,
     before: &ApiTable,
     outward: &Outward,
+    logging_level: LoggingLevel,
 ) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
     let mut errors = Vec::new();
     let mut compiled = Vec::new();
@@ -389,7 +403,8 @@ fn compile(
             };
             let before = before.stage(&api.api_id, &stage.stage_name);
             let before = before.and_then(|slot| slot.deployed.load_full());
-            match DeployedStage::compile(&api, stage, definition, before.as_deref(), outward) {
+            let before = before.as_deref();
+            match DeployedStage::compile(&api, stage, definition, before, outward, logging_level) {
                 Ok(deployed) => stages.push(Arc::new(deployed)),
                 Err(found) => errors.extend(found),
             }

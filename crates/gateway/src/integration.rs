@@ -17,19 +17,24 @@ pub mod mock;
 pub mod outward;
 pub mod parameters;
 pub mod sign;
+mod trace;
 pub mod vpc_link;
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use gatepost_model::fault::Fault;
 use hyper::HeaderMap;
 
-use crate::{deployed::DeployedIntegration, gateway::Gateway};
+use crate::{
+    clock::millis_since, deployed::DeployedIntegration, gateway::Gateway, observe::RequestLog,
+};
 use aws_service::ServiceCall;
 use http::HttpCall;
 use lambda::LambdaCall;
 use mock::MockCall;
+
+pub(crate) use trace::log_lambda_request;
 
 /// What is sent to a backend, and on whose behalf.
 pub struct IntegrationRequest {
@@ -90,19 +95,29 @@ impl IntegrationRequest {
 pub async fn invoke(
     gateway: &Gateway,
     request: IntegrationRequest,
+    log: &mut RequestLog,
 ) -> Result<IntegrationAnswer, Fault> {
+    if let Some(answer) = request.answer_at_once() {
+        return Ok(answer);
+    }
     let limit = gateway.limits().integration_timeout;
     let timeout = request.integration.timeout.min(limit);
     let bulkhead = &request.integration.bulkhead;
     let config = &gateway.config;
-    match request.call {
-        Call::Mock(call) => Ok(call.answer()),
-        Call::Lambda(call) => bulkhead.call(timeout, call.invoke(&*config.lambda)).await,
-        Call::Service(call) => {
-            let services = &config.outward.services;
-            let sent = call.send(&config.outward.http, services);
-            bulkhead.call(timeout, sent).await
+    let began = Instant::now();
+    let call = async {
+        match request.call {
+            Call::Mock(call) => Ok(call.answer()),
+            Call::Lambda(call) => call.invoke(&*config.lambda).await,
+            Call::Service(call) => {
+                let services = &config.outward.services;
+                call.send(&config.outward.http, services).await
+            }
+            Call::Http(call) => call.send().await,
         }
-        Call::Http(call) => bulkhead.call(timeout, call.send()).await,
-    }
+    };
+    let answer = pin!(bulkhead.call(timeout, call));
+    let answer = log.while_waiting(answer).await?;
+    answer.log(millis_since(began), log);
+    Ok(answer)
 }

@@ -2,6 +2,7 @@
 
 pub mod authorizer_response;
 pub mod error_frame;
+pub mod execution_log;
 pub mod expression;
 pub mod iam_policy;
 pub mod lambda_event;

@@ -4,6 +4,7 @@
 mod authorization;
 mod identity_source;
 mod integration;
+mod logs;
 mod surroundings;
 
 use std::{collections::HashMap, sync::Arc};
@@ -11,7 +12,7 @@ use std::{collections::HashMap, sync::Arc};
 use gatepost_model::{
     api::{Api, ApiDefinition},
     route::{Route, RouteKey},
-    stage::Stage,
+    stage::{LoggingLevel, Stage},
     throttle::TokenBucket,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
@@ -40,7 +41,8 @@ impl CompileError {
 }
 
 impl DeployedStage {
-    /// Compiles what `stage` of `api` serves, in place of what it served `before`.
+    /// Compiles what `stage` of `api` serves, in place of what it served `before`. Where it sets no
+    /// `loggingLevel`, `logging_level` is in force.
     ///
     /// # Errors
     /// Everything that cannot work or is not built yet, at once.
@@ -50,9 +52,11 @@ impl DeployedStage {
         definition: &ApiDefinition,
         before: Option<&Self>,
         outward: &Outward,
+        logging_level: LoggingLevel,
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
-        let surroundings = Surroundings::new(api, stage, outward).map_err(|error| vec![error])?;
+        let surroundings =
+            Surroundings::new(api, stage, outward, logging_level).map_err(|error| vec![error])?;
         let selection = SelectionExpression::parse(&definition.route_selection_expression)
             .map_err(|error| {
                 errors.push(CompileError::new(
@@ -89,6 +93,7 @@ impl DeployedStage {
                 stage_variables: Arc::new(stage.stage_variables.clone()),
                 route_selection_expression,
                 disable_execute_api_endpoint: definition.disable_execute_api_endpoint,
+                log_settings: surroundings.log_settings(None),
                 connect,
                 disconnect,
                 default,
@@ -162,5 +167,6 @@ fn compile_route(
             &place,
         )?,
         integration,
+        log_settings: surroundings.log_settings(Some(&route.route_key)),
     })
 }

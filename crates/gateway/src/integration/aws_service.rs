@@ -189,6 +189,11 @@ impl ServiceCall {
         })
     }
 
+    /// What is sent, before it is signed, and its body.
+    pub fn request(&self) -> (&Request<Full<Bytes>>, &Bytes) {
+        (&self.request, &self.body)
+    }
+
     pub(super) async fn send(
         mut self,
         client: &HttpClient,

@@ -41,6 +41,7 @@ const HOP_HEADERS: [&str; 12] = [
 #[derive(Debug)]
 pub struct HttpCall {
     request: Request<Full<Bytes>>,
+    body: Bytes,
     client: HttpClient,
 }
 
@@ -80,11 +81,21 @@ impl HttpCall {
         );
         parameters.override_headers(&mut headers);
         let has_body = !matches!(endpoint.method, Method::GET | Method::HEAD);
-        let mut request = Request::new(Full::new(if has_body { body } else { Bytes::new() }));
+        let body = if has_body { body } else { Bytes::new() };
+        let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = endpoint.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
-        Ok(Self { request, client })
+        Ok(Self {
+            request,
+            body,
+            client,
+        })
+    }
+
+    /// What is sent, and its body.
+    pub fn request(&self) -> (&Request<Full<Bytes>>, &Bytes) {
+        (&self.request, &self.body)
     }
 
     pub(super) async fn send(self) -> Result<IntegrationAnswer, Fault> {

@@ -12,12 +12,12 @@ use bytes::Bytes;
 use gatepost_model::fault::{Fault, FaultKind};
 use gatepost_wire::{
     expression::{
-        parameter_mapping::{MappingInput, ParameterMapping},
+        parameter_mapping::{MappingInput, MappingSource, ParameterMapping},
         selection::Variable,
         to_java_string,
     },
     lambda_event::HandshakeRequest,
-    template::{Params, Template, TemplateInput},
+    template::{Params, TemplateInput},
 };
 use serde_json::Value;
 
@@ -78,26 +78,38 @@ impl<'a> TransformationInput<'a> {
         let (headers, query) = self.handshake.map_or((&[][..], &[][..]), |handshake| {
             (&handshake.headers, &handshake.query)
         });
+        let asks_body =
+            |mapping: &ParameterMapping| matches!(mapping.source, MappingSource::Body(_));
         let input = MappingInput {
             context: &self.request.context,
-            body: self.json(),
+            body: mappings
+                .iter()
+                .any(asks_body)
+                .then(|| self.json())
+                .flatten(),
             headers,
             query,
         };
         Parameters::resolve(mappings, &input)
     }
 
-    /// The template that the selection expression chooses.
-    pub(super) fn template<'t>(&self, templates: &'t Templates) -> Option<&'t Template> {
+    /// What the template that the selection expression chooses makes of `body`; `None` when none
+    /// is chosen.
+    ///
+    /// # Errors
+    /// `Internal server error` when the template is broken or does not render.
+    pub(super) fn transform(
+        &self,
+        templates: &Templates,
+        body: &str,
+    ) -> Result<Option<String>, Fault> {
         let key = templates
             .selection
             .as_ref()
             .map(|selection| selection.evaluate(&mut |variable| self.variable(variable)));
-        templates.select(key.as_deref())
-    }
-
-    /// The template with `body` as its `$input`.
-    pub(super) fn render(&self, template: &Template, body: &str) -> Result<String, Fault> {
+        let Some(selected) = templates.select(key.as_deref()) else {
+            return Ok(None);
+        };
         let params = self.handshake.map(|handshake| Params {
             headers: &handshake.headers,
             query: &handshake.query,
@@ -107,8 +119,21 @@ impl<'a> TransformationInput<'a> {
             status: self.answer.map(|answer| answer.status),
             ..TemplateInput::new(&self.request.context, body)
         };
-        template.render(&input).map_err(|error| {
-            let detail = format!("the template does not render: {error}");
+        let rendered = match selected.template {
+            Ok(template) => template.render(&input),
+            Err(error) => Err(error.clone()),
+        };
+        rendered.map(Some).map_err(|error| {
+            let what = if self.answer.is_some() {
+                "response"
+            } else {
+                "request"
+            };
+            let detail = format!(
+                "Execution failed due to configuration error: Unable to transform {what}: the \
+                 template {}: {error}",
+                selected.key
+            );
             Fault::new(FaultKind::ApiConfiguration, detail)
         })
     }

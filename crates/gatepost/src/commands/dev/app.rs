@@ -21,7 +21,7 @@ use gatepost_gateway::{
 };
 use gatepost_model::{
     ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function,
-    stage_settings::SettingsByStage,
+    stage::LoggingLevel, stage_settings::SettingsByStage,
 };
 use gatepost_server::{
     lambda::{CaBundle, LocalRunner, RunnerConfig},
@@ -194,6 +194,7 @@ impl App {
             region: region.clone(),
             account_id: ACCOUNT_ID.into(),
             node: 0,
+            logging_level: LoggingLevel::Info,
             store,
             lambda,
             outward,

@@ -8,6 +8,7 @@ use gatepost_model::{
     invocation::InvokeRequest,
     limits::Limits,
     request_context::{ConnectionContext, Identity},
+    stage::LoggingLevel,
 };
 use tokio::net::{TcpListener, TcpStream};
 
@@ -50,6 +51,7 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
         lambda: Arc::new(NoFunctions),
         outward: Outward::unconfigured(&Limits::default()).unwrap(),
         observer: Observer::none(),
+        logging_level: LoggingLevel::Off,
     })
 }
 

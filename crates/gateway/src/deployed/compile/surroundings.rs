@@ -7,12 +7,13 @@ use gatepost_model::{
     IntegrationId,
     api::Api,
     integration::{ConnectionType, Integration},
-    stage::Stage,
+    route::RouteKey,
+    stage::{LoggingLevel, Stage},
 };
 
-use super::CompileError;
+use super::{CompileError, logs::log_settings};
 use crate::{
-    deployed::WithStageVariables,
+    deployed::{LogSettings, WithStageVariables},
     integration::{
         bulkhead::Bulkhead,
         client_certificate::{ClientCertificate, UnknownClientCertificate},
@@ -28,6 +29,7 @@ pub(super) struct Surroundings<'a> {
     stage: &'a Stage,
     pub(super) outward: &'a Outward,
     client_certificate: Option<ClientCertificate>,
+    logging_level: LoggingLevel,
 }
 
 impl<'a> Surroundings<'a> {
@@ -36,6 +38,7 @@ impl<'a> Surroundings<'a> {
         api: &'a Api,
         stage: &'a Stage,
         outward: &'a Outward,
+        logging_level: LoggingLevel,
     ) -> Result<Self, CompileError> {
         let client_certificate = stage
             .client_certificate_id
@@ -53,7 +56,14 @@ impl<'a> Surroundings<'a> {
             stage,
             outward,
             client_certificate,
+            logging_level,
         })
+    }
+
+    /// What is logged of a route's requests; of those that have no route, without one.
+    pub(super) fn log_settings(&self, route_key: Option<&RouteKey>) -> LogSettings {
+        let route_key = route_key.map(RouteKey::as_str);
+        log_settings(self.stage, route_key, self.logging_level)
     }
 
     /// A text with the stage variables filled in.
