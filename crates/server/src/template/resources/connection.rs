@@ -73,12 +73,11 @@ pub(super) fn warn_of_unknown_vpc_links(api: &ApiDraft, reading: &Reading<'_>) {
             if id == *written || configured.contains(&id) {
                 continue;
             }
-            let (message, mend) = match id.is_empty() {
-                true => (
-                    format!("{written} is empty, and so every call through it fails"),
-                    "set the variable in StageVariables".to_owned(),
-                ),
-                false => leads_nowhere(&id, reading),
+            let (message, mend) = if id.is_empty() {
+                let message = format!("{written} is empty, and so every call through it fails");
+                (message, "set the variable in StageVariables".to_owned())
+            } else {
+                leads_nowhere(&id, reading)
             };
             let message = format!("stage {}: {message}", stage.stage_name);
             reading.diagnostics().warn(api.position, message, mend);
