@@ -204,11 +204,13 @@ class TestConnect:
         f"{TO_QUERY}tag": "route.request.multivalueheader.X-Tag",
         f"{TO_QUERY}name": "route.request.querystring.name",
         f"{TO_HEADER}X-Forwarded-For": "'hidden'",
+        f"{TO_HEADER}address": "route.request.header.X-Forwarded-For",
     }
     DECLARED = {
         "RequestParameters": {
             "route.request.header.X-Tag": {"Required": False},
             "route.request.querystring.name": {"Required": False},
+            "route.request.header.X-Forwarded-For": {"Required": False},
         }
     }
 
@@ -218,7 +220,7 @@ class TestConnect:
         return dev(websocket_app({"$connect": target}))
 
     def test_single_and_multiple_values(self, app, http_backend, raw_socket):
-        headers = [("X-Tag", "a"), ("x-tag", "b")]
+        headers = [("X-Tag", "a"), ("x-tag", "b"), ("X-Forwarded-For", "1.2.3.4")]
         raw = raw_socket(app)
         assert raw.upgrade("/prod?name=ann&name=b%20c&Name=x", headers=headers).status == 101
         got = http_backend.received("/in")[-1]
@@ -228,6 +230,7 @@ class TestConnect:
         assert got.headers["names"] == ["ann", "b c"]
         assert got.query == {"tag": ["a", "b"], "name": ["b c"]}
         assert got.headers["x-forwarded-for"] == ["hidden"]
+        assert got.headers["address"] == ["127.0.0.1"], "not what the client says"
 
     def test_an_encoded_line_end_in_the_query_is_no_header(self, app, http_backend, raw_socket):
         assert raw_socket(app).upgrade("/prod?name=a%0d%0aX-Evil:%201").status == 101

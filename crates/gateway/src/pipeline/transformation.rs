@@ -16,7 +16,7 @@ use gatepost_wire::{
         selection::Variable,
         to_java_string,
     },
-    lambda_event::HandshakeRequest,
+    lambda_event::{HandshakeRequest, connect_headers},
     template::{Params, TemplateInput},
 };
 use serde_json::Value;
@@ -40,6 +40,8 @@ pub(super) struct TransformationInput<'a> {
     handshake: Option<&'a HandshakeRequest>,
     /// What the backend answered; of an integration response only.
     answer: Option<&'a IntegrationAnswer>,
+    /// The handshake's headers, made when first asked for.
+    headers: OnceCell<Vec<(String, String)>>,
     /// The message as JSON, parsed when first asked for.
     json: OnceCell<Option<Value>>,
 }
@@ -54,6 +56,7 @@ impl<'a> TransformationInput<'a> {
             request,
             handshake,
             answer: None,
+            headers: OnceCell::new(),
             json: OnceCell::new(),
         }
     }
@@ -75,9 +78,6 @@ impl<'a> TransformationInput<'a> {
         if mappings.is_empty() {
             return Parameters::default();
         }
-        let (headers, query) = self.handshake.map_or((&[][..], &[][..]), |handshake| {
-            (&handshake.headers, &handshake.query)
-        });
         let asks_body =
             |mapping: &ParameterMapping| matches!(mapping.source, MappingSource::Body(_));
         let input = MappingInput {
@@ -87,8 +87,8 @@ impl<'a> TransformationInput<'a> {
                 .any(asks_body)
                 .then(|| self.json())
                 .flatten(),
-            headers,
-            query,
+            headers: self.headers(),
+            query: self.query(),
         };
         Parameters::resolve(mappings, &input)
     }
@@ -110,12 +110,12 @@ impl<'a> TransformationInput<'a> {
         let Some(selected) = templates.select(key.as_deref()) else {
             return Ok(None);
         };
-        let params = self.handshake.map(|handshake| Params {
-            headers: &handshake.headers,
-            query: &handshake.query,
-        });
+        let params = Params {
+            headers: self.headers(),
+            query: self.query(),
+        };
         let input = TemplateInput {
-            params: params.unwrap_or_default(),
+            params,
             status: self.answer.map(|answer| answer.status),
             ..TemplateInput::new(&self.request.context, body)
         };
@@ -138,6 +138,18 @@ impl<'a> TransformationInput<'a> {
         })
     }
 
+    /// The headers of the handshake; none of messages.
+    fn headers(&self) -> &[(String, String)] {
+        self.handshake.map_or(&[], |handshake| {
+            self.headers.get_or_init(|| connect_headers(handshake))
+        })
+    }
+
+    /// The query of the handshake; none of messages.
+    fn query(&self) -> &'a [(String, String)] {
+        self.handshake.map_or(&[], |handshake| &handshake.query)
+    }
+
     fn json(&self) -> Option<&Value> {
         let parse = || serde_json::from_str(&self.request.body).ok();
         self.json.get_or_init(parse).as_ref()
@@ -147,8 +159,12 @@ impl<'a> TransformationInput<'a> {
         let context = &self.request.context;
         match variable {
             Variable::RequestBody(path) => path.text(self.json()?),
-            Variable::RequestHeader(name) => last(&self.handshake?.headers, name),
-            Variable::RequestQuerystring(name) => last(&self.handshake?.query, name),
+            Variable::RequestHeader(name) => last(self.headers(), name),
+            Variable::RequestQuerystring(name) => self
+                .query()
+                .iter()
+                .rfind(|(known, _)| known == name)
+                .map(|(_, value)| value.clone()),
             Variable::Context(name) => context.variable(name),
             Variable::StageVariable(name) => context.stage_variables.get(name).cloned(),
             Variable::IntegrationStatus => Some(self.answer?.status.to_string()),
