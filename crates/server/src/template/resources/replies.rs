@@ -88,9 +88,8 @@ fn is_for_success(response: &IntegrationResponse, integration: &Integration) -> 
     let is_function = integration.integration_type == IntegrationType::Aws
         && lambda_function_of_uri(uri).is_some();
     match ResponseKey::parse(&response.integration_response_key) {
-        Ok(ResponseKey::Default) => true,
+        // What is no key is told of where it stands.
+        Ok(ResponseKey::Default) | Err(_) => true,
         Ok(key) => !is_function && (200..300).any(|status: u16| key.matches(&status.to_string())),
-        // Told of where it stands.
-        Err(_) => true,
     }
 }
