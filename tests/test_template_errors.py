@@ -142,13 +142,6 @@ NOT_YET = {
         ["AWS_IAM"],
     ),
     "API keys": (route(key="$connect", properties="ApiKeyRequired: true"), 4, ["ApiKeyRequired"]),
-    "models": (
-        route(properties="ModelSelectionExpression: $default, RequestModels: {$default: !Ref M}")
-        + "  M:\n    Type: AWS::ApiGatewayV2::Model\n"
-        "    Properties: {ApiId: !Ref Api, Name: m, Schema: {type: object}}\n",
-        4,
-        ["Model"],
-    ),
     "AWS service": (
         route(
             kind="AWS",

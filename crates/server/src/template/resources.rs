@@ -210,6 +210,7 @@ pub(super) fn read(reading: &Reading<'_>, app: &mut App) {
     }
     read_others(reading, app, &declared);
     for draft in apis {
+        model::check_schemas(&draft, reading);
         stage::warn_of_undeployed(&draft, reading);
         warn_of_unreachable(&draft, reading, app);
         permission::warn_of_missing(&draft, reading, &app.permissions);
