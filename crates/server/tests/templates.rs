@@ -10,6 +10,8 @@ mod errors;
 mod integrations;
 #[path = "templates/models.rs"]
 mod models;
+#[path = "templates/outward.rs"]
+mod outward;
 #[path = "templates/support.rs"]
 mod support;
 #[path = "templates/tools.rs"]
