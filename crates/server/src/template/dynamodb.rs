@@ -182,7 +182,7 @@ impl<'a> DynamoDb<'a> {
             endpoint: self.endpoint.to_owned(),
             cause,
         };
-        let request = self.signed(operation, request.to_string())?;
+        let request = self.signed(operation, &request.to_string().into())?;
         let answer = async {
             let response = self.client.request(request).await.map_err(|error| {
                 // The client's own message hides the cause, e.g. `connection refused`.
@@ -212,7 +212,7 @@ impl<'a> DynamoDb<'a> {
         })
     }
 
-    fn signed(&self, operation: &str, body: String) -> Result<Request<Full<Bytes>>, TableError> {
+    fn signed(&self, operation: &str, body: &Bytes) -> Result<Request<Full<Bytes>>, TableError> {
         let invalid = || TableError::Endpoint {
             endpoint: self.endpoint.to_owned(),
         };
@@ -226,13 +226,13 @@ impl<'a> DynamoDb<'a> {
         let mut request = Request::post(uri)
             .header(header::CONTENT_TYPE, "application/x-amz-json-1.0")
             .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
-            .body(Full::from(body.clone()))
+            .body(Full::new(body.clone()))
             .map_err(|_| invalid())?;
         let scope = Scope {
             region: self.region,
             service: "dynamodb",
         };
-        sign(&mut request, body.as_bytes(), &self.credentials, scope).map_err(|_| invalid())?;
+        sign(&mut request, body, &self.credentials, scope).map_err(|_| invalid())?;
         Ok(request)
     }
 }
