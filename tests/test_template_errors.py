@@ -149,8 +149,14 @@ NOT_YET = {
         4,
         ["Model"],
     ),
-    "AWS": (route(kind="AWS", integration=URI), 7, ["AWS"]),
-    "HTTP": (route(kind="HTTP", integration="IntegrationUri: http://localhost/"), 7, ["HTTP"]),
+    "AWS service": (
+        route(
+            kind="AWS",
+            integration="IntegrationUri: arn:aws:apigateway:us-east-1:sns:action/Publish",
+        ),
+        8,
+        ["sns:action/Publish"],
+    ),
     "VPC link": (
         route(
             kind="HTTP_PROXY",
@@ -173,11 +179,6 @@ NOT_YET = {
         route(integration="""RequestTemplates: {application/json: "$input.path('$.a')"}"""),
         8,
         ["$input.path"],
-    ),
-    "binary conversion": (
-        route(integration="ContentHandlingStrategy: CONVERT_TO_BINARY"),
-        8,
-        ["ContentHandlingStrategy"],
     ),
 }
 

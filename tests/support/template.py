@@ -35,6 +35,22 @@ class Function:
 
 
 @dataclass
+class Custom:
+    """An integration that transforms: `AWS` with a function of the template, by logical id."""
+
+    function: str
+    two_way: bool = False
+    #: Integration response key to its properties.
+    responses: dict = field(default_factory=lambda: {"$default": {}})
+    route: dict = field(default_factory=dict)
+    integration: dict = field(default_factory=dict)
+
+    def properties(self):
+        function = Function(self.function).properties()
+        return {**function, "IntegrationType": "AWS", **self.integration}
+
+
+@dataclass
 class Mock:
     """A `MOCK` integration; two-way when a reply is given."""
 
@@ -79,6 +95,17 @@ class Http:
         }
 
     responses = {}
+
+
+@dataclass
+class HttpCustom(Http):
+    """An `HTTP` integration."""
+
+    #: Integration response key to its properties.
+    responses: dict = field(default_factory=lambda: {"$default": {}})
+
+    def properties(self):
+        return {**super().properties(), "IntegrationType": "HTTP", **self.integration}
 
 
 @dataclass

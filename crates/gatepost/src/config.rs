@@ -3,6 +3,7 @@
 
 mod error;
 mod extensions;
+pub mod integrations;
 mod layers;
 mod limits;
 mod reader;
@@ -17,7 +18,10 @@ use std::{
 
 use gatepost_model::limits::Limits;
 
-pub use self::{error::ConfigErrors, extensions::StagesConfig, layers::Override, reader::Setting};
+pub use self::{
+    error::ConfigErrors, extensions::StagesConfig, integrations::IntegrationsConfig,
+    layers::Override, reader::Setting,
+};
 use self::{layers::Layers, reader::Reader};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -39,6 +43,8 @@ pub struct Config {
     pub auth: AuthMode,
     /// `[functions]`.
     pub functions: FunctionsConfig,
+    /// `[integrations]`.
+    pub integrations: IntegrationsConfig,
     /// `[egress]`.
     pub egress: EgressConfig,
     /// `[extensions]`, and what single stages have for themselves.
@@ -58,7 +64,7 @@ pub struct ServerConfig {
     pub tls: Option<TlsFiles>,
 }
 
-/// The user's certificate.
+/// A certificate of the user's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The certificate chain, PEM.
@@ -120,6 +126,7 @@ impl Config {
             limits,
             auth: auth(&mut reader),
             functions: functions(&mut reader),
+            integrations: integrations::read(&mut reader),
             egress: EgressConfig {
                 allow: reader.texts("egress.allow"),
                 deny: reader.texts("egress.deny"),

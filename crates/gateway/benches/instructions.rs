@@ -12,7 +12,7 @@ use std::{hint::black_box, sync::Arc};
 use gatepost_gateway::{
     clock::Moment,
     connection::{Connection, transport::Transport},
-    deployed::{DeployedRoute, DeployedStage, StageSlot},
+    deployed::{DeployedRoute, DeployedStage, LogSettings, StageSlot},
     pipeline::select_route::{ReceivedMessage, RoutedRequest},
     registry::{Entry, Registry},
 };
@@ -22,6 +22,7 @@ use gatepost_model::{
     limits::Limits,
     request_context::{ConnectionContext, Identity},
     route::RouteKey,
+    stage::LoggingLevel,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 use gungraun::{library_benchmark, library_benchmark_group, main};
@@ -36,6 +37,10 @@ const NOW: Moment = Moment {
     epoch_ms: 1_790_294_508_123,
     monotonic_ms: 5_000,
 };
+const NO_LOGS: LogSettings = LogSettings {
+    logging_level: LoggingLevel::Off,
+    data_trace: false,
+};
 
 fn route(route_key: &str) -> Arc<DeployedRoute> {
     Arc::new(DeployedRoute {
@@ -45,6 +50,7 @@ fn route(route_key: &str) -> Arc<DeployedRoute> {
         authorizer: None,
         required_parameters: Vec::new(),
         integration: None,
+        log_settings: NO_LOGS,
     })
 }
 
@@ -57,6 +63,7 @@ fn stage() -> Arc<StageSlot> {
         stage_variables: Arc::default(),
         route_selection_expression: SelectionExpression::parse("$request.body.action").unwrap(),
         disable_execute_api_endpoint: false,
+        log_settings: NO_LOGS,
         connect: None,
         disconnect: None,
         default: None,

@@ -28,6 +28,11 @@ impl Moment {
     }
 }
 
+/// Milliseconds since `began`.
+pub fn millis_since(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The monotonic clock: how long it has run.
 pub fn uptime() -> Duration {
     START.elapsed()

@@ -9,13 +9,14 @@ mod url_template;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     sync::Arc,
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use gatepost_model::{
-    ApiId, AuthorizerId, StageName, route::RouteKey, stage_settings::StageSettings,
-    throttle::TokenBucket,
+    ApiId, AuthorizerId, StageName, route::RouteKey, stage::LoggingLevel,
+    stage_settings::StageSettings, throttle::TokenBucket,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
@@ -25,7 +26,7 @@ pub use integration_response::{
     DeployedIntegrationResponse, IntegrationResponses, InvalidResponseKey, ResponseKey,
     ResponseSelection,
 };
-pub use templates::Templates;
+pub use templates::{SelectedTemplate, Templates};
 pub use url_template::{InvalidUrl, UrlTemplate};
 
 /// A stage of an API and what it serves now. Live connections hold it, so that they use a new
@@ -36,6 +37,8 @@ pub struct StageSlot {
     pub api_id: ApiId,
     /// The stage.
     pub stage_name: StageName,
+    /// The log group of its execution logs.
+    pub log_group: Arc<str>,
     /// Limits in force and switches beside AWS, as they are now.
     pub settings: ArcSwap<StageSettings>,
     /// What is deployed; `None` once the stage is deleted.
@@ -46,6 +49,7 @@ impl StageSlot {
     /// A stage that serves nothing yet.
     pub fn new(api_id: ApiId, stage_name: StageName, settings: Arc<StageSettings>) -> Self {
         Self {
+            log_group: format!("/aws/apigateway/{api_id}/{stage_name}").into(),
             api_id,
             stage_name,
             settings: ArcSwap::new(settings),
@@ -67,6 +71,8 @@ pub struct DeployedStage {
     pub route_selection_expression: SelectionExpression,
     /// `disableExecuteApiEndpoint`.
     pub disable_execute_api_endpoint: bool,
+    /// What is logged where no route is selected.
+    pub log_settings: LogSettings,
     /// The `$connect` route.
     pub connect: Option<Arc<DeployedRoute>>,
     /// The `$disconnect` route.
@@ -93,6 +99,17 @@ pub struct DeployedRoute {
     pub required_parameters: Vec<IdentitySource>,
     /// The integration; a route without one does nothing.
     pub integration: Option<Arc<DeployedIntegration>>,
+    /// What is logged of its requests.
+    pub log_settings: LogSettings,
+}
+
+/// What the execution logs tell of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogSettings {
+    /// `loggingLevel`.
+    pub logging_level: LoggingLevel,
+    /// `dataTraceEnabled`.
+    pub data_trace: bool,
 }
 
 /// A Lambda REQUEST authorizer as it is served.
@@ -117,6 +134,19 @@ pub enum IdentitySource {
     StageVariable(String),
     /// `context.{name}`.
     Context(String),
+}
+
+impl fmt::Display for IdentitySource {
+    /// In AWS's notation.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (prefix, name) = match self {
+            Self::Header(name) => ("route.request.header", name),
+            Self::QueryString(name) => ("route.request.querystring", name),
+            Self::StageVariable(name) => ("stageVariables", name),
+            Self::Context(name) => ("context", name),
+        };
+        write!(f, "{prefix}.{name}")
+    }
 }
 
 /// A URI or ARN in which `${stageVariables.name}` may stand.

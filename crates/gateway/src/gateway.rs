@@ -16,6 +16,7 @@ use gatepost_model::{
     connection_id::{ConnectionId, ConnectionIdKey},
     domain_name::DomainName,
     limits::Limits,
+    stage::LoggingLevel,
     stage_settings::SettingsByStage,
 };
 use tokio::sync::Notify;
@@ -24,7 +25,7 @@ use crate::{
     clock::Moment,
     connection::Connection,
     deployed::{CompileError, DeployedStage, StageSlot},
-    integration::{http_client::HttpClient, invoke_function::InvokeFunction},
+    integration::{invoke_function::InvokeFunction, outward::Outward},
     new_id::random_bytes,
     observe::Observer,
     pipeline::throttle::AccountThrottle,
@@ -47,10 +48,12 @@ pub struct GatewayConfig {
     pub store: Arc<Store>,
     /// Who invokes Lambda functions.
     pub lambda: Arc<dyn InvokeFunction>,
-    /// Who calls HTTP backends.
-    pub http: HttpClient,
+    /// What integrations reach their backends with.
+    pub outward: Outward,
     /// Who is told what happens.
     pub observer: Observer,
+    /// `loggingLevel` of stages that set none.
+    pub logging_level: LoggingLevel,
 }
 
 /// Everything that one process serves.
@@ -144,6 +147,11 @@ impl Gateway {
         &self.config.account_id
     }
 
+    /// What integrations reach their backends with.
+    pub fn outward(&self) -> &Outward {
+        &self.config.outward
+    }
+
     /// The embedded store.
     pub fn store(&self) -> &Arc<Store> {
         &self.config.store
@@ -169,7 +177,12 @@ impl Gateway {
     /// # Errors
     /// Everything that cannot be served, at once.
     pub fn check(&self, apis: &[Api]) -> Result<(), Vec<CompileError>> {
-        compile(apis.to_vec(), &self.apis.load()).map(drop)
+        let GatewayConfig {
+            outward,
+            logging_level,
+            ..
+        } = &self.config;
+        compile(apis.to_vec(), &self.apis.load(), outward, *logging_level).map(drop)
     }
 
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
@@ -185,7 +198,12 @@ impl Gateway {
         settings: &SettingsByStage,
     ) -> Result<(), Vec<CompileError>> {
         let before = self.apis.load_full();
-        let compiled = compile(apis, &before)?;
+        let GatewayConfig {
+            outward,
+            logging_level,
+            ..
+        } = &self.config;
+        let compiled = compile(apis, &before, outward, *logging_level)?;
         let mut table = ApiTable {
             apis: BTreeMap::new(),
             domain_names,
@@ -369,7 +387,12 @@ impl Gateway {
 /// An API with the stages that it serves.
 type CompiledApi = (Api, Vec<Arc<DeployedStage>>);
 
-fn compile(apis: Vec<Api>, before: &ApiTable) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
+fn compile(
+    apis: Vec<Api>,
+    before: &ApiTable,
+    outward: &Outward,
+    logging_level: LoggingLevel,
+) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
     let mut errors = Vec::new();
     let mut compiled = Vec::new();
     for api in apis {
@@ -380,7 +403,8 @@ fn compile(apis: Vec<Api>, before: &ApiTable) -> Result<Vec<CompiledApi>, Vec<Co
             };
             let before = before.stage(&api.api_id, &stage.stage_name);
             let before = before.and_then(|slot| slot.deployed.load_full());
-            match DeployedStage::compile(&api, stage, definition, before.as_deref()) {
+            let before = before.as_deref();
+            match DeployedStage::compile(&api, stage, definition, before, outward, logging_level) {
                 Ok(deployed) => stages.push(Arc::new(deployed)),
                 Err(found) => errors.extend(found),
             }

@@ -1,26 +1,40 @@
 //! Integrations: calling the backend of a route. The kinds differ by what they call: a Lambda
-//! function, an HTTP backend, nothing (`MOCK`).
+//! function, an AWS service, an HTTP backend, nothing (`MOCK`).
 
+pub mod aws_service;
+pub mod bulkhead;
+pub mod client_certificate;
+mod connector;
 pub mod egress;
 pub mod function_endpoints;
 pub mod http;
 pub mod http_client;
+pub mod http_error;
 pub mod invoke_endpoint;
 pub mod invoke_function;
 pub mod lambda;
 pub mod mock;
+pub mod outward;
 pub mod parameters;
+pub mod sign;
+mod trace;
+pub mod vpc_link;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use gatepost_model::fault::{Fault, FaultKind};
+use gatepost_model::fault::Fault;
 use hyper::HeaderMap;
 
-use crate::{deployed::DeployedIntegration, gateway::Gateway};
+use crate::{
+    clock::millis_since, deployed::DeployedIntegration, gateway::Gateway, observe::RequestLog,
+};
+use aws_service::ServiceCall;
 use http::HttpCall;
 use lambda::LambdaCall;
 use mock::MockCall;
+
+pub(crate) use trace::log_lambda_request;
 
 /// What is sent to a backend, and on whose behalf.
 pub struct IntegrationRequest {
@@ -34,6 +48,8 @@ pub struct IntegrationRequest {
 pub enum Call {
     /// Of a Lambda function: `AWS_PROXY`, `AWS`.
     Lambda(LambdaCall),
+    /// Of an AWS service: `AWS`.
+    Service(ServiceCall),
     /// Of an HTTP backend: `HTTP_PROXY`, `HTTP`.
     Http(HttpCall),
     /// Of nothing: `MOCK`.
@@ -67,7 +83,7 @@ impl IntegrationRequest {
     pub fn answer_at_once(&self) -> Option<IntegrationAnswer> {
         match &self.call {
             Call::Mock(call) => Some(call.answer()),
-            Call::Lambda(_) | Call::Http(_) => None,
+            Call::Lambda(_) | Call::Service(_) | Call::Http(_) => None,
         }
     }
 }
@@ -79,24 +95,29 @@ impl IntegrationRequest {
 pub async fn invoke(
     gateway: &Gateway,
     request: IntegrationRequest,
+    log: &mut RequestLog,
 ) -> Result<IntegrationAnswer, Fault> {
+    if let Some(answer) = request.answer_at_once() {
+        return Ok(answer);
+    }
     let limit = gateway.limits().integration_timeout;
     let timeout = request.integration.timeout.min(limit);
-    match request.call {
-        Call::Mock(call) => Ok(call.answer()),
-        Call::Lambda(call) => within(timeout, call.invoke(&*gateway.config.lambda)).await,
-        Call::Http(call) => within(timeout, call.send(&gateway.config.http)).await,
-    }
-}
-
-async fn within(
-    timeout: Duration,
-    answer: impl Future<Output = Result<IntegrationAnswer, Fault>>,
-) -> Result<IntegrationAnswer, Fault> {
-    tokio::time::timeout(timeout, answer)
-        .await
-        .unwrap_or_else(|_| {
-            let detail = "Execution failed due to a timeout error";
-            Err(Fault::new(FaultKind::IntegrationTimeout, detail))
-        })
+    let bulkhead = &request.integration.bulkhead;
+    let config = &gateway.config;
+    let began = Instant::now();
+    let call = async {
+        match request.call {
+            Call::Mock(call) => Ok(call.answer()),
+            Call::Lambda(call) => call.invoke(&*config.lambda).await,
+            Call::Service(call) => {
+                let services = &config.outward.services;
+                call.send(&config.outward.http, services).await
+            }
+            Call::Http(call) => call.send().await,
+        }
+    };
+    let answer = pin!(bulkhead.call(timeout, call));
+    let answer = log.while_waiting(answer).await?;
+    answer.log(millis_since(began), log);
+    Ok(answer)
 }

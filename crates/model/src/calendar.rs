@@ -12,6 +12,20 @@ impl Day {
         Self(u32::try_from(epoch_ms / 86_400_000).unwrap_or(u32::MAX))
     }
 
+    /// The day of this date; `None` when there is no such day from 1970 to 9999.
+    pub fn of_civil(year: u32, month: u32, day: u32) -> Option<Self> {
+        if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || day > 31 {
+            return None;
+        }
+        let shifted_year = year - u32::from(month <= 2);
+        let (era, year_of_era) = (shifted_year / 400, shifted_year % 400);
+        let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.checked_sub(1)?;
+        let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
+        let parsed = Self((era * 146_097 + of_era).checked_sub(719_468)?);
+        // Such as the 31st of June.
+        (parsed.civil() == (year, month, day)).then_some(parsed)
+    }
+
     /// So many days before; not before 1970.
     pub fn back(self, days: u32) -> Self {
         Self(self.0.saturating_sub(days))
@@ -77,19 +91,19 @@ impl FromStr for Day {
         else {
             return Err(invalid());
         };
-        if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) {
-            return Err(invalid());
-        }
-        let shifted_year = year - u32::from(month <= 2);
-        let (era, year_of_era) = (shifted_year / 400, shifted_year % 400);
-        let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.saturating_sub(1);
-        let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
-        let parsed = Self((era * 146_097 + of_era).saturating_sub(719_468));
-        // Such as the 31st of June.
-        (parsed.civil() == (year, month, day))
-            .then_some(parsed)
-            .ok_or_else(invalid)
+        Self::of_civil(year, month, day).ok_or_else(invalid)
     }
+}
+
+/// Seconds from the epoch to a time of a day, in UTC; `None` when there is no such time, or none
+/// since 1970. A leap second is the second after it.
+pub fn epoch_seconds(date: (u32, u32, u32), time: (u32, u32, u32)) -> Option<u64> {
+    let ((year, month, day), (hour, minute, second)) = (date, time);
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let Day(days) = Day::of_civil(year, month, day)?;
+    Some(u64::from(days) * 86_400 + u64::from(hour * 3600 + minute * 60 + second))
 }
 
 #[cfg(test)]
@@ -105,6 +119,17 @@ mod tests {
         // `date -u -d 2026-09-25 +%s` is 1790294400.
         assert_eq!("2026-09-25".parse(), Ok(Day(1_790_294_400 / 86_400)));
         assert_eq!(Day::of_epoch_ms(951_782_400_000).to_string(), "2000-02-29");
+    }
+
+    #[test]
+    fn a_time_of_a_day_is_a_number_of_seconds() {
+        // `date -u -d @1790294508` is Fri Sep 25 00:01:48 UTC 2026.
+        let seconds = |time| epoch_seconds((2026, 9, 25), time);
+        assert_eq!(seconds((0, 1, 48)), Some(1_790_294_508));
+        for time in [(24, 0, 0), (0, 60, 0), (0, 0, 61)] {
+            assert_eq!(seconds(time), None, "{time:?}");
+        }
+        assert_eq!(epoch_seconds((2026, 9, 31), (0, 0, 0)), None);
     }
 
     #[test]

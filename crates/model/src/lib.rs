@@ -19,6 +19,7 @@ pub mod integration;
 pub mod invocation;
 pub mod limits;
 pub mod model;
+pub mod principal;
 pub mod request_context;
 pub mod route;
 pub mod secret;

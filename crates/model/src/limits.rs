@@ -29,6 +29,15 @@ pub struct Limits {
     pub close_timeout: Duration,
     /// Messages of one connection that may be in integrations at once. Gatepost's own.
     pub in_flight_per_connection: u16,
+    /// Calls of one integration of a stage that may be under way at once. Gatepost's own, as many
+    /// as AWS's concurrent executions of an account.
+    pub in_flight_per_integration: usize,
+    /// Calls that may wait, within their timeout, for those to end. Gatepost's own.
+    pub waiting_per_integration: usize,
+    /// Connections to one backend that may wait for their next request. Gatepost's own.
+    pub idle_connections_per_backend: usize,
+    /// The greatest answer of a backend, bytes. AWS: 10 MB, fixed.
+    pub max_integration_response_bytes: usize,
     /// Frames that one message may consist of. Gatepost's own, against fragment floods.
     pub max_frames_per_message: u32,
     /// Time for connections to close on shutdown. Gatepost's own.
@@ -62,6 +71,10 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
             in_flight_per_connection: 16,
+            in_flight_per_integration: 1000,
+            waiting_per_integration: 1000,
+            idle_connections_per_backend: 256,
+            max_integration_response_bytes: 10_485_760,
             max_frames_per_message: 1024,
             drain: Duration::from_secs(30),
             max_url_bytes: 4096,

@@ -6,6 +6,8 @@
 mod apps;
 #[path = "templates/errors.rs"]
 mod errors;
+#[path = "templates/integrations.rs"]
+mod integrations;
 #[path = "templates/support.rs"]
 mod support;
 #[path = "templates/tools.rs"]

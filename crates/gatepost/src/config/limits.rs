@@ -33,6 +33,26 @@ pub(super) fn limits(reader: &mut Reader) -> Limits {
             aws.in_flight_per_connection,
             1..=10_000,
         ),
+        in_flight_per_integration: reader.number(
+            "limits.in_flight_per_integration",
+            aws.in_flight_per_integration,
+            1..=1_000_000,
+        ),
+        waiting_per_integration: reader.number(
+            "limits.waiting_per_integration",
+            aws.waiting_per_integration,
+            0..=1_000_000,
+        ),
+        idle_connections_per_backend: reader.number(
+            "limits.idle_connections_per_backend",
+            aws.idle_connections_per_backend,
+            0..=100_000,
+        ),
+        max_integration_response_bytes: reader.size(
+            "limits.max_integration_response_bytes",
+            aws.max_integration_response_bytes,
+            KIB..=GIB,
+        ),
         max_frames_per_message: reader.number(
             "limits.max_frames_per_message",
             aws.max_frames_per_message,

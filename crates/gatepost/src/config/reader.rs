@@ -9,8 +9,10 @@ use std::{
 };
 
 use figment::value::{Dict, Value};
+use gatepost_model::secret::Secret;
 
 use super::{
+    TlsFiles,
     error::{ConfigError, ConfigErrors},
     layers::{Layers, Source, variable_of_key},
     units::{format_duration, format_size, parse_duration, parse_size},
@@ -197,15 +199,29 @@ impl Reader {
     /// A path; in a file, relative to the file's folder.
     pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         self.take(key, None, "", "the path of a file", |value, source| {
-            let path = Path::new(value.as_str().filter(|path| !path.is_empty())?);
-            let folder = match source {
-                Source::File { path, .. } => path.parent(),
-                _ => None,
-            };
-            Some(Some(
-                folder.map_or_else(|| path.to_owned(), |folder| folder.join(path)),
-            ))
+            path_in(value.as_str()?, source).map(Some)
         })
+    }
+
+    /// A text that never shows, not even when it is wrong.
+    pub(super) fn secret(&mut self, key: &'static str) -> Option<Secret> {
+        let secret = self.take(key, None, "", "a text", |value, _| {
+            let text = value.as_str().filter(|text| !text.is_empty())?;
+            Some(Some(Secret::new(text)))
+        });
+        if let Some(setting) = self.settings.last_mut()
+            && !setting.value.is_empty()
+        {
+            setting.value = quote("****");
+        }
+        for error in &mut self.errors {
+            if let ConfigError::Expected { key: of, found, .. } = error
+                && of == key
+            {
+                "something else".clone_into(found);
+            }
+        }
+        secret
     }
 
     /// A list of texts, empty by default.
@@ -283,6 +299,23 @@ impl Reader {
                 _ => None,
             },
         )
+    }
+
+    /// A table of certificates with their keys, empty by default; written in files only, and
+    /// relative to them.
+    pub(super) fn certificates(&mut self, key: &'static str) -> BTreeMap<String, TlsFiles> {
+        let expected = "a table such as {abc123 = {certificate = \"client.pem\", key = \
+                        \"client-key.pem\"}}";
+        self.take(key, BTreeMap::new(), "{}", expected, |value, source| {
+            let entries = value.as_dict()?.iter();
+            let parsed = entries.map(|(name, entry)| {
+                let entry = entry.as_dict().filter(|entry| entry.len() == 2)?;
+                let path = |name| path_in(entry.get(name)?.as_str()?, source);
+                let (certificate, key) = (path("certificate")?, path("key")?);
+                Some((name.clone(), TlsFiles { certificate, key }))
+            });
+            parsed.collect()
+        })
     }
 
     /// Reports that `key` makes no sense without `other`.
@@ -453,6 +486,16 @@ fn section_of(key: &str) -> &str {
 
 fn name_of(key: &str) -> &str {
     key.rsplit('.').next().unwrap_or(key)
+}
+
+/// A path; in a file, relative to the file's folder.
+fn path_in(path: &str, source: &Source) -> Option<PathBuf> {
+    let path = Path::new(Some(path).filter(|path| !path.is_empty())?);
+    let folder = match source {
+        Source::File { path, .. } => path.parent(),
+        _ => None,
+    };
+    Some(folder.map_or_else(|| path.to_owned(), |folder| folder.join(path)))
 }
 
 /// The text of a variable or flag, which has no types.

@@ -2,12 +2,13 @@ use std::fs;
 
 use gatepost_model::{
     api::{Api, ApiDefinition},
+    secret::Secret,
     stage::{RouteSettings, Stage},
     stage_settings::SettingsByStage,
     throttle::ThrottleSettings,
 };
 
-use super::*;
+use super::{integrations::AccessKey, *};
 
 const EMPTY: [(&str, &str); 0] = [];
 
@@ -104,6 +105,10 @@ fn every_key_is_read_from_the_file() {
         write_timeout = "5s"
         close_timeout = "1s"
         in_flight_per_connection = 1
+        in_flight_per_integration = 20
+        waiting_per_integration = 0
+        idle_connections_per_backend = 4
+        max_integration_response_bytes = "1MiB"
         max_frames_per_message = 8
         drain = "0s"
         max_url_bytes = 8192
@@ -123,6 +128,16 @@ fn every_key_is_read_from_the_file() {
         max_processes = 4
         endpoint = "http://localhost:3001/"
         endpoints = { chat-Main = "http://localhost:9000" }
+        [integrations]
+        ca_certificates = "/etc/backends.pem"
+        profile = "dev"
+        access_key_id = "AKIA"
+        secret_access_key = "s3cret"
+        session_token = "t0ken"
+        vpc_links = { abc123 = "http://127.0.0.1:8080" }
+        [integrations.client_certificates.def456]
+        certificate = "/etc/client.pem"
+        key = "/etc/client-key.pem"
         [egress]
         allow = ["10.0.0.0/8", "example.com"]
         deny = "192.0.2.1"
@@ -146,6 +161,10 @@ fn every_key_is_read_from_the_file() {
             write_timeout: Duration::from_secs(5),
             close_timeout: Duration::from_secs(1),
             in_flight_per_connection: 1,
+            in_flight_per_integration: 20,
+            waiting_per_integration: 0,
+            idle_connections_per_backend: 4,
+            max_integration_response_bytes: 1_048_576,
             max_frames_per_message: 8,
             drain: Duration::ZERO,
             max_url_bytes: 8192,
@@ -187,9 +206,98 @@ fn every_key_is_read_from_the_file() {
             )]),
         }
     );
+    assert_eq!(
+        config.integrations,
+        IntegrationsConfig {
+            ca_certificates: Some("/etc/backends.pem".into()),
+            profile: Some("dev".into()),
+            access_key: Some(AccessKey {
+                id: "AKIA".into(),
+                secret: Secret::new("s3cret"),
+                session_token: Some(Secret::new("t0ken")),
+            }),
+            vpc_links: BTreeMap::from([(
+                "abc123".to_owned(),
+                "http://127.0.0.1:8080".parse().unwrap()
+            )]),
+            client_certificates: BTreeMap::from([(
+                "def456".to_owned(),
+                TlsFiles {
+                    certificate: "/etc/client.pem".into(),
+                    key: "/etc/client-key.pem".into(),
+                }
+            )]),
+        }
+    );
     assert_eq!(config.egress.allow, ["10.0.0.0/8", "example.com"]);
     assert_eq!(config.egress.deny, ["192.0.2.1"]);
     assert!(config.stages.others.extensions.permessage_deflate);
+}
+
+#[test]
+fn secrets_show_neither_as_settings_nor_in_errors() {
+    let toml = "[integrations]\naccess_key_id = \"AKIA\"\nsecret_access_key = \"s3cret\"\n";
+    let config = load(toml, &EMPTY, &[]).unwrap();
+    let (value, source) = setting(&config, "integrations.secret_access_key");
+    assert_eq!(
+        (value.as_str(), source.as_str()),
+        ("\"****\"", "gatepost.toml:3")
+    );
+    assert!(!format!("{config:?}").contains("s3cret"));
+    assert_error(
+        "[integrations]\nsession_token = 4711\n",
+        &EMPTY,
+        "gatepost.toml:2: integrations.session_token: expected a text, found something else",
+    );
+    assert_error(
+        "[integrations]\naccess_key_id = \"AKIA\"\n",
+        &EMPTY,
+        "gatepost.toml:2: integrations.access_key_id needs integrations.secret_access_key: set \
+         both or none",
+    );
+}
+
+#[test]
+fn vpc_links_and_client_certificates_are_tables() {
+    let config = load(
+        "[integrations.client_certificates]\na = { certificate = \"c.pem\", key = \"k.pem\" }\n",
+        &[(
+            "GATEPOST_INTEGRATIONS__VPC_LINKS",
+            "a=http://h:1,b=https://i",
+        )],
+        &[],
+    )
+    .unwrap();
+    let files = &config.integrations.client_certificates["a"];
+    assert!(files.certificate.is_absolute() && files.certificate.ends_with("c.pem"));
+    assert_eq!(
+        config.integrations.vpc_links["b"],
+        "https://i".parse().unwrap()
+    );
+    for (toml, key) in [
+        (
+            "[integrations.vpc_links]\na = \"http://h/path\"\n",
+            "vpc_links",
+        ),
+        (
+            "[integrations.vpc_links]\na = \"localhost:1\"\n",
+            "vpc_links",
+        ),
+        (
+            "[integrations.client_certificates]\na = { certificate = \"c.pem\" }\n",
+            "client_certificates",
+        ),
+        (
+            "[integrations.client_certificates]\na = \"c.pem\"\n",
+            "client_certificates",
+        ),
+    ] {
+        let error = load(toml, &EMPTY, &[]).unwrap_err();
+        assert!(
+            error.contains(&format!("integrations.{key}: expected a table")),
+            "{error}"
+        );
+    }
 }
 
 #[test]

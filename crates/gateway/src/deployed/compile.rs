@@ -4,22 +4,22 @@
 mod authorization;
 mod identity_source;
 mod integration;
+mod logs;
+mod surroundings;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use gatepost_model::{
     api::{Api, ApiDefinition},
     route::{Route, RouteKey},
-    stage::Stage,
+    stage::{LoggingLevel, Stage},
     throttle::TokenBucket,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
+use self::surroundings::Surroundings;
 use super::{DeployedRoute, DeployedStage};
-use crate::pipeline::throttle;
+use crate::{integration::outward::Outward, pipeline::throttle};
 
 /// Why an API cannot be deployed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +41,8 @@ impl CompileError {
 }
 
 impl DeployedStage {
-    /// Compiles what `stage` of `api` serves, in place of what it served `before`.
+    /// Compiles what `stage` of `api` serves, in place of what it served `before`. Where it sets no
+    /// `loggingLevel`, `logging_level` is in force.
     ///
     /// # Errors
     /// Everything that cannot work or is not built yet, at once.
@@ -50,8 +51,12 @@ impl DeployedStage {
         stage: &Stage,
         definition: &ApiDefinition,
         before: Option<&Self>,
+        outward: &Outward,
+        logging_level: LoggingLevel,
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
+        let surroundings =
+            Surroundings::new(api, stage, outward, logging_level).map_err(|error| vec![error])?;
         let selection = SelectionExpression::parse(&definition.route_selection_expression)
             .map_err(|error| {
                 errors.push(CompileError::new(
@@ -65,7 +70,7 @@ impl DeployedStage {
         let mut default = None;
         let mut custom = HashMap::new();
         for route in &definition.routes {
-            match compile_route(route, definition, &stage.stage_variables) {
+            match compile_route(route, definition, &surroundings) {
                 Err(error) => errors.push(error),
                 Ok(mut deployed) => {
                     deployed.throttle = compile_throttle(stage, &route.route_key, before);
@@ -88,6 +93,7 @@ impl DeployedStage {
                 stage_variables: Arc::new(stage.stage_variables.clone()),
                 route_selection_expression,
                 disable_execute_api_endpoint: definition.disable_execute_api_endpoint,
+                log_settings: surroundings.log_settings(None),
                 connect,
                 disconnect,
                 default,
@@ -115,7 +121,7 @@ fn compile_throttle(
 fn compile_route(
     route: &Route,
     definition: &ApiDefinition,
-    stage_variables: &BTreeMap<String, String>,
+    surroundings: &Surroundings<'_>,
 ) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
     let not_yet = |what: &str| {
@@ -146,7 +152,7 @@ fn compile_route(
             };
             Some(Arc::new(integration::compile_integration(
                 integration,
-                stage_variables,
+                surroundings,
                 &place,
             )?))
         }
@@ -161,5 +167,6 @@ fn compile_route(
             &place,
         )?,
         integration,
+        log_settings: surroundings.log_settings(Some(&route.route_key)),
     })
 }

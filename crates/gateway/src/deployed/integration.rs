@@ -1,7 +1,7 @@
 //! Integrations as they are served: the backend of each kind, and what the custom kinds make of
 //! requests and answers.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gatepost_model::{
     arn::lambda_function_of_uri,
@@ -11,6 +11,12 @@ use gatepost_wire::expression::parameter_mapping::ParameterMapping;
 use hyper::Method;
 
 use super::{IntegrationResponses, InvalidUrl, Templates, UrlTemplate};
+use crate::integration::{
+    aws_service::{AwsService, InvalidService},
+    bulkhead::Bulkhead,
+    http_client::HttpClient,
+    vpc_link::UnknownVpcLink,
+};
 
 /// An integration as it is served.
 #[derive(Debug)]
@@ -21,6 +27,8 @@ pub struct DeployedIntegration {
     pub request_parameters: Vec<ParameterMapping>,
     /// `contentHandlingStrategy` of the request.
     pub content_handling: Option<ContentHandlingStrategy>,
+    /// Holds back calls beyond what may be under way.
+    pub bulkhead: Arc<Bulkhead>,
     /// What it calls.
     pub backend: Backend,
 }
@@ -34,6 +42,13 @@ pub enum Backend {
     Lambda {
         /// The function.
         function: LambdaFunction,
+        /// Templates and responses.
+        transformation: Transformation,
+    },
+    /// `AWS` with a service, which gets what the request template makes.
+    Service {
+        /// What of the service is called; stage variables may leave none, which fails each call.
+        service: Result<AwsService, InvalidService>,
         /// Templates and responses.
         transformation: Transformation,
     },
@@ -56,6 +71,7 @@ impl Backend {
         match self {
             Self::LambdaProxy(_) | Self::HttpProxy(_) => None,
             Self::Lambda { transformation, .. }
+            | Self::Service { transformation, .. }
             | Self::Http { transformation, .. }
             | Self::Mock(transformation) => Some(transformation),
         }
@@ -91,4 +107,7 @@ pub struct HttpEndpoint {
     pub url: Result<UrlTemplate, InvalidUrl>,
     /// `integrationMethod`; `ANY` is what a WebSocket API's requests are: POST.
     pub method: Method,
+    /// Who calls it: with the stage's client certificate, through the VPC link. Stage variables
+    /// may leave none, which fails each call.
+    pub client: Result<HttpClient, UnknownVpcLink>,
 }

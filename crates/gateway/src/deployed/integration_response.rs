@@ -99,7 +99,8 @@ impl ResponseKey {
         }
     }
 
-    fn matches(&self, value: &str) -> bool {
+    /// Whether the whole of `value` matches; of `$default` nothing does.
+    pub fn matches(&self, value: &str) -> bool {
         match self {
             Self::Default => false,
             // An expression that takes too many steps matches nothing.

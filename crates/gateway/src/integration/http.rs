@@ -1,5 +1,7 @@
 //! `HTTP` and `HTTP_PROXY`: the call of an HTTP backend (data-plane spec 5.5).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use gatepost_model::{
     fault::{Fault, FaultKind},
@@ -39,6 +41,8 @@ const HOP_HEADERS: [&str; 12] = [
 #[derive(Debug)]
 pub struct HttpCall {
     request: Request<Full<Bytes>>,
+    body: Bytes,
+    client: HttpClient,
 }
 
 impl HttpCall {
@@ -47,7 +51,7 @@ impl HttpCall {
     ///
     /// # Errors
     /// `Internal server error` when the URL, with stage variables and parameters filled in, is
-    /// none.
+    /// none, or when a stage variable names no VPC link.
     pub fn build(
         endpoint: &HttpEndpoint,
         context: &RequestContext,
@@ -55,6 +59,10 @@ impl HttpCall {
         body: Bytes,
         passed_on: Option<&HandshakeRequest>,
     ) -> Result<Self, Fault> {
+        let client = endpoint
+            .client
+            .clone()
+            .map_err(|error| Fault::new(FaultKind::ApiConfiguration, error.to_string()))?;
         let url = endpoint.url.as_ref().map_err(Clone::clone);
         let uri = url
             .and_then(|url| url.fill(|name| parameters.path(name), &parameters.query))
@@ -63,34 +71,35 @@ impl HttpCall {
         for (name, value) in passed_on.into_iter().flat_map(handshake_headers) {
             insert(&mut headers, &name, &value, true);
         }
-        let api_id = &context.connection.api_id;
-        let trace_id = passed_on.map_or_else(
-            || new_id::trace_id(context.request_time_ms),
-            |handshake| handshake.trace_id.clone(),
+        let trace_id = passed_on.map(|handshake| handshake.trace_id.as_str());
+        add_own_headers(&mut headers, context, trace_id);
+        insert(
+            &mut headers,
+            CONTENT_TYPE.as_str(),
+            "application/json",
+            false,
         );
-        let agent = format!("AmazonAPIGateway_{api_id}");
-        for (name, value) in [
-            ("x-amzn-apigateway-api-id", api_id.as_str()),
-            ("x-amzn-trace-id", &trace_id),
-            (USER_AGENT.as_str(), &agent),
-            (CONTENT_TYPE.as_str(), "application/json"),
-        ] {
-            insert(&mut headers, name, value, false);
-        }
         parameters.override_headers(&mut headers);
         let has_body = !matches!(endpoint.method, Method::GET | Method::HEAD);
-        let mut request = Request::new(Full::new(if has_body { body } else { Bytes::new() }));
+        let body = if has_body { body } else { Bytes::new() };
+        let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = endpoint.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
-        Ok(Self { request })
+        Ok(Self {
+            request,
+            body,
+            client,
+        })
     }
 
-    pub(super) async fn send(self, client: &HttpClient) -> Result<IntegrationAnswer, Fault> {
-        let answer = client
-            .send(self.request)
-            .await
-            .map_err(|error| Fault::new(FaultKind::IntegrationFailure, error.to_string()))?;
+    /// What is sent, and its body.
+    pub fn request(&self) -> (&Request<Full<Bytes>>, &Bytes) {
+        (&self.request, &self.body)
+    }
+
+    pub(super) async fn send(self) -> Result<IntegrationAnswer, Fault> {
+        let answer = self.client.send(self.request).await?;
         let (parts, body) = answer.into_parts();
         Ok(IntegrationAnswer {
             status: parts.status.as_u16(),
@@ -98,6 +107,27 @@ impl HttpCall {
             body,
             lambda: None,
         })
+    }
+}
+
+/// The headers that tell a backend who calls: of HTTP backends and AWS services.
+pub(super) fn add_own_headers(
+    headers: &mut HeaderMap,
+    context: &RequestContext,
+    trace_id: Option<&str>,
+) {
+    let api_id = &context.connection.api_id;
+    let trace_id = trace_id.map_or_else(
+        || new_id::trace_id(context.request_time_ms).into(),
+        Cow::Borrowed,
+    );
+    let agent = format!("AmazonAPIGateway_{api_id}");
+    for (name, value) in [
+        ("x-amzn-apigateway-api-id", api_id.as_str()),
+        ("x-amzn-trace-id", &trace_id),
+        (USER_AGENT.as_str(), &agent),
+    ] {
+        insert(headers, name, value, false);
     }
 }
 

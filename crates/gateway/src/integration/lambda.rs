@@ -61,9 +61,20 @@ impl LambdaCall {
                 qualifier: parameters.query("Qualifier").map(str::to_owned),
                 invocation_type,
                 client_context,
+                trace_id: parameters.header("x-amzn-trace-id").map(str::to_owned),
                 ..InvokeRequest::synchronous(name, payload)
             },
         })
+    }
+
+    /// The function's ARN or name.
+    pub fn function(&self) -> &str {
+        &self.request.function
+    }
+
+    /// What it is invoked with.
+    pub fn payload(&self) -> &[u8] {
+        &self.request.payload
     }
 
     pub(super) async fn invoke(

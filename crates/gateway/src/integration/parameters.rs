@@ -93,3 +93,110 @@ pub(super) fn insert(headers: &mut HeaderMap, name: &str, value: &str, append: b
         headers.insert(name, value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gatepost_model::{
+        connection_id::ConnectionId,
+        request_context::{ConnectionContext, EventType, Identity, RequestContext},
+        route::RouteKey,
+    };
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::deployed::UrlTemplate;
+
+    /// The parameters for a message whose `v` is `value`, mapped to every place.
+    fn parameters(value: &str) -> Parameters {
+        let mapping = |target: &str| {
+            let target = format!("integration.request.{target}.v");
+            ParameterMapping::parse(&target, "route.request.body.v").unwrap()
+        };
+        let context = RequestContext {
+            connection: std::sync::Arc::new(ConnectionContext {
+                connection_id: ConnectionId::from_bytes([7; 13]),
+                api_id: "abcdef1234".into(),
+                stage: "prod".into(),
+                connected_at_ms: 0,
+                domain_name: "localhost".into(),
+                identity: Identity::anonymous("127.0.0.1", None),
+                authorizer: None,
+            }),
+            request_id: "EOn8HGNeoAMEPSQ=".into(),
+            request_time_ms: 0,
+            route_key: RouteKey::Default,
+            event_type: EventType::Message("gbgBIc-zdQAYKEjZQA==".into()),
+            stage_variables: std::sync::Arc::default(),
+        };
+        let body = json!({ "v": value });
+        let input = MappingInput {
+            context: &context,
+            body: Some(&body),
+            headers: &[],
+            query: &[],
+        };
+        Parameters::resolve(&["header", "querystring", "path"].map(mapping), &input)
+    }
+
+    /// What a client may try: line ends, path steps, separators, their encodings.
+    fn hostile() -> impl Strategy<Value = String> {
+        let parts = prop::sample::select(vec![
+            "..",
+            ".",
+            "/",
+            "\\",
+            "%2f",
+            "%2e",
+            "%0d%0a",
+            "\r\n",
+            "\n",
+            "\0",
+            "?",
+            "#",
+            "&",
+            "=",
+            "@",
+            ":",
+            "//",
+            " ",
+            "{v}",
+            "é",
+            "\u{85}",
+            "\u{2028}",
+            "a",
+            "X-Evil: 1",
+            "HTTP/1.1",
+        ]);
+        prop_oneof![
+            prop::collection::vec(parts, 0..6).prop_map(|parts| parts.concat()),
+            any::<String>(),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_leaves_the_place_that_it_was_mapped_to(value in hostile()) {
+            let parameters = parameters(&value);
+            prop_assert!(parameters.headers.len() <= 1);
+            for (name, header) in &parameters.headers {
+                prop_assert_eq!(name.as_str(), "v");
+                prop_assert_eq!(header.as_bytes(), value.as_bytes());
+                prop_assert!(header.as_bytes().iter().all(|byte| *byte >= b' ' || *byte == b'\t'));
+            }
+            let url = UrlTemplate::parse("http://h:1/rooms/{v}/end?kept=1").unwrap();
+            let Ok(uri) = url.fill(|name| parameters.path(name), &parameters.query) else {
+                return Ok(());
+            };
+            prop_assert_eq!(uri.authority().map(hyper::http::uri::Authority::as_str), Some("h:1"));
+            let steps: Vec<_> = uri.path().split('/').collect();
+            prop_assert!(matches!(steps[..], ["", "rooms", step, "end"] if !step.is_empty()));
+            let step = percent_encoding::percent_decode_str(steps[2]).decode_utf8().unwrap();
+            prop_assert_eq!(&*step, &value);
+            prop_assert!(!step.contains(['/', '\\', '?', '#', '%']) && !step.contains(".."));
+            let query: Vec<_> = uri.query().unwrap().split('&').collect();
+            prop_assert!(matches!(query[..], ["kept=1"] | ["kept=1", _]));
+            prop_assert!(query.iter().skip(1).all(|pair| pair.starts_with("v=")));
+        }
+    }
+}

@@ -9,7 +9,10 @@ use gatepost_model::{
     integration::{ContentHandlingStrategy, PassthroughBehavior},
     request_context::EventType,
 };
-use gatepost_wire::lambda_event::{self, HandshakeRequest};
+use gatepost_wire::{
+    execution_log::{Severity, mask_handshake},
+    lambda_event::{self, HandshakeRequest},
+};
 
 use super::{
     select_route::RoutedRequest,
@@ -17,7 +20,11 @@ use super::{
 };
 use crate::{
     deployed::{Backend, DeployedIntegration, Transformation},
-    integration::{Call, IntegrationRequest, http::HttpCall, lambda::LambdaCall, mock::MockCall},
+    integration::{
+        Call, IntegrationRequest, aws_service::ServiceCall, http::HttpCall, lambda::LambdaCall,
+        mock::MockCall,
+    },
+    observe::RequestLog,
 };
 
 /// Builds the integration request of a routed request. `handshake` is there for `$connect`.
@@ -28,13 +35,23 @@ use crate::{
 pub fn build(
     request: &RoutedRequest,
     handshake: Option<&HandshakeRequest>,
+    log: &mut RequestLog,
 ) -> Result<Option<IntegrationRequest>, Fault> {
     let Some(integration) = &request.route.integration else {
         return Ok(None);
     };
+    let call_with = |handshake| call(integration, request, handshake);
+    let call = call_with(handshake)?;
+    if log.writes(Severity::DataTrace) {
+        // What is shown of a handshake's call is one that never had its secrets.
+        match handshake.map(mask_handshake) {
+            None => call.log(&request.context, log),
+            Some(masked) => call_with(Some(&masked))?.log(&request.context, log),
+        }
+    }
     Ok(Some(IntegrationRequest {
         integration: Arc::clone(integration),
-        call: call(integration, request, handshake)?,
+        call,
     }))
 }
 
@@ -68,6 +85,16 @@ fn call(
                 payload.into()
             };
             Call::Lambda(LambdaCall::build(function, &parameters, payload)?)
+        }
+        Backend::Service {
+            service,
+            transformation,
+        } => {
+            let service = service
+                .as_ref()
+                .map_err(|error| Fault::new(FaultKind::ApiConfiguration, error.to_string()))?;
+            let body = transformed(transformation)?;
+            Call::Service(ServiceCall::build(service, context, &parameters, body)?)
         }
         Backend::HttpProxy(endpoint) => {
             let body = Bytes::copy_from_slice(request.body.as_bytes());
@@ -107,8 +134,8 @@ fn transformed_body(
     input: &TransformationInput<'_>,
 ) -> Result<String, Fault> {
     let templates = &transformation.request_templates;
-    if let Some(template) = input.template(templates) {
-        return input.render(template, &request.body);
+    if let Some(made) = input.transform(templates, &request.body)? {
+        return Ok(made);
     }
     let passes = match transformation.passthrough_behavior {
         PassthroughBehavior::WhenNoMatch => true,

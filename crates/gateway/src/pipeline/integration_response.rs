@@ -21,6 +21,7 @@ use super::{
 use crate::{
     deployed::{Backend, IntegrationResponses, ResponseSelection},
     integration::{IntegrationAnswer, LambdaAnswer},
+    observe::RequestLog,
 };
 
 /// What an integration came to.
@@ -64,12 +65,43 @@ pub fn build(
     request: &RoutedRequest,
     handshake: Option<&HandshakeRequest>,
     answer: IntegrationAnswer,
+    log: &mut RequestLog,
+) -> Result<IntegrationReply, Fault> {
+    let request_id = endpoint_request_id(request, &answer);
+    let replied = reply_of(request, handshake, answer);
+    // In this order AWS writes them.
+    if let Err(fault) = &replied {
+        log.fault(fault);
+    }
+    if let Some(request_id) = request_id {
+        log.endpoint_request_id(request_id);
+    }
+    replied
+}
+
+/// The request id that AWS's service, or Lambda, gave the call.
+fn endpoint_request_id(request: &RoutedRequest, answer: &IntegrationAnswer) -> Option<String> {
+    if let Some(lambda) = &answer.lambda {
+        return Some(lambda.request_id.clone());
+    }
+    let integration = request.route.integration.as_ref()?;
+    matches!(integration.backend, Backend::Service { .. })
+        .then(|| answer.headers.get("x-amzn-requestid")?.to_str().ok())
+        .flatten()
+        .map(str::to_owned)
+}
+
+fn reply_of(
+    request: &RoutedRequest,
+    handshake: Option<&HandshakeRequest>,
+    answer: IntegrationAnswer,
 ) -> Result<IntegrationReply, Fault> {
     let backend = request.route.integration.as_ref().map(|it| &it.backend);
     match backend {
         Some(Backend::LambdaProxy(_)) => lambda_proxy(&answer),
         Some(
             Backend::Lambda { transformation, .. }
+            | Backend::Service { transformation, .. }
             | Backend::Http { transformation, .. }
             | Backend::Mock(transformation),
         ) => transformed(&transformation.responses, request, handshake, &answer),
@@ -134,12 +166,11 @@ fn transformed(
         Some(ContentHandlingStrategy::ConvertToBinary) => to_binary(&answer.body)?,
     };
     let input = TransformationInput::of_response(request, handshake, answer);
-    let body = match input.template(&response.response_templates) {
-        None => body,
-        Some(template) => input
-            .render(template, &String::from_utf8_lossy(&body))?
-            .into(),
-    };
+    let made = input.transform(
+        &response.response_templates,
+        &String::from_utf8_lossy(&body),
+    )?;
+    let body = made.map_or(body, Bytes::from);
     Ok(IntegrationReply {
         status: status(answer),
         has_status: true,

@@ -4,6 +4,10 @@
 use std::{sync::Arc, time::Instant};
 
 use gatepost_model::{RequestId, connection_id::ConnectionId, fault::Fault, route::RouteKey};
+use gatepost_wire::{
+    execution_log::{Entry, Severity, shown},
+    lambda_event::message_event,
+};
 
 use super::{
     integration_request,
@@ -13,11 +17,11 @@ use super::{
     select_route::{ReceivedMessage, RoutedRequest},
 };
 use crate::{
-    clock::Moment,
+    clock::{Moment, millis_since},
     connection::Connection,
     gateway::Gateway,
     integration::{self, IntegrationRequest},
-    observe::Event,
+    observe::{Event, RequestLog},
 };
 
 /// What a message came to when it was received.
@@ -41,9 +45,18 @@ pub(crate) fn on_message(
         return Walked::Done(None);
     };
     let request_id = received.context.request_id.clone();
+    let unrouted = received.deployed.log_settings;
     let selected = received.select_route();
     let route = selected.as_ref().ok().map(|routed| &*routed.route);
-    let outcome = Outcome {
+    let mut outcome = Outcome {
+        log: RequestLog::begin(
+            gateway.store(),
+            &connection.stage,
+            route.map_or(unrouted, |route| route.log_settings),
+            &request_id,
+            connection.context.connection_id,
+            now_ms,
+        ),
         gateway,
         connection,
         request_id,
@@ -55,18 +68,31 @@ pub(crate) fn on_message(
         Ok(routed) => routed,
         Err(fault) => return Walked::Done(Some(outcome.of_fault(&fault))),
     };
-    let replied = match integration_request::build(&routed, None) {
+    log_received(&routed, &mut outcome.log);
+    let replied = match integration_request::build(&routed, None, &mut outcome.log) {
         Err(fault) => Err(fault),
         Ok(None) => Ok(IntegrationReply::nothing()),
         Ok(Some(request)) => {
             let Some(answer) = request.answer_at_once() else {
-                invoke_detached(gateway, connection, routed, request, started);
+                let log = outcome.log;
+                invoke_detached(gateway, connection, routed, request, started, log);
                 return Walked::InIntegration;
             };
-            integration_response::build(&routed, None, answer)
+            integration_response::build(&routed, None, answer, &mut outcome.log)
         }
     };
     Walked::Done(outcome.of(&routed, replied))
+}
+
+fn log_received(routed: &RoutedRequest, log: &mut RequestLog) {
+    log.starting_execution(routed.context.route_key.as_str());
+    log.write(&Entry::MessageReceived);
+    if log.writes(Severity::DataTrace) {
+        let event = message_event(&routed.context, &routed.body);
+        log.write(&Entry::Message {
+            event: shown(&String::from_utf8_lossy(&event)),
+        });
+    }
 }
 
 fn invoke_detached(
@@ -75,6 +101,7 @@ fn invoke_detached(
     routed: RoutedRequest,
     request: IntegrationRequest,
     started: Instant,
+    mut log: RequestLog,
 ) {
     let (gateway, connection) = (Arc::clone(gateway), Arc::clone(connection));
     Arc::clone(&gateway).spawn(async move {
@@ -82,15 +109,16 @@ fn invoke_detached(
             gateway: &gateway,
             connection: &connection,
         };
-        let replied = integration::invoke(&gateway, request)
+        let replied = integration::invoke(&gateway, request, &mut log)
             .await
-            .and_then(|answer| integration_response::build(&routed, None, answer));
+            .and_then(|answer| integration_response::build(&routed, None, answer, &mut log));
         let outcome = Outcome {
             gateway: &gateway,
             connection: &connection,
             request_id: routed.context.request_id.clone(),
             route_key: Some(routed.context.route_key.clone()),
             started,
+            log,
         };
         if let Some(text) = outcome.of(&routed, replied) {
             // A client that left, or reads too slowly, does not get the reply.
@@ -120,6 +148,7 @@ struct Outcome<'a> {
     request_id: RequestId,
     route_key: Option<RouteKey>,
     started: Instant,
+    log: RequestLog,
 }
 
 impl Outcome<'_> {
@@ -143,7 +172,8 @@ impl Outcome<'_> {
         }
     }
 
-    fn of_fault(self, fault: &Fault) -> String {
+    fn of_fault(mut self, fault: &Fault) -> String {
+        self.log.fault(fault);
         let frame = rescue::frame(fault, &self.connection_id(), &self.request_id);
         self.tell(fault.kind.handshake_status(), Some(fault.detail.clone()));
         frame
@@ -153,12 +183,14 @@ impl Outcome<'_> {
         self.connection.context.connection_id
     }
 
-    fn tell(self, status: u16, error: Option<String>) {
+    fn tell(mut self, status: u16, error: Option<String>) {
+        self.log.write(&Entry::MessageDone { status });
+        self.log.end();
         let observer = self.gateway.observer();
         if observer.follows_traffic() {
             observer.emit(Event::Request {
-                connection_id: self.connection_id(),
-                latency_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                connection_id: self.connection.context.connection_id,
+                latency_ms: millis_since(self.started),
                 request_id: self.request_id,
                 route_key: self.route_key,
                 status,

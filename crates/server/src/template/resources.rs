@@ -5,10 +5,13 @@ mod authorizer;
 mod domain_name;
 mod function;
 mod integration;
+mod integration_response;
 mod lambda;
 mod model;
 mod other;
 mod permission;
+mod replies;
+mod request_parameters;
 mod route;
 mod stage;
 mod table;
@@ -210,6 +213,7 @@ pub(super) fn read(reading: &Reading<'_>, app: &mut App) {
         stage::warn_of_undeployed(&draft, reading);
         warn_of_unreachable(&draft, reading, app);
         permission::warn_of_missing(&draft, reading, &app.permissions);
+        replies::warn_of_missing(&draft, reading);
         let logical_id = draft.logical_id.clone();
         let api = draft.finish(reading);
         app.api_logical_ids.insert(api.api_id.clone(), logical_id);
@@ -389,7 +393,7 @@ fn read_of_api(
     match type_name {
         "AWS::ApiGatewayV2::Integration" => integration::read(declared, reading, api),
         "AWS::ApiGatewayV2::IntegrationResponse" => {
-            integration::read_response(declared, reading, api);
+            integration_response::read(declared, reading, api);
         }
         "AWS::ApiGatewayV2::Authorizer" => authorizer::read(declared, reading, api),
         "AWS::ApiGatewayV2::Model" => model::read(declared, reading, api),

@@ -226,12 +226,9 @@ fn what_is_not_there_yet_refuses_with_its_place() {
              ModelSelectionExpression and RequestModels",
         ),
         (
-            "  I:\n    Type: AWS::ApiGatewayV2::Integration\n    Properties: {ApiId: !Ref Api, IntegrationType: AWS, IntegrationUri: x}\n",
-            "t.yaml:16: the integration type AWS is not there yet in Gatepost; use AWS_PROXY",
-        ),
-        (
-            "  I:\n    Type: AWS::ApiGatewayV2::Integration\n    Properties: {ApiId: !Ref Api, IntegrationType: HTTP, IntegrationUri: 'http://x'}\n",
-            "t.yaml:16: the integration type HTTP is not there yet in Gatepost; use HTTP_PROXY",
+            "  I:\n    Type: AWS::ApiGatewayV2::Integration\n    Properties: {ApiId: !Ref Api, IntegrationType: AWS, IntegrationUri: 'arn:aws:apigateway:us-east-1:sns:action/Publish'}\n",
+            "t.yaml:16: the AWS service of `arn:aws:apigateway:us-east-1:sns:action/Publish` as \
+             integration is not there yet in Gatepost; call it from a Lambda function",
         ),
         (
             "  I:\n    Type: AWS::ApiGatewayV2::Integration\n    Properties: {ApiId: !Ref Api, IntegrationType: MOCK, ConnectionType: VPC_LINK}\n",
@@ -242,10 +239,6 @@ fn what_is_not_there_yet_refuses_with_its_place() {
             "  I:\n    Type: AWS::ApiGatewayV2::Integration\n    Properties: {ApiId: !Ref Api, IntegrationType: MOCK, RequestTemplates: {$default: '#set($a = 1)'}}\n",
             "t.yaml:16: `#set` at 1:1 of the mapping template is not there yet in Gatepost; use literals, \
              $context, $input.body, $input.json and $stageVariables",
-        ),
-        (
-            "  I:\n    Type: AWS::ApiGatewayV2::Integration\n    Properties: {ApiId: !Ref Api, IntegrationType: MOCK, ContentHandlingStrategy: CONVERT_TO_TEXT}\n",
-            "t.yaml:16: ContentHandlingStrategy is not there yet in Gatepost; remove it",
         ),
         (
             "  S:\n    Type: AWS::ApiGatewayV2::Stage\n    Properties: {ApiId: !Ref Api, StageName: s, AutoDeploy: true, ClientCertificateId: abc}\n",

@@ -13,15 +13,15 @@ use gatepost_gateway::{
     clock::now_ms,
     gateway::{Gateway, GatewayConfig},
     integration::{
-        egress::Egress, function_endpoints::FunctionEndpoints, http_client::HttpClient,
-        invoke_endpoint::InvokeEndpoint, invoke_function::InvokeFunction,
+        function_endpoints::FunctionEndpoints, invoke_endpoint::InvokeEndpoint,
+        invoke_function::InvokeFunction, outward::Outward,
     },
     observe::Observer,
     store::{Retention, Store},
 };
 use gatepost_model::{
     ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function,
-    stage_settings::SettingsByStage,
+    stage::LoggingLevel, stage_settings::SettingsByStage,
 };
 use gatepost_server::{
     lambda::{CaBundle, LocalRunner, RunnerConfig},
@@ -34,7 +34,7 @@ use rustls::ServerConfig;
 
 use super::{
     Arguments,
-    asked::{addresses, find_template, folder_of, load_config, prefixes, read_env_file},
+    asked::{addresses, find_template, folder_of, load_config, read_env_file},
     error_lines,
     ports::{self, Port},
     start_error::{StartError, compile_lines},
@@ -42,7 +42,10 @@ use super::{
     tables::{self, Said},
     terminal::{Ready, ReadyApi, ReadyFunction, Terminal},
 };
-use crate::config::{ConfigErrors, FunctionsConfig, StagesConfig};
+use crate::{
+    config::{ConfigErrors, FunctionsConfig, StagesConfig},
+    outward::outward,
+};
 
 /// Events that may wait for the terminal; more are counted as dropped.
 const EVENT_QUEUE: usize = 16_384;
@@ -90,10 +93,7 @@ impl App {
                     .into(),
             ));
         }
-        let egress = Egress {
-            allow: prefixes(&config.egress.allow)?,
-            deny: prefixes(&config.egress.deny)?,
-        };
+        let outward = outward(&config, &env::vars().collect())?;
         let env_file = match &arguments.env_file {
             Some(path) => read_env_file(path)?,
             None => BTreeMap::new(),
@@ -182,16 +182,16 @@ impl App {
             },
             loaded.functions.clone(),
         );
-        let http = HttpClient::new(egress)?;
-        let lambda = lambda(&config.functions, &functions, &http, &region);
+        let lambda = lambda(&config.functions, &functions, &outward, &region);
         let gateway = Gateway::new(GatewayConfig {
             limits: config.limits.clone(),
             region: region.clone(),
             account_id: ACCOUNT_ID.into(),
             node: 0,
+            logging_level: LoggingLevel::Info,
             store,
             lambda,
-            http,
+            outward,
             observer,
         });
         gateway
@@ -433,10 +433,16 @@ impl App {
 fn lambda(
     config: &FunctionsConfig,
     local: &Arc<LocalRunner>,
-    http: &HttpClient,
+    outward: &Outward,
     region: &str,
 ) -> Arc<dyn InvokeFunction> {
-    let client = |base: &str| InvokeEndpoint::new(http.clone(), base, region, credentials());
+    let client = |base: &str| {
+        let credentials = outward.services.credentials.clone();
+        // Emulators take any.
+        let credentials = credentials
+            .unwrap_or_else(|| Credentials::new("gatepost", "gatepost", None, None, "dummy"));
+        InvokeEndpoint::new(outward.http.clone(), base, region, credentials)
+    };
     let others: Arc<dyn InvokeFunction> = match &config.endpoint {
         None => Arc::clone(local) as _,
         Some(base) => Arc::new(client(base)),
@@ -528,23 +534,5 @@ fn local_authority(listen: &[SocketAddr], port: u16) -> String {
             SocketAddr::new(address.ip(), port).to_string()
         }
         _ => format!("localhost:{port}"),
-    }
-}
-
-/// The credentials of the environment, for a remote Invoke endpoint; emulators take any.
-fn credentials() -> Credentials {
-    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    match (
-        variable("AWS_ACCESS_KEY_ID"),
-        variable("AWS_SECRET_ACCESS_KEY"),
-    ) {
-        (Some(id), Some(secret)) => Credentials::new(
-            id,
-            secret,
-            variable("AWS_SESSION_TOKEN"),
-            None,
-            "environment",
-        ),
-        _ => Credentials::new("gatepost", "gatepost", None, None, "dummy"),
     }
 }

@@ -8,6 +8,7 @@ use gatepost_model::{
     invocation::InvokeRequest,
     limits::Limits,
     request_context::{ConnectionContext, Identity},
+    stage::LoggingLevel,
 };
 use tokio::net::{TcpListener, TcpStream};
 
@@ -17,9 +18,8 @@ use crate::{
     deployed::StageSlot,
     gateway::{FoundConnection, GatewayConfig},
     integration::{
-        egress::Egress,
-        http_client::HttpClient,
         invoke_function::{Invocation, InvokeFunction},
+        outward::Outward,
     },
     observe::Observer,
     store::{Retention, Store},
@@ -49,8 +49,9 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
         node: 0,
         store: Store::open(&folder.path().join("store.sqlite"), retention).unwrap(),
         lambda: Arc::new(NoFunctions),
-        http: HttpClient::new(Egress::default()).unwrap(),
+        outward: Outward::unconfigured(&Limits::default()).unwrap(),
         observer: Observer::none(),
+        logging_level: LoggingLevel::Off,
     })
 }
 

@@ -4,32 +4,34 @@ use std::collections::BTreeMap;
 
 use gatepost_model::{
     arn::lambda_function_of_uri,
-    integration::{ConnectionType, Integration, IntegrationType},
+    integration::{Integration, IntegrationType},
 };
 use gatepost_wire::{
     expression::{parameter_mapping::ParameterMapping, selection::SelectionExpression},
-    template::Template,
+    template::{Template, TemplateError},
 };
 use hyper::Method;
 
-use super::CompileError;
-use crate::deployed::{
-    Backend, DeployedIntegration, DeployedIntegrationResponse, HttpEndpoint, IntegrationResponses,
-    LambdaFunction, ResponseKey, ResponseSelection, Templates, Transformation, UrlTemplate,
-    WithStageVariables,
+use super::{CompileError, surroundings::Surroundings};
+use crate::{
+    deployed::{
+        Backend, DeployedIntegration, DeployedIntegrationResponse, HttpEndpoint,
+        IntegrationResponses, LambdaFunction, ResponseKey, ResponseSelection, Templates,
+        Transformation, UrlTemplate,
+    },
+    integration::aws_service::{AwsService, InvalidService},
 };
 
 /// The integration of the route at `place`.
 pub(super) fn compile_integration(
     integration: &Integration,
-    stage_variables: &BTreeMap<String, String>,
+    surroundings: &Surroundings<'_>,
     place: &str,
 ) -> Result<DeployedIntegration, CompileError> {
     let at = |what: String| {
         let place = format!("{place}, integration {}", integration.integration_id);
         CompileError::new(place, what)
     };
-    refuse(integration).map_err(at)?;
     let request_parameters = integration
         .request_parameters
         .iter()
@@ -40,37 +42,24 @@ pub(super) fn compile_integration(
         timeout: integration.timeout,
         request_parameters,
         content_handling: integration.content_handling_strategy,
-        backend: backend(integration, stage_variables).map_err(at)?,
+        bulkhead: surroundings.bulkhead(&integration.integration_id),
+        backend: backend(integration, surroundings).map_err(at)?,
     })
 }
 
-/// What is not built yet.
-fn refuse(integration: &Integration) -> Result<(), String> {
-    let not_yet = |what: &str| Err(format!("{what} is not there yet in Gatepost"));
-    if matches!(integration.connection_type, ConnectionType::VpcLink(_)) {
-        return not_yet("connection type VPC_LINK");
-    }
-    if integration.server_name_to_verify.is_some() {
-        return not_yet("tlsConfig");
-    }
-    Ok(())
-}
-
-fn backend(
-    integration: &Integration,
-    stage_variables: &BTreeMap<String, String>,
-) -> Result<Backend, String> {
+fn backend(integration: &Integration, surroundings: &Surroundings<'_>) -> Result<Backend, String> {
     let kind = integration.integration_type;
     let uri = || {
         let uri = integration.integration_uri.as_ref();
         uri.ok_or_else(|| format!("an {} integration needs an integrationUri", kind.as_str()))
     };
-    let resolve = |uri: &str| WithStageVariables(uri.to_owned()).resolve(stage_variables);
+    let resolve = |uri: &str| surroundings.resolve(uri);
     let function = || uri().map(|uri| LambdaFunction(resolve(uri)));
     let endpoint = || {
         Ok::<_, String>(HttpEndpoint {
             url: UrlTemplate::parse(&resolve(uri()?)),
             method: method(integration)?,
+            client: surroundings.client(integration)?,
         })
     };
     let by = |selection| transformation(integration, selection);
@@ -80,10 +69,10 @@ fn backend(
             function: function()?,
             transformation: by(ResponseSelection::ErrorMessage)?,
         },
-        IntegrationType::Aws => {
-            let service = "an AWS service as integration is not there yet in Gatepost";
-            return Err(format!("{}: {service}", uri()?));
-        }
+        IntegrationType::Aws => Backend::Service {
+            service: service(uri()?, method(integration)?, surroundings)?,
+            transformation: by(ResponseSelection::StatusCode)?,
+        },
         IntegrationType::HttpProxy => Backend::HttpProxy(endpoint()?),
         IntegrationType::Http => Backend::Http {
             endpoint: endpoint()?,
@@ -91,6 +80,20 @@ fn backend(
         },
         IntegrationType::Mock => Backend::Mock(by(ResponseSelection::StatusCode)?),
     })
+}
+
+/// The service of a URI; one that only stage variables make no URI of fails each call.
+fn service(
+    uri: &str,
+    method: Method,
+    surroundings: &Surroundings<'_>,
+) -> Result<Result<AwsService, InvalidService>, String> {
+    let resolved = surroundings.resolve(uri);
+    let service = AwsService::new(&resolved, method, &surroundings.outward.services);
+    match service {
+        Err(error) if resolved == uri => Err(error.to_string()),
+        service => Ok(service),
+    }
 }
 
 fn method(integration: &Integration) -> Result<Method, String> {
@@ -144,9 +147,9 @@ fn templates(
     let by_key = templates
         .iter()
         .map(|(key, text)| match Template::parse(text) {
+            Err(error @ TemplateError::NotYet { .. }) => Err(format!("template {key}: {error}")),
             // Template keys are selected by value: `\$default` is written for `$default`.
-            Ok(template) => Ok((key.replace("\\$", "$"), template)),
-            Err(error) => Err(format!("template {key}: {error}")),
+            template => Ok((key.replace("\\$", "$"), template)),
         })
         .collect::<Result<_, _>>()?;
     Ok(Templates { selection, by_key })

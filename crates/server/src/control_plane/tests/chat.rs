@@ -98,6 +98,8 @@ pub(super) fn chat() -> Arc<Api> {
             route_response_id: "resp01".into(),
             route_response_key: "$default".to_owned(),
             model_selection_expression: None,
+            response_models: map(&[("$default", "Text")]),
+            response_parameters: [("route.response.header.x".to_owned(), true)].into(),
         }],
         ..route("route01", "send")
     };
