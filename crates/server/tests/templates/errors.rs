@@ -236,11 +236,6 @@ fn what_is_not_there_yet_refuses_with_its_place() {
              with an address that is reachable here",
         ),
         (
-            "  I:\n    Type: AWS::ApiGatewayV2::Integration\n    Properties: {ApiId: !Ref Api, IntegrationType: MOCK, RequestTemplates: {$default: '#set($a = 1)'}}\n",
-            "t.yaml:16: `#set` at 1:1 of the mapping template is not there yet in Gatepost; use literals, \
-             $context, $input.body, $input.json and $stageVariables",
-        ),
-        (
             "  S:\n    Type: AWS::ApiGatewayV2::Stage\n    Properties: {ApiId: !Ref Api, StageName: s, AutoDeploy: true, ClientCertificateId: abc}\n",
             "t.yaml:16: ClientCertificateId is not there yet in Gatepost; remove it",
         ),
