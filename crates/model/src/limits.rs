@@ -95,5 +95,7 @@ pub const ACCOUNT_BURST_LIMIT: u32 = 5_000;
 pub const NEW_CONNECTIONS_PER_SECOND: u32 = 500;
 /// `timeoutInMillis` of an integration: 50 ms to 29 s.
 pub const INTEGRATION_TIMEOUT_MILLIS: std::ops::RangeInclusive<u64> = 50..=29_000;
+/// The greatest API mapping key, characters.
+pub const API_MAPPING_KEY_LENGTH: usize = 300;
 /// The greatest stage name, characters.
 pub const STAGE_NAME_LENGTH: usize = 128;

@@ -3,6 +3,7 @@
 mod api;
 mod authorizer;
 mod connection;
+mod deployment;
 mod domain_name;
 mod function;
 mod integration;
@@ -227,6 +228,7 @@ pub(super) fn read(reading: &Reading<'_>, app: &mut App) {
     for draft in apis {
         model::check_schemas(&draft, reading);
         stage::warn_of_undeployed(&draft, reading);
+        deployment::warn_of_early_ones(&draft, &declared, reading);
         warn_of_unreachable(&draft, reading, app);
         permission::warn_of_missing(&draft, reading, &app.permissions);
         replies::warn_of_missing(&draft, reading);
@@ -416,7 +418,7 @@ fn read_of_api(
         "AWS::ApiGatewayV2::Model" => model::read(declared, reading, api),
         "AWS::ApiGatewayV2::Route" => route::read(declared, reading, api),
         "AWS::ApiGatewayV2::RouteResponse" => route::read_response(declared, reading, api),
-        "AWS::ApiGatewayV2::Deployment" => stage::read_deployment(declared, reading, api),
+        "AWS::ApiGatewayV2::Deployment" => deployment::read(declared, reading, api),
         "AWS::ApiGatewayV2::Stage" => stage::read(declared, reading, api),
         _ => {
             domain_name::read_mapping(declared, reading, api, &mut app.domain_names);
