@@ -14,8 +14,6 @@ NOT_PROVEN = {
     ),
     **dict.fromkeys(range(158, 165), "signatures and policies of @connections are not there yet"),
     **dict.fromkeys((202, 203), "metrics are not there yet"),
-    122: "$context alone is outside of the limited templates",
-    124: "$util is outside of the limited templates",
     129: "an app run locally grants its own functions",
 }
 
