@@ -18,6 +18,7 @@ use gatepost_wire::{
 use super::{
     accepted::{Accepted, IssuedId},
     authorize::{authorize, missing_source},
+    connect_response::ConnectResponse,
     integration_request,
     integration_response::{self, IntegrationReply},
     rescue,
@@ -78,10 +79,10 @@ pub async fn on_connect(
     };
     let mut log = handshake.begin_log();
     match handshake.run(&mut log).await {
-        Ok((context, subprotocol)) => {
+        Ok((context, response)) => {
             log.write(&Entry::Connected);
             log.end();
-            Ok(issued.accept(context, request, subprotocol))
+            Ok(issued.accept(context, request, response))
         }
         Err(refusal) => {
             log.end();
@@ -121,7 +122,7 @@ impl Handshake<'_> {
     async fn run(
         &self,
         log: &mut RequestLog,
-    ) -> Result<(Arc<ConnectionContext>, Option<String>), Refusal> {
+    ) -> Result<(Arc<ConnectionContext>, ConnectResponse), Refusal> {
         let route = self.deployed.connect.as_ref();
         let passed = self
             .gateway
@@ -131,7 +132,7 @@ impl Handshake<'_> {
         let Some(route) = route else {
             let context = self.context(None);
             log_connecting(&context, log);
-            return Ok((context, None));
+            return Ok((context, ConnectResponse::default()));
         };
         let authorizer = match &route.authorizer {
             None => None,
@@ -154,17 +155,17 @@ impl Handshake<'_> {
             let fault = Fault::new(FaultKind::BadRequestParameters, detail);
             return Err(self.refuse(&fault, log));
         }
-        let subprotocol = self.integrate(route, &context, log).await?;
-        Ok((context.connection, subprotocol))
+        let response = self.integrate(route, &context, log).await?;
+        Ok((context.connection, response))
     }
 
-    /// Runs the `$connect` integration; on success it may have chosen a subprotocol.
+    /// Runs the `$connect` integration; on success it may say something on the `101`.
     async fn integrate(
         &self,
         route: &Arc<DeployedRoute>,
         context: &RequestContext,
         log: &mut RequestLog,
-    ) -> Result<Option<String>, Refusal> {
+    ) -> Result<ConnectResponse, Refusal> {
         let started = Instant::now();
         let request = RoutedRequest {
             route: Arc::clone(route),
@@ -174,7 +175,7 @@ impl Handshake<'_> {
         let handshake = Some(&self.request.handshake);
         let built = integration_request::build(&request, handshake, log);
         let reply = match built.map_err(|fault| self.refuse(&fault, log))? {
-            None => return Ok(None),
+            None => return Ok(ConnectResponse::default()),
             Some(integration_request) => {
                 integration::invoke(self.gateway, integration_request, log)
                     .await
@@ -203,7 +204,9 @@ impl Handshake<'_> {
             return Err(self.refuse(&fault, log));
         }
         if (200..300).contains(&reply.status) {
-            return Ok(reply.subprotocol().map(str::to_owned));
+            let settings = self.request.stage.settings.load();
+            let names = &settings.extensions.connect_response_headers;
+            return ConnectResponse::of(&reply, names).map_err(|fault| self.refuse(&fault, log));
         }
         Err(Refusal::of_integration(reply))
     }
