@@ -141,22 +141,6 @@ NOT_YET = {
         4,
         ["AWS_IAM"],
     ),
-    "API keys": (route(key="$connect", properties="ApiKeyRequired: true"), 4, ["ApiKeyRequired"]),
-    "#set in a template": (
-        route(integration="""RequestTemplates: {application/json: "#set($a = 1){}"}"""),
-        8,
-        ["#set"],
-    ),
-    "$util in a template": (
-        route(integration="""RequestTemplates: {application/json: "$util.urlEncode('a')"}"""),
-        8,
-        ["$util"],
-    ),
-    "$input.path in a template": (
-        route(integration="""RequestTemplates: {application/json: "$input.path('$.a')"}"""),
-        8,
-        ["$input.path"],
-    ),
 }
 
 

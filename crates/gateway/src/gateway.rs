@@ -18,6 +18,7 @@ use gatepost_model::{
     limits::Limits,
     stage::LoggingLevel,
     stage_settings::SettingsByStage,
+    usage_plan::UsagePlans,
 };
 use tokio::sync::Notify;
 
@@ -32,6 +33,7 @@ use crate::{
     registry::{Entry, Registry},
     store::Store,
     tombstones::Tombstones,
+    usage_plans::ServedPlans,
 };
 
 /// What a gateway is made of.
@@ -64,6 +66,7 @@ pub struct Gateway {
     /// The rates that all APIs share.
     pub throttle: AccountThrottle,
     apis: ArcSwap<ApiTable>,
+    usage_plans: ArcSwap<ServedPlans>,
     work: Work,
     draining: AtomicBool,
 }
@@ -120,6 +123,7 @@ impl Gateway {
             registry: Registry::new(),
             tombstones,
             apis: ArcSwap::default(),
+            usage_plans: ArcSwap::default(),
             work: Work::default(),
             draining: AtomicBool::new(false),
         });
@@ -167,9 +171,23 @@ impl Gateway {
         self.apis.load_full()
     }
 
+    /// The API keys and usage plans as they are served now.
+    pub fn usage_plans(&self) -> arc_swap::Guard<Arc<ServedPlans>> {
+        self.usage_plans.load()
+    }
+
     /// How many connections handshake, are open or close.
     pub fn connections(&self) -> usize {
         self.registry.len()
+    }
+
+    /// Serves these API keys and usage plans in place of the present ones. What their keys used
+    /// stays used.
+    pub fn serve_usage_plans(&self, plans: UsagePlans) {
+        let before = self.usage_plans.load_full();
+        let served = ServedPlans::new(plans, &before, &self.config.store);
+        self.usage_plans.store(Arc::new(served));
+        before.record_usage(&self.config.store);
     }
 
     /// Whether these APIs could be deployed.
@@ -281,6 +299,7 @@ impl Gateway {
             }
         }
         let store = Arc::clone(&self.config.store);
+        self.usage_plans.load().record_usage(&store);
         // The store's writer cannot panic; were it gone, there is nothing to flush.
         let _ = tokio::task::spawn_blocking(move || store.flush()).await;
     }

@@ -13,3 +13,4 @@ pub mod registry;
 pub mod store;
 mod sweeper;
 pub mod tombstones;
+pub mod usage_plans;

@@ -38,6 +38,7 @@ async fn run(gateway: Weak<Gateway>) {
         let now = Moment::now();
         sweep(&gateway, last_sweep_ms, now).await;
         last_sweep_ms = now.monotonic_ms;
+        gateway.usage_plans().record_usage(&gateway.config.store);
         let dropped = gateway.config.store.dropped();
         if lost == 0 && dropped > 0 {
             gateway.observer().emit(Event::Warning(

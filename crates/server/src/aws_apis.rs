@@ -16,7 +16,8 @@ use serde_json::json;
 use crate::{
     admin,
     body::{BodyError, read_body},
-    control_plane, lambda, logs, respond,
+    control_plane::ControlPlane,
+    lambda, logs, respond,
     server::{Peer, Server},
     sts,
 };
@@ -129,8 +130,14 @@ pub async fn handle(
                 .collect();
             let endpoint = |api_id: &gatepost_model::ApiId| server.api_endpoint(api_id);
             let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-            control_plane::handle(&apis, &table.domain_names, &endpoint, &parts.method, path)
-                .map(Full::new)
+            let control_plane = ControlPlane {
+                apis: &apis,
+                domain_names: &table.domain_names,
+                endpoint: &endpoint,
+                usage_plans: &server.gateway.usage_plans(),
+                account_throttle: server.gateway.limits().account_throttle,
+            };
+            control_plane.handle(&parts.method, path).map(Full::new)
         }
         Service::Lambda => {
             let request = Request::from_parts(parts, body);

@@ -1,4 +1,5 @@
-//! The control plane: `apigatewayv2` (rest-json, API version 2018-11-29), as far as it reads.
+//! The control plane: `apigatewayv2` (rest-json, API version 2018-11-29), as far as it reads, and
+//! in `v1` what WebSocket APIs need of `apigateway`.
 //!
 //! Its answers are made from the model's values. What changes them answers `501` with the
 //! operation's name: APIs come from templates.
@@ -19,45 +20,41 @@ mod route_response;
 mod stage;
 mod tags;
 mod uri;
+mod v1;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gatepost_model::{ApiId, api::Api, domain_name::DomainName};
+use gatepost_gateway::usage_plans::ServedPlans;
+use gatepost_model::{ApiId, api::Api, domain_name::DomainName, throttle::ThrottleSettings};
 use http::{Method, Response, StatusCode};
 use serde_json::Value;
 
 use self::{page::Page, rescue::ControlPlaneError};
 
-/// Answers one request to `apigatewayv2`.
-///
-/// `endpoint` gives the `ApiEndpoint` of an API: the URL that its clients connect to.
-pub fn handle(
-    apis: &[Arc<Api>],
-    domain_names: &[DomainName],
-    endpoint: &dyn Fn(&ApiId) -> String,
-    method: &Method,
-    path_and_query: &str,
-) -> Response<Bytes> {
-    let control_plane = ControlPlane {
-        apis,
-        domain_names,
-        endpoint,
-    };
-    match control_plane.answer(method, path_and_query) {
-        Ok(body) => rescue::response(StatusCode::OK, &body),
-        Err(error) => rescue::error_response(&error),
-    }
-}
-
 /// What there is to read.
-struct ControlPlane<'a> {
-    apis: &'a [Arc<Api>],
-    domain_names: &'a [DomainName],
-    endpoint: &'a dyn Fn(&ApiId) -> String,
+pub struct ControlPlane<'a> {
+    /// The APIs.
+    pub apis: &'a [Arc<Api>],
+    /// The custom domain names.
+    pub domain_names: &'a [DomainName],
+    /// The `ApiEndpoint` of an API: the URL that its clients connect to.
+    pub endpoint: &'a dyn Fn(&ApiId) -> String,
+    /// The API keys and usage plans.
+    pub usage_plans: &'a ServedPlans,
+    /// The rates of the account that are in force.
+    pub account_throttle: ThrottleSettings,
 }
 
 impl ControlPlane<'_> {
+    /// Answers one request to `apigatewayv2`, or to what there is of `apigateway`.
+    pub fn handle(&self, method: &Method, path_and_query: &str) -> Response<Bytes> {
+        match self.answer(method, path_and_query) {
+            Ok(body) => rescue::response(StatusCode::OK, &body),
+            Err(error) => rescue::error_response(&error),
+        }
+    }
+
     fn answer(&self, method: &Method, path_and_query: &str) -> Result<Value, ControlPlaneError> {
         let (path, query) = path_and_query
             .split_once('?')
@@ -69,6 +66,9 @@ impl ControlPlane<'_> {
             ["v2", resource @ ..] if method == Method::GET => {
                 self.read(resource, &Page::parse(query)?)
             }
+            resource if method == Method::GET => self
+                .read_v1(resource, query)
+                .unwrap_or_else(|| Err(not_there_yet::refuse(method, resource))),
             segments => Err(not_there_yet::refuse(method, segments)),
         }
     }

@@ -11,7 +11,7 @@ mod surroundings;
 use std::{collections::HashMap, sync::Arc};
 
 use gatepost_model::{
-    api::{Api, ApiDefinition},
+    api::{Api, ApiDefinition, ApiKeySource},
     limits::Limits,
     route::{Route, RouteKey},
     stage::Stage,
@@ -87,12 +87,17 @@ impl DeployedStage {
                 }
             }
         }
+        let api_key_source = compile_api_key_source(definition).unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        });
         match selection {
             Some(route_selection_expression) if errors.is_empty() => Ok(Self {
                 api_id: api.api_id.clone(),
                 stage_name: stage.stage_name.clone(),
                 stage_variables: Arc::new(stage.stage_variables.clone()),
                 route_selection_expression,
+                api_key_source,
                 disable_execute_api_endpoint: definition.disable_execute_api_endpoint,
                 log_settings: surroundings.log_settings(None),
                 connect,
@@ -103,6 +108,22 @@ impl DeployedStage {
             _ => Err(errors),
         }
     }
+}
+
+/// Where the API key stands, if a route requires one.
+fn compile_api_key_source(
+    definition: &ApiDefinition,
+) -> Result<Option<ApiKeySource>, CompileError> {
+    let expression = &definition.api_key_selection_expression;
+    let source = ApiKeySource::parse(expression).ok_or_else(|| {
+        let what = format!(
+            "`{expression}` is neither $request.header.x-api-key nor \
+             $context.authorizer.usageIdentifierKey"
+        );
+        CompileError::new("apiKeySelectionExpression", what)
+    })?;
+    let is_needed = definition.routes.iter().any(|route| route.api_key_required);
+    Ok(is_needed.then_some(source))
 }
 
 /// The bucket of a route of `stage`.
@@ -126,16 +147,7 @@ fn compile_route(
     surroundings: &Surroundings<'_>,
 ) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
-    let not_yet = |what: &str| {
-        Err(CompileError::new(
-            place.clone(),
-            format!("{what} is not there yet in Gatepost"),
-        ))
-    };
     let authorizer = authorization::compile_authorizer(route, definition, &place)?;
-    if route.api_key_required {
-        return not_yet("apiKeyRequired");
-    }
     let required = route
         .request_parameters
         .iter()
@@ -160,6 +172,7 @@ fn compile_route(
         route_key: route.route_key.clone(),
         two_way: route.is_two_way(),
         throttle: None,
+        api_key_required: route.api_key_required,
         authorizer,
         required_parameters: identity_source::identity_sources(
             required.map(|(name, _)| name),

@@ -12,7 +12,9 @@ use gatepost_model::{
 };
 use gatepost_wire::{
     authorizer_response::parse_authorizer_response,
-    execution_log::{Entry, Masked, Severity, mask_handshake, mask_identity, shown},
+    execution_log::{
+        Entry, Masked, Severity, mask_authorizer_result, mask_handshake, mask_identity, shown,
+    },
     iam_policy::{AuthorizationRequest, Policy, PolicyDecision, RequestKeys},
     lambda_event::{self, HandshakeRequest},
     lambda_response::function_error,
@@ -159,7 +161,9 @@ async fn invoke(
     };
     if log.writes(Severity::DataTrace) {
         log.write(&Entry::AuthorizerResult {
-            body: shown(&String::from_utf8_lossy(&answer.payload)),
+            body: shown(&mask_authorizer_result(&String::from_utf8_lossy(
+                &answer.payload,
+            ))),
         });
     }
     if answer.function_error.is_none() {

@@ -1,5 +1,5 @@
-//! The handshake: throttle → authorize → required parameters → `$connect` integration → `101`
-//! (data-plane spec 1.2). The client has no answer until all of it is done.
+//! The handshake: throttle → authorize → usage plan → required parameters → `$connect` integration
+//! → `101` (data-plane spec 1.2). The client has no answer until all of it is done.
 
 use std::{sync::Arc, time::Instant};
 
@@ -23,6 +23,7 @@ use super::{
     integration_response::{self, IntegrationReply},
     rescue,
     select_route::RoutedRequest,
+    usage_plan,
 };
 use crate::{
     deployed::{DeployedRoute, DeployedStage, StageSlot},
@@ -130,20 +131,26 @@ impl Handshake<'_> {
             .pass_handshake(route.map(AsRef::as_ref));
         passed.map_err(|throttled| self.refuse(&throttled.into(), log))?;
         let Some(route) = route else {
-            let context = self.context(None);
+            log.api_key_not_required(RouteKey::Connect.as_str());
+            let context = self.context(self.identity(self.presented_key(None)), None);
             log_connecting(&context, log);
             return Ok((context, ConnectResponse::default()));
         };
         let authorizer = match &route.authorizer {
             None => None,
             Some(authorizer) => {
-                let context = self.request_context(self.context(None));
+                let context = self.request_context(self.context(self.identity(None), None));
                 let handshake = &self.request.handshake;
                 let allowed = authorize(self.gateway, authorizer, &context, handshake, log).await;
                 Some(allowed.map_err(|fault| self.refuse(&fault, log))?)
             }
         };
-        let context = self.request_context(self.context(authorizer));
+        let api_key = self.presented_key(authorizer.as_ref());
+        let api_key = api_key.map(str::to_owned);
+        let identity = self.identity(api_key.as_deref());
+        let context = self.request_context(self.context(identity, authorizer));
+        usage_plan::pass(self.gateway, route, &context, api_key.as_deref(), log)
+            .map_err(|fault| self.refuse(&fault, log))?;
         log_connecting(&context.connection, log);
         let missing = missing_source(
             &route.required_parameters,
@@ -211,19 +218,38 @@ impl Handshake<'_> {
         Err(Refusal::of_integration(reply))
     }
 
-    fn context(&self, authorizer: Option<AuthorizerContext>) -> Arc<ConnectionContext> {
-        let headers = &self.request.handshake.headers;
-        let user_agent = headers
+    /// The API key that the client presents; none is looked for unless a route requires one.
+    fn presented_key<'a>(&'a self, authorizer: Option<&'a AuthorizerContext>) -> Option<&'a str> {
+        let source = self.deployed.api_key_source?;
+        usage_plan::presented_key(source, &self.request.handshake, authorizer)
+    }
+
+    fn identity(&self, api_key: Option<&str>) -> Identity {
+        let handshake = &self.request.handshake;
+        let user_agent = handshake
+            .headers
             .iter()
             .find(|(name, _)| name == "user-agent")
             .map(|(_, value)| &**value);
+        let api_key = api_key.and_then(|value| usage_plan::identify(self.gateway, value));
+        Identity {
+            api_key: api_key.map(Box::new),
+            ..Identity::anonymous(&*handshake.source_ip, user_agent)
+        }
+    }
+
+    fn context(
+        &self,
+        identity: Identity,
+        authorizer: Option<AuthorizerContext>,
+    ) -> Arc<ConnectionContext> {
         Arc::new(ConnectionContext {
             connection_id: self.connection_id,
             api_id: self.deployed.api_id.clone(),
             stage: self.deployed.stage_name.clone(),
             connected_at_ms: self.connected_at_ms,
             domain_name: Arc::clone(&self.request.domain_name),
-            identity: Identity::anonymous(&*self.request.handshake.source_ip, user_agent),
+            identity,
             authorizer: authorizer.map(Box::new),
         })
     }

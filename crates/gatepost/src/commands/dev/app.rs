@@ -20,7 +20,7 @@ use gatepost_gateway::{
     store::{Retention, Store},
 };
 use gatepost_model::{
-    ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function,
+    ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function, secret::Secret,
     stage::LoggingLevel, stage_settings::SettingsByStage,
 };
 use gatepost_server::{
@@ -41,7 +41,7 @@ use super::{
     start_error::{StartError, compile_lines},
     state::StateFolder,
     tables::{self, Said},
-    terminal::{Ready, ReadyApi, ReadyFunction, Terminal},
+    terminal::{Ready, ReadyApi, ReadyApiKey, ReadyFunction, Terminal},
 };
 use crate::{
     config::{ConfigErrors, FunctionsConfig, StagesConfig},
@@ -200,6 +200,7 @@ impl App {
             outward,
             observer,
         });
+        gateway.serve_usage_plans(loaded.usage_plans.clone());
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), &settings)
             .map_err(StartError::Deploy)?;
@@ -353,7 +354,7 @@ impl App {
         Ok(())
     }
 
-    /// Deploys APIs and functions. New functions stand before the routes that call them, removed
+    /// Deploys APIs, usage plans and functions. New functions stand before the routes that call them, removed
     /// ones go after theirs, so that no message meets a route without its function.
     fn deploy(
         &self,
@@ -381,6 +382,7 @@ impl App {
         functions
             .set_management_endpoints(management_endpoints(&loaded.apis, &self.local_authority));
         functions.replace_functions([loaded.functions.clone(), removed].concat());
+        gateway.serve_usage_plans(loaded.usage_plans.clone());
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
             .map_err(|errors| compile_lines(&errors))?;
@@ -392,6 +394,19 @@ impl App {
     pub async fn stop(&self) {
         self.server.gateway.drain().await;
         self.server.functions.shutdown().await;
+    }
+
+    /// The keys as they are served, which have a value even when the template gives none.
+    fn ready_api_keys(&self) -> Vec<ReadyApiKey> {
+        let served = self.server.gateway.usage_plans();
+        let keys = served.plans().api_keys.iter();
+        keys.map(|key| ReadyApiKey {
+            api_key_id: key.api_key_id.to_string(),
+            name: key.name.clone(),
+            enabled: key.enabled,
+            masked_value: key.value.as_ref().map(Secret::masked).unwrap_or_default(),
+        })
+        .collect()
     }
 
     /// What start-up says.
@@ -440,6 +455,7 @@ impl App {
             has_page: self.server.home_page.is_some(),
             ca_bundle: self.ca_bundle.clone(),
             apis: apis.collect(),
+            api_keys: self.ready_api_keys(),
             functions: functions.collect(),
             outputs: self.loaded.outputs.clone().into_iter().collect(),
             not_acted_on: self.loaded.not_acted_on.clone(),

@@ -43,6 +43,8 @@ pub struct Ready {
     pub ca_bundle: PathBuf,
     /// The APIs.
     pub apis: Vec<ReadyApi>,
+    /// The API keys.
+    pub api_keys: Vec<ReadyApiKey>,
     /// The functions: name, logical id, ARN, runtime.
     pub functions: Vec<ReadyFunction>,
     /// The template's outputs.
@@ -66,6 +68,18 @@ pub struct ReadyApi {
     pub stages: Vec<(String, String, String)>,
     /// Its own port, when there are several APIs.
     pub port: Option<u16>,
+}
+
+/// An API key that clients may present.
+pub struct ReadyApiKey {
+    /// `id`.
+    pub api_key_id: String,
+    /// `name`.
+    pub name: String,
+    /// `enabled`.
+    pub enabled: bool,
+    /// `value`, all but its end hidden.
+    pub masked_value: String,
 }
 
 /// A function that runs here.

@@ -43,11 +43,25 @@ pub(super) fn ready(ready: &Ready) -> Value {
         "httpsUrl": format!("https://{}", ready.authority),
         "caBundle": ready.ca_bundle,
         "apis": apis(ready),
+        "apiKeys": api_keys(ready),
         "functions": functions,
         "outputs": outputs,
         "notActedOn": not_acted_on,
         "notes": ready.notes,
     })
+}
+
+/// The keys, without their values: those are read from the control plane.
+fn api_keys(ready: &Ready) -> Vec<Value> {
+    let keys = ready.api_keys.iter();
+    keys.map(|key| {
+        json!({
+            "id": key.api_key_id,
+            "name": key.name,
+            "enabled": key.enabled,
+        })
+    })
+    .collect()
 }
 
 fn apis(ready: &Ready) -> Vec<Value> {
