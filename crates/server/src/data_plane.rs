@@ -55,10 +55,11 @@ pub async fn handshake(
     mut request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let on_upgrade = hyper::upgrade::on(&mut request);
-    let (answer_to, connect) = match prepare(server, peer, &request) {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let (answer_to, connect) = match prepare(server, peer, request) {
         Ok(prepared) => prepared,
         Err(Refused { response, detail }) => {
-            let (method, path) = (request.method(), request.uri().path());
+            let path = uri.path();
             server.gateway.observer().emit(Event::ConnectionRefused {
                 api_id: None,
                 status: response.status().as_u16(),
@@ -107,7 +108,7 @@ struct Upgrade {
 }
 
 /// Checks the request itself and finds its stage.
-fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepared {
+fn prepare(server: &Server, peer: &Peer, request: Request<Incoming>) -> Prepared {
     let headers = request.headers();
     if headers.get_all(AUTHORIZATION).iter().count() > 1 {
         let page = respond::bad_request_page();
@@ -120,7 +121,7 @@ fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepare
     }
     let key = ws_handshake::check_request(request.method(), request.version(), headers)
         .map_err(invalid_upgrade)?;
-    let target = Target::of(request);
+    let target = Target::of(&request);
     let stage = match target.resolve(&server.gateway.apis(), peer.api_id.as_ref()) {
         Ok(Resolved::Stage(stage)) => stage,
         Ok(Resolved::AnyOf(_)) => {
@@ -136,6 +137,10 @@ fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepare
         .then(|| Deflate::negotiate(headers))
         .flatten();
     drop(settings);
+    let upgrade = Upgrade {
+        accept: ws_handshake::accept_key(key),
+        deflate,
+    };
     let connect = ConnectRequest {
         stage,
         domain_name: target.authority.as_str().into(),
@@ -147,14 +152,9 @@ fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepare
             proto: if peer.is_tls { "https" } else { "http" },
             trace_id: new_id::trace_id(now_ms()),
         },
+        head: request.into_parts().0,
     };
-    Ok((
-        Upgrade {
-            accept: ws_handshake::accept_key(key),
-            deflate,
-        },
-        connect,
-    ))
+    Ok((upgrade, connect))
 }
 
 /// Whether the page that connects is of an allowed origin. Nothing of the API is asked for one

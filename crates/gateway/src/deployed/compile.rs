@@ -147,7 +147,7 @@ fn compile_route(
     surroundings: &Surroundings<'_>,
 ) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
-    let authorizer = authorization::compile_authorizer(route, definition, &place)?;
+    let authorization = authorization::compile_authorization(route, definition, &place)?;
     let required = route
         .request_parameters
         .iter()
@@ -173,7 +173,7 @@ fn compile_route(
         two_way: route.is_two_way(),
         throttle: None,
         api_key_required: route.api_key_required,
-        authorizer,
+        authorization,
         required_parameters: identity_source::identity_sources(
             required.map(|(name, _)| name),
             &place,

@@ -14,10 +14,11 @@ use gatepost_wire::{
     execution_log::{Entry, shown},
     lambda_event::HandshakeRequest,
 };
+use hyper::http::request::Parts;
 
 use super::{
     accepted::{Accepted, IssuedId},
-    authorize::{authorize, missing_source},
+    authorize::{Authorized, authorize, missing_source},
     connect_response::ConnectResponse,
     integration_request,
     integration_response::{self, IntegrationReply},
@@ -40,6 +41,8 @@ pub struct ConnectRequest {
     pub domain_name: Arc<str>,
     /// Headers (lower-case names), query, source address.
     pub handshake: HandshakeRequest,
+    /// The request's head as it came, which is what clients sign.
+    pub head: Parts,
 }
 
 /// A handshake that is answered with an HTTP error.
@@ -136,18 +139,22 @@ impl Handshake<'_> {
             log_connecting(&context, log);
             return Ok((context, ConnectResponse::default()));
         };
-        let authorizer = match &route.authorizer {
-            None => None,
-            Some(authorizer) => {
-                let context = self.request_context(self.context(self.identity(None), None));
-                let handshake = &self.request.handshake;
-                let allowed = authorize(self.gateway, authorizer, &context, handshake, log).await;
-                Some(allowed.map_err(|fault| self.refuse(&fault, log))?)
-            }
+        let context = self.request_context(self.context(self.identity(None), None));
+        let authorization = &route.authorization;
+        let authorized = authorize(self.gateway, authorization, &context, self.request, log)
+            .await
+            .map_err(|fault| self.refuse(&fault, log))?;
+        let (signer, authorizer) = match authorized {
+            Authorized::Anybody => (None, None),
+            Authorized::Signer(signer) => (Some(Box::new(signer)), None),
+            Authorized::Client(context) => (None, Some(context)),
         };
         let api_key = self.presented_key(authorizer.as_ref());
         let api_key = api_key.map(str::to_owned);
-        let identity = self.identity(api_key.as_deref());
+        let identity = Identity {
+            signer,
+            ..self.identity(api_key.as_deref())
+        };
         let context = self.request_context(self.context(identity, authorizer));
         usage_plan::pass(self.gateway, route, &context, api_key.as_deref(), log)
             .map_err(|fault| self.refuse(&fault, log))?;

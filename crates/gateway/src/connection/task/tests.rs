@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::{
+    auth::AuthMode,
     connection::{due::Due, transport::Transport},
     deployed::StageSlot,
     gateway::{FoundConnection, GatewayConfig},
@@ -47,6 +48,8 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
         },
         region: "us-east-1".into(),
         account_id: "000000000000".into(),
+        auth_mode: AuthMode::Off,
+        access_keys: Arc::default(),
         node: 0,
         store: Store::open(&folder.path().join("store.sqlite"), retention).unwrap(),
         lambda: Arc::new(NoFunctions),
@@ -82,11 +85,8 @@ async fn connection(gateway: &Gateway, now: Moment) -> (Connection, TcpStream) {
 }
 
 async fn cause(gateway: &Gateway, connection: &ConnectionContext) -> CloseCause {
-    let found = gateway
-        .find(&api(), connection.connection_id)
-        .await
-        .unwrap();
-    match found {
+    let recognised = gateway.recognise(&api(), connection.connection_id);
+    match gateway.find(recognised.unwrap()).await {
         FoundConnection::Gone(GoneReason::Closed { cause, .. }) => cause,
         other => panic!("{other:?}"),
     }
@@ -185,7 +185,8 @@ async fn a_handshake_whose_task_is_lost_leaves_the_registry() {
     });
     assert!(lost.await.is_err());
     assert_eq!(gateway.connections(), 0);
-    let found = gateway.find(&api(), id).await.unwrap();
+    let recognised = gateway.recognise(&api(), id).unwrap();
+    let found = gateway.find(recognised).await;
     assert!(matches!(
         found,
         FoundConnection::Gone(GoneReason::Refused { .. })
