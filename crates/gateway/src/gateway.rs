@@ -216,13 +216,8 @@ impl Gateway {
     ///
     /// # Errors
     /// Everything that cannot be served, at once.
-    pub fn check(&self, apis: &[Api]) -> Result<(), Vec<CompileError>> {
-        let GatewayConfig {
-            outward,
-            logging_level,
-            ..
-        } = &self.config;
-        compile(apis.to_vec(), &self.apis.load(), outward, *logging_level).map(drop)
+    pub fn check(&self, apis: &[Api], settings: &SettingsByStage) -> Result<(), Vec<CompileError>> {
+        compile(apis.to_vec(), &self.apis.load(), &self.config, settings).map(drop)
     }
 
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
@@ -238,12 +233,7 @@ impl Gateway {
         settings: &SettingsByStage,
     ) -> Result<(), Vec<CompileError>> {
         let before = self.apis.load_full();
-        let GatewayConfig {
-            outward,
-            logging_level,
-            ..
-        } = &self.config;
-        let compiled = compile(apis, &before, outward, *logging_level)?;
+        let compiled = compile(apis, &before, &self.config, settings)?;
         let mut table = ApiTable {
             apis: BTreeMap::new(),
             domain_names,
@@ -437,8 +427,8 @@ type CompiledApi = (Api, Vec<Arc<DeployedStage>>);
 fn compile(
     apis: Vec<Api>,
     before: &ApiTable,
-    outward: &Outward,
-    logging_level: LoggingLevel,
+    config: &GatewayConfig,
+    settings: &SettingsByStage,
 ) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
     let mut errors = Vec::new();
     let mut compiled = Vec::new();
@@ -451,7 +441,8 @@ fn compile(
             let before = before.stage(&api.api_id, &stage.stage_name);
             let before = before.and_then(|slot| slot.deployed.load_full());
             let before = before.as_deref();
-            match DeployedStage::compile(&api, stage, definition, before, outward, logging_level) {
+            let limits = &settings.of(&api.api_id, &stage.stage_name).limits;
+            match DeployedStage::compile(&api, stage, definition, before, config, limits) {
                 Ok(deployed) => stages.push(Arc::new(deployed)),
                 Err(found) => errors.extend(found),
             }

@@ -102,6 +102,33 @@ impl Reader {
         })
     }
 
+    /// A duration, or `"off"`.
+    pub(super) fn duration_or_off(
+        &mut self,
+        key: &str,
+        default: Option<Duration>,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        let (least, most) = (
+            format_duration(*range.start()),
+            format_duration(*range.end()),
+        );
+        let expected = format!("\"off\" or a duration such as \"30s\", from {least} to {most}");
+        let written = default.map_or_else(|| "off".to_owned(), format_duration);
+        self.take(
+            key,
+            default,
+            &quote(&written),
+            &expected,
+            |value, _| match value.as_str()? {
+                "off" => Some(None),
+                text => parse_duration(text)
+                    .filter(|duration| range.contains(duration))
+                    .map(Some),
+            },
+        )
+    }
+
     /// A number of bytes, or a size such as `"128KiB"`.
     pub(super) fn size(
         &mut self,
@@ -221,7 +248,7 @@ impl Reader {
     /// A list of texts, empty by default.
     pub(super) fn texts(&mut self, key: &str) -> Vec<String> {
         let expected = "a list such as [\"10.0.0.0/8\", \"example.com\"]";
-        self.list(key, &[], expected, |text| {
+        self.list(key, &[""; 0], expected, |text| {
             (!text.is_empty()).then(|| text.to_owned())
         })
     }
@@ -231,16 +258,13 @@ impl Reader {
     pub(super) fn list<T>(
         &mut self,
         key: &str,
-        default: &[&str],
+        default: &[impl AsRef<str>],
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Vec<T> {
-        let written = default
-            .iter()
-            .map(|text| quote(text))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let default = default.iter().filter_map(|text| parse(text)).collect();
+        let default = default.iter().map(AsRef::as_ref);
+        let written = default.clone().map(quote).collect::<Vec<_>>().join(", ");
+        let default = default.filter_map(&parse).collect();
         self.take(
             key,
             default,

@@ -19,6 +19,7 @@ use hyper::http::request::Parts;
 use super::{
     accepted::{Accepted, IssuedId},
     authorize::{Authorized, authorize, missing_source},
+    connect_response::ConnectResponse,
     integration_request,
     integration_response::{self, IntegrationReply},
     rescue,
@@ -82,10 +83,10 @@ pub async fn on_connect(
     };
     let mut log = handshake.begin_log();
     match handshake.run(&mut log).await {
-        Ok((context, subprotocol)) => {
+        Ok((context, response)) => {
             log.write(&Entry::Connected);
             log.end();
-            Ok(issued.accept(context, request, subprotocol))
+            Ok(issued.accept(context, request, response))
         }
         Err(refusal) => {
             log.end();
@@ -125,7 +126,7 @@ impl Handshake<'_> {
     async fn run(
         &self,
         log: &mut RequestLog,
-    ) -> Result<(Arc<ConnectionContext>, Option<String>), Refusal> {
+    ) -> Result<(Arc<ConnectionContext>, ConnectResponse), Refusal> {
         let route = self.deployed.connect.as_ref();
         let passed = self
             .gateway
@@ -136,7 +137,7 @@ impl Handshake<'_> {
             log.api_key_not_required(RouteKey::Connect.as_str());
             let context = self.context(self.identity(self.presented_key(None)), None);
             log_connecting(&context, log);
-            return Ok((context, None));
+            return Ok((context, ConnectResponse::default()));
         };
         let context = self.request_context(self.context(self.identity(None), None));
         let authorization = &route.authorization;
@@ -168,17 +169,17 @@ impl Handshake<'_> {
             let fault = Fault::new(FaultKind::BadRequestParameters, detail);
             return Err(self.refuse(&fault, log));
         }
-        let subprotocol = self.integrate(route, &context, log).await?;
-        Ok((context.connection, subprotocol))
+        let response = self.integrate(route, &context, log).await?;
+        Ok((context.connection, response))
     }
 
-    /// Runs the `$connect` integration; on success it may have chosen a subprotocol.
+    /// Runs the `$connect` integration; on success it may say something on the `101`.
     async fn integrate(
         &self,
         route: &Arc<DeployedRoute>,
         context: &RequestContext,
         log: &mut RequestLog,
-    ) -> Result<Option<String>, Refusal> {
+    ) -> Result<ConnectResponse, Refusal> {
         let started = Instant::now();
         let request = RoutedRequest {
             route: Arc::clone(route),
@@ -188,7 +189,7 @@ impl Handshake<'_> {
         let handshake = Some(&self.request.handshake);
         let built = integration_request::build(&request, handshake, log);
         let reply = match built.map_err(|fault| self.refuse(&fault, log))? {
-            None => return Ok(None),
+            None => return Ok(ConnectResponse::default()),
             Some(integration_request) => {
                 integration::invoke(self.gateway, integration_request, log)
                     .await
@@ -217,7 +218,9 @@ impl Handshake<'_> {
             return Err(self.refuse(&fault, log));
         }
         if (200..300).contains(&reply.status) {
-            return Ok(reply.subprotocol().map(str::to_owned));
+            let settings = self.request.stage.settings.load();
+            let names = &settings.extensions.connect_response_headers;
+            return ConnectResponse::of(&reply, names).map_err(|fault| self.refuse(&fault, log));
         }
         Err(Refusal::of_integration(reply))
     }

@@ -327,7 +327,7 @@ impl App {
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         self.server
             .gateway
-            .check(&loaded.apis)
+            .check(&loaded.apis, &settings)
             .map_err(|errors| compile_lines(&errors))?;
         if let Some(path) = &self.arguments.env_file {
             let env_file = read_env_file(path).map_err(|error| vec![error.to_string()])?;
