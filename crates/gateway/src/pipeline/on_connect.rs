@@ -144,8 +144,7 @@ impl Handshake<'_> {
                 Some(allowed.map_err(|fault| self.refuse(&fault, log))?)
             }
         };
-        let api_key = self.presented_key(authorizer.as_ref());
-        let api_key = api_key.map(str::to_owned);
+        let api_key = self.presented_key(authorizer.as_ref()).map(str::to_owned);
         let identity = self.identity(api_key.as_deref());
         let context = self.request_context(self.context(identity, authorizer));
         usage_plan::pass(self.gateway, route, &context, api_key.as_deref(), log)
