@@ -12,7 +12,7 @@ use std::{hint::black_box, sync::Arc};
 use gatepost_gateway::{
     clock::Moment,
     connection::{Connection, transport::Transport},
-    deployed::{DeployedRoute, DeployedStage, LogSettings, StageSlot},
+    deployed::{DeployedAuthorization, DeployedRoute, DeployedStage, LogSettings, StageSlot},
     pipeline::{
         select_route::{ReceivedMessage, RoutedRequest},
         throttle::AccountThrottle,
@@ -52,7 +52,7 @@ fn route(route_key: &str) -> Arc<DeployedRoute> {
         two_way: true,
         throttle: None,
         api_key_required: false,
-        authorizer: None,
+        authorization: DeployedAuthorization::None,
         required_parameters: Vec::new(),
         request_validation: None,
         integration: None,

@@ -99,8 +99,8 @@ pub struct DeployedRoute {
     pub throttle: Option<Arc<TokenBucket>>,
     /// `apiKeyRequired`; of `$disconnect` it has no effect.
     pub api_key_required: bool,
-    /// The Lambda authorizer; on `$connect` only.
-    pub authorizer: Option<DeployedAuthorizer>,
+    /// Who may use it; on `$connect` only.
+    pub authorization: DeployedAuthorization,
     /// `requestParameters` that must be there.
     pub required_parameters: Vec<IdentitySource>,
     /// The models that messages are validated with, if they are.
@@ -118,6 +118,17 @@ pub struct LogSettings {
     pub logging_level: LoggingLevel,
     /// `dataTraceEnabled`.
     pub data_trace: bool,
+}
+
+/// `authorizationType` of a route as it is served.
+#[derive(Debug)]
+pub enum DeployedAuthorization {
+    /// `NONE`.
+    None,
+    /// `AWS_IAM`.
+    AwsIam,
+    /// `CUSTOM`.
+    Custom(DeployedAuthorizer),
 }
 
 /// A Lambda REQUEST authorizer as it is served.

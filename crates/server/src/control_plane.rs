@@ -28,9 +28,40 @@ use bytes::Bytes;
 use gatepost_gateway::usage_plans::ServedPlans;
 use gatepost_model::{ApiId, api::Api, domain_name::DomainName, throttle::ThrottleSettings};
 use http::{Method, Response, StatusCode};
+use http_body_util::Full;
 use serde_json::Value;
 
 use self::{page::Page, rescue::ControlPlaneError};
+use crate::{
+    auth::{AccessDenied, Authorized, VerifiedRequest},
+    respond,
+};
+
+/// Why nothing is carried out.
+enum Refusal {
+    AccessDenied(AccessDenied),
+    Path(ControlPlaneError),
+}
+
+/// API Gateway's actions are the methods, its resources the paths:
+/// `apigateway:GET` on `arn:aws:apigateway:{region}::/apis/{apiId}`.
+fn authorize<'a>(request: &'a VerifiedRequest<'_>) -> Result<Authorized<'a>, Refusal> {
+    let path = request.head.uri.path();
+    let segments = uri::segments(path).map_err(Refusal::Path)?;
+    let resource = match segments.as_slice() {
+        [version, resource @ ..] if version == "v2" => resource,
+        segments => segments,
+    };
+    let arn = format!(
+        "arn:aws:apigateway:{}::/{}",
+        request.region(),
+        resource.join("/")
+    );
+    let action = format!("apigateway:{}", request.head.method);
+    request
+        .authorize(&action, &arn)
+        .map_err(Refusal::AccessDenied)
+}
 
 /// What there is to read.
 pub struct ControlPlane<'a> {
@@ -48,7 +79,21 @@ pub struct ControlPlane<'a> {
 
 impl ControlPlane<'_> {
     /// Answers one request to `apigatewayv2`, or to what there is of `apigateway`.
-    pub fn handle(&self, method: &Method, path_and_query: &str) -> Response<Bytes> {
+    pub fn handle(&self, request: &VerifiedRequest<'_>) -> Response<Full<Bytes>> {
+        match authorize(request) {
+            Ok(call) => self.carry_out(&call).map(Full::new),
+            Err(Refusal::AccessDenied(denied)) => respond::access_denied(&denied),
+            Err(Refusal::Path(error)) => rescue::error_response(&error).map(Full::new),
+        }
+    }
+
+    fn carry_out(&self, call: &Authorized<'_>) -> Response<Bytes> {
+        let head = &call.request().head;
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        self.respond(&head.method, path)
+    }
+
+    fn respond(&self, method: &Method, path_and_query: &str) -> Response<Bytes> {
         match self.answer(method, path_and_query) {
             Ok(body) => rescue::response(StatusCode::OK, &body),
             Err(error) => rescue::error_response(&error),

@@ -15,7 +15,6 @@ mod handler;
 mod ids;
 mod intrinsics;
 mod json;
-mod not_yet;
 mod parameters;
 mod properties;
 mod pseudo;

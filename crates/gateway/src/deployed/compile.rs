@@ -12,15 +12,16 @@ use std::{collections::HashMap, sync::Arc};
 
 use gatepost_model::{
     api::{Api, ApiDefinition, ApiKeySource},
+    limits::Limits,
     route::{Route, RouteKey},
-    stage::{LoggingLevel, Stage},
+    stage::Stage,
     throttle::TokenBucket,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
 use self::surroundings::Surroundings;
 use super::{DeployedRoute, DeployedStage};
-use crate::{integration::outward::Outward, pipeline::throttle};
+use crate::{gateway::GatewayConfig, pipeline::throttle};
 
 /// Why an API cannot be deployed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,8 +43,7 @@ impl CompileError {
 }
 
 impl DeployedStage {
-    /// Compiles what `stage` of `api` serves, in place of what it served `before`. Where it sets no
-    /// `loggingLevel`, `logging_level` is in force.
+    /// Compiles what `stage` of `api` serves within `limits`, in place of what it served `before`.
     ///
     /// # Errors
     /// Everything that cannot work or is not built yet, at once.
@@ -52,12 +52,12 @@ impl DeployedStage {
         stage: &Stage,
         definition: &ApiDefinition,
         before: Option<&Self>,
-        outward: &Outward,
-        logging_level: LoggingLevel,
+        config: &GatewayConfig,
+        limits: &Limits,
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
         let surroundings =
-            Surroundings::new(api, stage, outward, logging_level).map_err(|error| vec![error])?;
+            Surroundings::new(api, stage, config, limits).map_err(|error| vec![error])?;
         let selection = SelectionExpression::parse(&definition.route_selection_expression)
             .map_err(|error| {
                 errors.push(CompileError::new(
@@ -147,7 +147,7 @@ fn compile_route(
     surroundings: &Surroundings<'_>,
 ) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
-    let authorizer = authorization::compile_authorizer(route, definition, &place)?;
+    let authorization = authorization::compile_authorization(route, definition, &place)?;
     let required = route
         .request_parameters
         .iter()
@@ -173,7 +173,7 @@ fn compile_route(
         two_way: route.is_two_way(),
         throttle: None,
         api_key_required: route.api_key_required,
-        authorizer,
+        authorization,
         required_parameters: identity_source::identity_sources(
             required.map(|(name, _)| name),
             &place,

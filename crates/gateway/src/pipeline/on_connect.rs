@@ -14,10 +14,12 @@ use gatepost_wire::{
     execution_log::{Entry, shown},
     lambda_event::HandshakeRequest,
 };
+use hyper::http::request::Parts;
 
 use super::{
     accepted::{Accepted, IssuedId},
-    authorize::{authorize, missing_source},
+    authorize::{Authorized, authorize, missing_source},
+    connect_response::ConnectResponse,
     integration_request,
     integration_response::{self, IntegrationReply},
     rescue,
@@ -39,6 +41,8 @@ pub struct ConnectRequest {
     pub domain_name: Arc<str>,
     /// Headers (lower-case names), query, source address.
     pub handshake: HandshakeRequest,
+    /// The request's head as it came, which is what clients sign.
+    pub head: Parts,
 }
 
 /// A handshake that is answered with an HTTP error.
@@ -79,10 +83,10 @@ pub async fn on_connect(
     };
     let mut log = handshake.begin_log();
     match handshake.run(&mut log).await {
-        Ok((context, subprotocol)) => {
+        Ok((context, response)) => {
             log.write(&Entry::Connected);
             log.end();
-            Ok(issued.accept(context, request, subprotocol))
+            Ok(issued.accept(context, request, response))
         }
         Err(refusal) => {
             log.end();
@@ -122,7 +126,7 @@ impl Handshake<'_> {
     async fn run(
         &self,
         log: &mut RequestLog,
-    ) -> Result<(Arc<ConnectionContext>, Option<String>), Refusal> {
+    ) -> Result<(Arc<ConnectionContext>, ConnectResponse), Refusal> {
         let route = self.deployed.connect.as_ref();
         let passed = self
             .gateway
@@ -133,19 +137,23 @@ impl Handshake<'_> {
             log.api_key_not_required(RouteKey::Connect.as_str());
             let context = self.context(self.identity(self.presented_key(None)), None);
             log_connecting(&context, log);
-            return Ok((context, None));
+            return Ok((context, ConnectResponse::default()));
         };
-        let authorizer = match &route.authorizer {
-            None => None,
-            Some(authorizer) => {
-                let context = self.request_context(self.context(self.identity(None), None));
-                let handshake = &self.request.handshake;
-                let allowed = authorize(self.gateway, authorizer, &context, handshake, log).await;
-                Some(allowed.map_err(|fault| self.refuse(&fault, log))?)
-            }
+        let context = self.request_context(self.context(self.identity(None), None));
+        let authorization = &route.authorization;
+        let authorized = authorize(self.gateway, authorization, &context, self.request, log)
+            .await
+            .map_err(|fault| self.refuse(&fault, log))?;
+        let (signer, authorizer) = match authorized {
+            Authorized::Anybody => (None, None),
+            Authorized::Signer(signer) => (Some(Box::new(signer)), None),
+            Authorized::Client(context) => (None, Some(context)),
         };
         let api_key = self.presented_key(authorizer.as_ref()).map(str::to_owned);
-        let identity = self.identity(api_key.as_deref());
+        let identity = Identity {
+            signer,
+            ..self.identity(api_key.as_deref())
+        };
         let context = self.request_context(self.context(identity, authorizer));
         usage_plan::pass(self.gateway, route, &context, api_key.as_deref(), log)
             .map_err(|fault| self.refuse(&fault, log))?;
@@ -160,17 +168,17 @@ impl Handshake<'_> {
             let fault = Fault::new(FaultKind::BadRequestParameters, detail);
             return Err(self.refuse(&fault, log));
         }
-        let subprotocol = self.integrate(route, &context, log).await?;
-        Ok((context.connection, subprotocol))
+        let response = self.integrate(route, &context, log).await?;
+        Ok((context.connection, response))
     }
 
-    /// Runs the `$connect` integration; on success it may have chosen a subprotocol.
+    /// Runs the `$connect` integration; on success it may say something on the `101`.
     async fn integrate(
         &self,
         route: &Arc<DeployedRoute>,
         context: &RequestContext,
         log: &mut RequestLog,
-    ) -> Result<Option<String>, Refusal> {
+    ) -> Result<ConnectResponse, Refusal> {
         let started = Instant::now();
         let request = RoutedRequest {
             route: Arc::clone(route),
@@ -180,7 +188,7 @@ impl Handshake<'_> {
         let handshake = Some(&self.request.handshake);
         let built = integration_request::build(&request, handshake, log);
         let reply = match built.map_err(|fault| self.refuse(&fault, log))? {
-            None => return Ok(None),
+            None => return Ok(ConnectResponse::default()),
             Some(integration_request) => {
                 integration::invoke(self.gateway, integration_request, log)
                     .await
@@ -209,7 +217,9 @@ impl Handshake<'_> {
             return Err(self.refuse(&fault, log));
         }
         if (200..300).contains(&reply.status) {
-            return Ok(reply.subprotocol().map(str::to_owned));
+            let settings = self.request.stage.settings.load();
+            let names = &settings.extensions.connect_response_headers;
+            return ConnectResponse::of(&reply, names).map_err(|fault| self.refuse(&fault, log));
         }
         Err(Refusal::of_integration(reply))
     }

@@ -16,7 +16,7 @@ fn call(method: &Method, path_and_query: &str) -> Response<Bytes> {
         usage_plans: &ServedPlans::default(),
         account_throttle: ThrottleSettings::default(),
     }
-    .handle(method, path_and_query)
+    .respond(method, path_and_query)
 }
 
 fn get(path_and_query: &str) -> Value {

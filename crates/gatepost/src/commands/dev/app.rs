@@ -10,6 +10,7 @@ use std::{
 
 use aws_credential_types::Credentials;
 use gatepost_gateway::{
+    auth::AuthMode,
     clock::now_ms,
     gateway::{Gateway, GatewayConfig},
     integration::{
@@ -44,6 +45,7 @@ use super::{
     terminal::{Ready, ReadyApi, ReadyApiKey, ReadyFunction, Terminal},
 };
 use crate::{
+    access::access,
     config::{ConfigErrors, FunctionsConfig, StagesConfig},
     outward::outward,
 };
@@ -86,16 +88,19 @@ impl App {
         let folder = folder_of(&template);
         let config = load_config(&arguments, &folder)?;
         let listen = addresses(&arguments, &config);
-        if listen.iter().any(|address| !address.ip().is_loopback())
+        if config.auth.mode == AuthMode::Off
+            && listen.iter().any(|address| !address.ip().is_loopback())
             && !arguments.allow_unauthenticated_remote
         {
             return Err(StartError::Usage(
-                "requests are not authenticated in dev: other machines are served only with \
-                 --allow-unauthenticated-remote"
+                "requests are not authenticated: other machines are served only with [auth] mode \
+                 = \"sigv4\", or with --allow-unauthenticated-remote"
                     .into(),
             ));
         }
-        let outward = outward(&config, &env::vars().collect())?;
+        let environment = env::vars().collect();
+        let access = access(&config.auth, &environment, ACCOUNT_ID)?;
+        let outward = outward(&config, &environment)?;
         let env_file = match &arguments.env_file {
             Some(path) => read_env_file(path)?,
             None => BTreeMap::new(),
@@ -180,6 +185,8 @@ impl App {
                 init_timeout: config.functions.init_timeout,
                 max_processes: config.functions.max_processes,
                 guard_command: vec![env::current_exe()?.into(), "__guard".into()],
+                access_keys: Arc::clone(&access.keys),
+                permissions: Arc::clone(&access.function_permissions),
                 ..RunnerConfig::new(
                     state.path().to_owned(),
                     format!("http://{local_authority}"),
@@ -193,6 +200,8 @@ impl App {
             limits: config.limits.clone(),
             region: region.clone(),
             account_id: ACCOUNT_ID.into(),
+            auth_mode: access.mode,
+            access_keys: access.keys,
             node: 0,
             logging_level: LoggingLevel::Info,
             store,
@@ -245,6 +254,9 @@ impl App {
         app.open_api_ports()?;
         if app.arguments.warm {
             app.server.functions.warm();
+        }
+        for warning in &access.warnings {
+            terminal.warning(warning);
         }
         for warning in &app.loaded.warnings {
             terminal.warning(&warning.to_string());
@@ -315,7 +327,7 @@ impl App {
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         self.server
             .gateway
-            .check(&loaded.apis)
+            .check(&loaded.apis, &settings)
             .map_err(|errors| compile_lines(&errors))?;
         if let Some(path) = &self.arguments.env_file {
             let env_file = read_env_file(path).map_err(|error| vec![error.to_string()])?;

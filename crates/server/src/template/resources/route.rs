@@ -154,14 +154,7 @@ fn authorization(
         );
     }
     match kind {
-        "AWS_IAM" => {
-            let at = properties.place("AuthorizationType");
-            let mend = "use NONE or CUSTOM meanwhile";
-            properties
-                .diagnostics
-                .not_yet(at, "a route with AuthorizationType AWS_IAM", mend);
-            RouteAuthorization::AwsIam
-        }
+        "AWS_IAM" => RouteAuthorization::AwsIam,
         "JWT" => {
             let message = "AuthorizationType JWT is not supported on WEBSOCKET protocol Apis";
             let mend = "use CUSTOM with a REQUEST authorizer that checks the token";

@@ -4,7 +4,7 @@ use gatepost_gateway::observe::Event;
 use gatepost_model::{ApiId, route::RouteKey};
 use serde_json::{Value, json};
 
-use super::{Ready, refusal};
+use super::{Ready, Refusal, refusal};
 
 /// Version of the shape of the JSON events.
 const JSON_VERSION: u32 = 1;
@@ -143,19 +143,20 @@ pub(super) fn event(event: &Event) -> Value {
             status,
             refused,
             caller,
-        } => match refused {
+        } => match refused.as_ref().map(refusal) {
             None => json!({
                 "event": "connections", "method": method, "connectionId": connection_id,
                 "status": status, "caller": caller,
             }),
-            Some(refused) => {
-                let (slug, text, advice) = refusal(refused);
-                json!({
-                    "event": "gone", "method": method, "connectionId": connection_id,
-                    "status": status, "reason": slug, "caller": caller,
-                    "text": format!("{text}. To mend it: {advice}."),
-                })
-            }
+            Some(Refusal::Denied { text }) => json!({
+                "event": "connections", "method": method, "connectionId": connection_id,
+                "status": status, "caller": caller, "text": text,
+            }),
+            Some(Refusal::Gone { slug, text, advice }) => json!({
+                "event": "gone", "method": method, "connectionId": connection_id,
+                "status": status, "reason": slug, "caller": caller,
+                "text": format!("{text}. To mend it: {advice}."),
+            }),
         },
         Event::FunctionLog {
             function,

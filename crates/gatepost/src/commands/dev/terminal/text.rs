@@ -6,7 +6,7 @@ use std::{env, fmt::Write as _, io::IsTerminal as _};
 use gatepost_gateway::{clock::now_ms, observe::Event};
 use gatepost_model::request_context::iso_time;
 
-use super::{Ready, ReadyApi, refusal};
+use super::{Ready, ReadyApi, Refusal, refusal};
 
 /// Where the text of an event begins, behind its time.
 const INDENT: &str = "             ";
@@ -210,8 +210,13 @@ impl Style {
                 let Some(refused) = refused else {
                     return format!("{id} {method} @connections {status} by {caller}");
                 };
-                let (slug, text, advice) = refusal(refused);
-                let text = printable(&text);
+                let (slug, text, advice) = match refusal(refused) {
+                    Refusal::Gone { slug, text, advice } => (slug, printable(&text), advice),
+                    Refusal::Denied { text } => {
+                        let text = printable(&text);
+                        return format!("{status} {method} @connections {id} by {caller}: {text}");
+                    }
+                };
                 // Long lines of a screen break where the eye wants it.
                 let gap = if self.screen {
                     format!("\n{INDENT}")
