@@ -14,7 +14,10 @@ use gatepost_gateway::{
     clock::Moment,
     connection::{Connection, transport::Transport},
     deployed::{DeployedAuthorization, DeployedRoute, DeployedStage, LogSettings, StageSlot},
-    pipeline::select_route::{ReceivedMessage, RoutedRequest},
+    pipeline::{
+        select_route::{ReceivedMessage, RoutedRequest},
+        throttle::AccountThrottle,
+    },
     registry::{Entry, Registry},
 };
 use gatepost_model::{
@@ -26,6 +29,7 @@ use gatepost_model::{
     route::RouteKey,
     secret::Secret,
     stage::LoggingLevel,
+    throttle::{RateLimit, ThrottleSettings, TokenBucket},
 };
 use gatepost_wire::{
     expression::selection::SelectionExpression, iam_policy::Permissions, sigv4::SignedRequest,
@@ -152,6 +156,38 @@ fn posting((live, limits): (Live, Limits)) -> (Live, Limits) {
     (live, limits)
 }
 
+/// A route, and the account, with these limits or without.
+fn throttled(limit: Option<RateLimit>) -> (Arc<DeployedRoute>, AccountThrottle) {
+    let throttle = limit.map(|limit| Arc::new(TokenBucket::new(limit)));
+    let limits = Limits {
+        account_throttle: limit.map_or_else(ThrottleSettings::default, |limit| ThrottleSettings {
+            rate_limit: Some(limit.rate),
+            burst_limit: Some(limit.burst),
+        }),
+        ..Limits::default()
+    };
+    let route = DeployedRoute {
+        throttle,
+        ..Arc::into_inner(route("sendMessage")).unwrap()
+    };
+    (Arc::new(route), AccountThrottle::new(&limits))
+}
+
+const LIMIT: RateLimit = RateLimit {
+    rate: 10_000.0,
+    burst: 5_000,
+};
+
+#[library_benchmark]
+#[bench::of_a_message_without_limits(throttled(None))]
+#[bench::of_a_message_of_a_limited_route_and_account(throttled(Some(LIMIT)))]
+fn throttling(
+    (route, account): (Arc<DeployedRoute>, AccountThrottle),
+) -> (Arc<DeployedRoute>, AccountThrottle) {
+    assert!(account.pass_message(black_box(Some(&*route))).is_ok());
+    (route, account)
+}
+
 #[library_benchmark]
 #[bench::of_an_id(ConnectionIdKey::new([7; 32]), ApiId::from("abcdef1234"))]
 fn id_verification(key: ConnectionIdKey, api_id: ApiId) -> (ConnectionIdKey, ApiId) {
@@ -266,8 +302,6 @@ fn registry_enter_and_remove(registry: Registry) -> Registry {
 
 library_benchmark_group!(
     name = gateway;
-    benchmarks =
-        route_selection, id_verification, signature_verification, posting, registry_find,
-        registry_enter_and_remove
+    benchmarks = route_selection, throttling, id_verification, signature_verification, posting, registry_find, registry_enter_and_remove
 );
 main!(library_benchmark_groups = gateway);
