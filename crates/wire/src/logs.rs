@@ -1,0 +1,3 @@
+//! The two languages in which CloudWatch Logs is asked: filter patterns and Logs Insights.
+
+pub mod filter_pattern;
