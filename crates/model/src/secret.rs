@@ -18,12 +18,13 @@ impl Secret {
     }
 
     /// As AWS's logs show it: `*` for every character but the last six. What is so short that
-    /// they would tell it shows none.
+    /// they would tell it shows none, and what is longer than any API key not its length.
     pub fn masked(&self) -> String {
         let length = self.0.chars().count();
         let hidden = if length < 12 { length } else { length - 6 };
         let shown = self.0.chars().skip(hidden);
-        "*".repeat(hidden).chars().chain(shown).collect()
+        let stars = hidden.min(128);
+        "*".repeat(stars).chars().chain(shown).collect()
     }
 }
 
@@ -43,6 +44,7 @@ mod tests {
         assert_eq!(secret.masked(), "**************efghij");
         assert_eq!(Secret::new("a secret").masked(), "********");
         assert_eq!(Secret::new("").masked(), "");
+        assert_eq!(Secret::new("x".repeat(60_000)).masked().len(), 134);
         assert_eq!(format!("{secret:?}"), "****");
     }
 }

@@ -149,8 +149,7 @@ impl Handshake<'_> {
             Authorized::Signer(signer) => (Some(Box::new(signer)), None),
             Authorized::Client(context) => (None, Some(context)),
         };
-        let api_key = self.presented_key(authorizer.as_ref());
-        let api_key = api_key.map(str::to_owned);
+        let api_key = self.presented_key(authorizer.as_ref()).map(str::to_owned);
         let identity = Identity {
             signer,
             ..self.identity(api_key.as_deref())
