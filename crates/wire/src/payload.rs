@@ -45,8 +45,10 @@ pub fn is_binary(content_type: Option<&str>, bytes: &[u8]) -> bool {
         if BINARY_APPLICATIONS.contains(&last) {
             return true;
         }
-        let is_aws_json = last.starts_with("amz-json");
-        if is_aws_json || TEXT_APPLICATIONS.contains(&last) || TEXT_APPLICATIONS.contains(&name) {
+        let is_text = [last, name]
+            .iter()
+            .any(|name| TEXT_APPLICATIONS.contains(name));
+        if is_text || name.starts_with("x-amz-json") {
             return false;
         }
     }
