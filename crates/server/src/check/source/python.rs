@@ -1,0 +1,782 @@
+//! Python source to the small language.
+
+use std::rc::Rc;
+
+use tree_sitter::Node;
+
+use super::{
+    lower::{Lower, number},
+    syntax::{
+        Argument, Block, Case, Class, Entry, Expression, ExpressionKind as Kind, Function, Handler,
+        Import, ImportNames, Operator, Parameter, Pattern, Statement, StatementKind, Try,
+    },
+};
+
+pub(super) fn module(lower: &Lower<'_>, root: Node<'_>) -> Block {
+    block(lower, root)
+}
+
+/// The statements of a module or block.
+fn block(lower: &Lower<'_>, node: Node<'_>) -> Block {
+    let mut statements = Vec::new();
+    let Some(lower) = lower.deeper() else {
+        return statements;
+    };
+    for child in lower.children(node) {
+        statement(&lower, child, &mut statements);
+    }
+    statements
+}
+
+fn field_block(lower: &Lower<'_>, node: Node<'_>, field: &str) -> Block {
+    node.child_by_field_name(field)
+        .map_or_else(Vec::new, |body| block(lower, body))
+}
+
+fn statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
+    let line = lower.line(node);
+    let mut push = |kind| into.push(Statement::new(line, kind));
+    let field = |name: &str| node.child_by_field_name(name);
+    match node.kind() {
+        "expression_statement" => {
+            for child in lower.children(node) {
+                expression_statement(lower, child, into);
+            }
+        }
+        "return_statement" => {
+            let value = lower.children(node).into_iter().next();
+            push(StatementKind::Return(
+                value.map(|value| expression(lower, value)),
+            ));
+        }
+        "raise_statement" => {
+            let value = lower.children(node).into_iter().next();
+            push(StatementKind::Raise(
+                value.map(|value| expression(lower, value)),
+            ));
+        }
+        "if_statement" => if_statement(lower, node, into),
+        "for_statement" => {
+            if let (Some(left), Some(right)) = (field("left"), field("right")) {
+                push(StatementKind::For {
+                    item: pattern(lower, left),
+                    over: expression(lower, right),
+                    body: field_block(lower, node, "body"),
+                });
+            }
+        }
+        "while_statement" => {
+            if let Some(condition) = field("condition") {
+                push(StatementKind::While {
+                    condition: expression(lower, condition),
+                    body: field_block(lower, node, "body"),
+                });
+            }
+        }
+        "try_statement" => push(StatementKind::Try(try_statement(lower, node))),
+        "with_statement" => with_statement(lower, node, into),
+        "function_definition" => {
+            push(StatementKind::Function(Rc::new(function(lower, node))));
+        }
+        "class_definition" => push(StatementKind::Class(Rc::new(class(lower, node)))),
+        "decorated_definition" => {
+            if let Some(definition) = field("definition") {
+                statement(lower, definition, into);
+            }
+        }
+        "import_statement" | "import_from_statement" => import(lower, node, into),
+        "match_statement" => {
+            if let Some(subject) = field("subject") {
+                push(StatementKind::Switch {
+                    subject: expression(lower, subject),
+                    cases: cases(lower, node),
+                });
+            }
+        }
+        "break_statement" | "continue_statement" => push(StatementKind::Jump),
+        "delete_statement" => {
+            // Seen as a call, which deletes what it is given.
+            let items = lower.children(node).into_iter();
+            let arguments = items.map(|item| argument(expression(lower, item)));
+            push(StatementKind::Expression(Expression::new(
+                line,
+                Kind::Call {
+                    callee: Box::new(Expression::new(line, Kind::Name("del".to_owned()))),
+                    arguments: arguments.collect(),
+                    is_new: false,
+                },
+            )));
+        }
+        "block" => push(StatementKind::Block(block(lower, node))),
+        _ => {
+            for child in lower.children(node) {
+                push(StatementKind::Expression(expression(lower, child)));
+            }
+        }
+    }
+}
+
+fn expression_statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
+    let line = lower.line(node);
+    let kind = match (
+        node.kind(),
+        node.child_by_field_name("left"),
+        node.child_by_field_name("right"),
+    ) {
+        ("assignment", Some(left), Some(right)) => {
+            // `a = b = c` binds the value to both.
+            if right.kind() == "assignment" {
+                expression_statement(lower, right, into);
+            }
+            StatementKind::Assign {
+                target: pattern(lower, left),
+                value: match right.child_by_field_name("left") {
+                    Some(inner) if right.kind() == "assignment" => expression(lower, inner),
+                    _ => expression(lower, right),
+                },
+            }
+        }
+        ("augmented_assignment", Some(left), Some(right)) => {
+            let operator = if lower.has_token(node, "+=") {
+                Operator::Add
+            } else {
+                Operator::Other
+            };
+            let value = Kind::Binary {
+                operator,
+                left: Box::new(expression(lower, left)),
+                right: Box::new(expression(lower, right)),
+            };
+            StatementKind::Assign {
+                target: pattern(lower, left),
+                value: Expression::new(line, value),
+            }
+        }
+        _ => StatementKind::Expression(expression(lower, node)),
+    };
+    into.push(Statement::new(line, kind));
+}
+
+fn if_statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
+    // From the last alternative to the first, each holding those behind it.
+    let mut otherwise = Vec::new();
+    let mut walk = node.walk();
+    let alternatives: Vec<Node<'_>> = node
+        .children_by_field_name("alternative", &mut walk)
+        .collect();
+    for alternative in alternatives.into_iter().rev() {
+        match alternative.child_by_field_name("condition") {
+            Some(condition) => {
+                let line = lower.line(alternative);
+                let kind = StatementKind::If {
+                    condition: expression(lower, condition),
+                    then: field_block(lower, alternative, "consequence"),
+                    otherwise,
+                };
+                otherwise = vec![Statement::new(line, kind)];
+            }
+            None => otherwise = field_block(lower, alternative, "body"),
+        }
+    }
+    if let Some(condition) = node.child_by_field_name("condition") {
+        let kind = StatementKind::If {
+            condition: expression(lower, condition),
+            then: field_block(lower, node, "consequence"),
+            otherwise,
+        };
+        into.push(Statement::new(lower.line(node), kind));
+    }
+}
+
+fn try_statement(lower: &Lower<'_>, node: Node<'_>) -> Try {
+    let mut parts = Try {
+        body: field_block(lower, node, "body"),
+        handlers: Vec::new(),
+        finally: Vec::new(),
+    };
+    for child in lower.children(node) {
+        match child.kind() {
+            "except_clause" | "except_group_clause" => parts.handlers.push(handler(lower, child)),
+            "else_clause" => parts.body.extend(field_block(lower, child, "body")),
+            "finally_clause" => {
+                let body = lower.children(child).into_iter();
+                parts.finally = body.flat_map(|body| block(lower, body)).collect();
+            }
+            _ => {}
+        }
+    }
+    parts
+}
+
+fn handler(lower: &Lower<'_>, node: Node<'_>) -> Handler {
+    let mut handler = Handler {
+        catches: Vec::new(),
+        binding: None,
+        body: Vec::new(),
+    };
+    for child in lower.children(node) {
+        match child.kind() {
+            "block" => handler.body = block(lower, child),
+            "as_pattern" => {
+                if let Some(caught) = child.named_child(0) {
+                    names_of(lower, caught, &mut handler.catches);
+                }
+                let alias = child.child_by_field_name("alias");
+                handler.binding = alias.map(|alias| pattern(lower, alias));
+            }
+            _ => names_of(lower, child, &mut handler.catches),
+        }
+    }
+    handler
+}
+
+/// The last segments of exceptions: `client.exceptions.GoneException` is `GoneException`.
+fn names_of(lower: &Lower<'_>, node: Node<'_>, names: &mut Vec<String>) {
+    match node.kind() {
+        "tuple" | "parenthesized_expression" => {
+            for child in lower.children(node) {
+                names_of(lower, child, names);
+            }
+        }
+        "attribute" => {
+            if let Some(attribute) = node.child_by_field_name("attribute") {
+                names.push(lower.text(attribute));
+            }
+        }
+        _ => names.push(lower.text(node)),
+    }
+}
+
+fn with_statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
+    let line = lower.line(node);
+    let mut body = field_block(lower, node, "body");
+    let mut before = Vec::new();
+    let clause = lower.children(node).into_iter();
+    let items = clause
+        .filter(|child| child.kind() == "with_clause")
+        .flat_map(|clause| lower.children(clause));
+    for item in items {
+        let Some(value) = item.child_by_field_name("value") else {
+            continue;
+        };
+        let (value, alias) = if value.kind() == "as_pattern" {
+            (value.named_child(0), value.child_by_field_name("alias"))
+        } else {
+            (Some(value), None)
+        };
+        let Some(value) = value else { continue };
+        if let Some(catches) = suppressed(lower, value) {
+            let handler = Handler {
+                catches,
+                binding: None,
+                body: Vec::new(),
+            };
+            let kind = StatementKind::Try(Try {
+                body,
+                handlers: vec![handler],
+                finally: Vec::new(),
+            });
+            body = vec![Statement::new(line, kind)];
+            continue;
+        }
+        let value = expression(lower, value);
+        before.push(Statement::new(
+            line,
+            match alias {
+                Some(alias) => StatementKind::Assign {
+                    target: pattern(lower, alias),
+                    value,
+                },
+                None => StatementKind::Expression(value),
+            },
+        ));
+    }
+    before.append(&mut body);
+    into.push(Statement::new(line, StatementKind::Block(before)));
+}
+
+/// What `contextlib.suppress(…)` swallows.
+fn suppressed(lower: &Lower<'_>, node: Node<'_>) -> Option<Vec<String>> {
+    let callee = node.child_by_field_name("function")?;
+    let name = lower.text(callee);
+    if name != "suppress" && !name.ends_with(".suppress") {
+        return None;
+    }
+    let mut names = Vec::new();
+    for argument in lower.children(node.child_by_field_name("arguments")?) {
+        names_of(lower, argument, &mut names);
+    }
+    Some(names)
+}
+
+fn function(lower: &Lower<'_>, node: Node<'_>) -> Function {
+    let name = node.child_by_field_name("name");
+    Function {
+        name: name.map_or_else(String::new, |name| lower.text(name)),
+        line: lower.line(node),
+        parameters: parameters(lower, node),
+        body: field_block(lower, node, "body"),
+        is_async: lower.has_token(node, "async"),
+    }
+}
+
+fn parameters(lower: &Lower<'_>, function: Node<'_>) -> Vec<Parameter> {
+    let list = function.child_by_field_name("parameters");
+    let nodes = list.map_or_else(Vec::new, |list| lower.children(list));
+    nodes
+        .into_iter()
+        .filter_map(|node| {
+            let (name, default) = match node.kind() {
+                "identifier" => (Some(node), None),
+                "default_parameter" | "typed_default_parameter" => (
+                    node.child_by_field_name("name"),
+                    node.child_by_field_name("value"),
+                ),
+                "typed_parameter" => (node.named_child(0), None),
+                "list_splat_pattern" | "dictionary_splat_pattern" => (node.named_child(0), None),
+                _ => return None,
+            };
+            let name = name?;
+            let is_rest =
+                node.kind().ends_with("splat_pattern") || name.kind().ends_with("splat_pattern");
+            Some(Parameter {
+                pattern: pattern(
+                    lower,
+                    if name.kind().ends_with("splat_pattern") {
+                        name.named_child(0)?
+                    } else {
+                        name
+                    },
+                ),
+                default: default.map(|value| expression(lower, value)),
+                is_rest,
+            })
+        })
+        .collect()
+}
+
+fn class(lower: &Lower<'_>, node: Node<'_>) -> Class {
+    let name = node.child_by_field_name("name");
+    let parents = node.child_by_field_name("superclasses");
+    let parent = parents.and_then(|parents| parents.named_child(0));
+    let mut methods = Vec::new();
+    let mut fields = Vec::new();
+    for statement in field_block(lower, node, "body") {
+        match statement.kind {
+            StatementKind::Function(function) => methods.push(function),
+            StatementKind::Assign {
+                target: Pattern::Name(name),
+                value,
+            } => fields.push((name, value)),
+            _ => {}
+        }
+    }
+    Class {
+        name: name.map_or_else(String::new, |name| lower.text(name)),
+        parent: parent.map(|parent| expression(lower, parent)),
+        methods,
+        fields,
+    }
+}
+
+fn import(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
+    let line = lower.line(node);
+    let mut push = |module: String, names| {
+        let kind = StatementKind::Import(Import { module, names });
+        into.push(Statement::new(line, kind));
+    };
+    let mut walk = node.walk();
+    let names = node.children_by_field_name("name", &mut walk);
+    let names: Vec<(String, Option<String>)> = names
+        .map(|name| match name.child_by_field_name("alias") {
+            Some(alias) => {
+                let name = name.child_by_field_name("name").unwrap_or(name);
+                (lower.text(name), Some(lower.text(alias)))
+            }
+            None => (lower.text(name), None),
+        })
+        .collect();
+    let Some(from) = node.child_by_field_name("module_name") else {
+        for (module, alias) in names {
+            // `import a.b` binds `a`.
+            let first = module.split('.').next().unwrap_or(&module).to_owned();
+            let name = alias.clone().unwrap_or_else(|| first.clone());
+            push(
+                if alias.is_some() { module } else { first },
+                ImportNames::Module(name),
+            );
+        }
+        return;
+    };
+    if lower
+        .children(node)
+        .iter()
+        .any(|child| child.kind() == "wildcard_import")
+    {
+        push(lower.text(from), ImportNames::All);
+        return;
+    }
+    let names = names.into_iter().map(|(name, alias)| {
+        let local = alias.unwrap_or_else(|| name.clone());
+        (name, local)
+    });
+    push(lower.text(from), ImportNames::Named(names.collect()));
+}
+
+fn cases(lower: &Lower<'_>, node: Node<'_>) -> Vec<Case> {
+    let Some(body) = node.child_by_field_name("body") else {
+        return Vec::new();
+    };
+    let clauses = lower.children(body).into_iter();
+    clauses
+        .filter(|clause| clause.kind() == "case_clause")
+        .map(|clause| {
+            let mut values = Vec::new();
+            let mut is_default = false;
+            for pattern in lower.children(clause) {
+                if pattern.kind() == "case_pattern" {
+                    case_pattern(lower, pattern, &mut values, &mut is_default);
+                }
+            }
+            Case {
+                values,
+                is_default,
+                body: field_block(lower, clause, "consequence"),
+                falls_through: false,
+            }
+        })
+        .collect()
+}
+
+fn case_pattern(
+    lower: &Lower<'_>,
+    node: Node<'_>,
+    values: &mut Vec<Expression>,
+    is_default: &mut bool,
+) {
+    let children = lower.children(node);
+    if children.is_empty() {
+        // `_`.
+        *is_default = true;
+    }
+    for child in children {
+        match child.kind() {
+            "union_pattern" | "case_pattern" => case_pattern(lower, child, values, is_default),
+            "dotted_name" if !lower.text(child).contains('.') => *is_default = true,
+            _ => values.push(expression(lower, child)),
+        }
+    }
+}
+
+fn pattern(lower: &Lower<'_>, node: Node<'_>) -> Pattern {
+    let Some(lower) = lower.deeper() else {
+        return Pattern::Nothing;
+    };
+    match node.kind() {
+        "identifier" => Pattern::Name(lower.text(node)),
+        "pattern_list" | "tuple_pattern" | "list_pattern" | "tuple" | "list" => Pattern::List(
+            lower
+                .children(node)
+                .into_iter()
+                .map(|child| pattern(&lower, child))
+                .collect(),
+        ),
+        "as_pattern_target" | "parenthesized_expression" => node
+            .named_child(0)
+            .map_or(Pattern::Nothing, |child| pattern(&lower, child)),
+        "attribute" | "subscript" => Pattern::Place(Box::new(expression(&lower, node))),
+        _ => Pattern::Nothing,
+    }
+}
+
+fn argument(value: Expression) -> Argument {
+    Argument {
+        name: None,
+        value,
+        is_spread: false,
+    }
+}
+
+pub(super) fn expression(lower: &Lower<'_>, node: Node<'_>) -> Expression {
+    let line = lower.line(node);
+    let Some(lower) = lower.deeper() else {
+        return Expression::nothing(line);
+    };
+    Expression::new(line, kind(&lower, node))
+}
+
+fn kind(lower: &Lower<'_>, node: Node<'_>) -> Kind {
+    let line = lower.line(node);
+    let of = |name: &str| {
+        let child = node.child_by_field_name(name);
+        Box::new(child.map_or_else(
+            || Expression::nothing(line),
+            |child| expression(lower, child),
+        ))
+    };
+    let children = || {
+        let children = lower.children(node).into_iter();
+        children.map(|child| expression(lower, child)).collect()
+    };
+    match node.kind() {
+        "identifier" => Kind::Name(lower.text(node)),
+        "attribute" => {
+            let attribute = node.child_by_field_name("attribute");
+            let name = attribute.map_or_else(String::new, |name| lower.text(name));
+            Kind::Member {
+                object: of("object"),
+                name,
+                is_optional: false,
+            }
+        }
+        "subscript" => Kind::Index(of("value"), of("subscript")),
+        "call" => Kind::Call {
+            callee: of("function"),
+            arguments: arguments(lower, node),
+            is_new: false,
+        },
+        "string" => string(lower, node),
+        "concatenated_string" => Kind::Template(children()),
+        "integer" | "float" => Kind::Number(number(&lower.text(node))),
+        "true" => Kind::Bool(true),
+        "false" => Kind::Bool(false),
+        "none" | "ellipsis" => Kind::Nothing,
+        "dictionary" => Kind::Object(dictionary(lower, node)),
+        "list" | "tuple" | "set" | "expression_list" => Kind::List(children()),
+        "list_comprehension"
+        | "set_comprehension"
+        | "generator_expression"
+        | "dictionary_comprehension" => comprehension(lower, node),
+        "binary_operator" => Kind::Binary {
+            operator: if lower.has_token(node, "+") {
+                Operator::Add
+            } else if lower.has_token(node, "*") {
+                Operator::Multiply
+            } else {
+                Operator::Other
+            },
+            left: of("left"),
+            right: of("right"),
+        },
+        "boolean_operator" => Kind::Binary {
+            operator: if lower.has_token(node, "and") {
+                Operator::And
+            } else {
+                Operator::Or
+            },
+            left: of("left"),
+            right: of("right"),
+        },
+        "comparison_operator" => comparison(lower, node),
+        "not_operator" => Kind::Not(of("argument")),
+        "conditional_expression" => {
+            let mut parts: Vec<Expression> = children();
+            if parts.len() != 3 {
+                return Kind::Other(parts);
+            }
+            let otherwise = parts.pop().map(Box::new);
+            let condition = parts.pop().map(Box::new);
+            let then = parts.pop().map(Box::new);
+            match (condition, then, otherwise) {
+                (Some(condition), Some(then), Some(otherwise)) => Kind::Conditional {
+                    condition,
+                    then,
+                    otherwise,
+                },
+                _ => Kind::Nothing,
+            }
+        }
+        "lambda" => {
+            let body = node.child_by_field_name("body");
+            let value = body.map(|body| expression(lower, body));
+            Kind::Function(Rc::new(Function {
+                name: String::new(),
+                line,
+                parameters: parameters(lower, node),
+                body: vec![Statement::new(line, StatementKind::Return(value))],
+                is_async: false,
+            }))
+        }
+        "await" => {
+            let inner = node.named_child(0);
+            Kind::Await(Box::new(inner.map_or_else(
+                || Expression::nothing(line),
+                |inner| expression(lower, inner),
+            )))
+        }
+        "parenthesized_expression" => match node.named_child(0) {
+            Some(inner) => kind(lower, inner),
+            None => Kind::Nothing,
+        },
+        "named_expression" => {
+            let name = node.child_by_field_name("name");
+            let target = name.map_or(Pattern::Nothing, |name| pattern(lower, name));
+            Kind::Assign(Box::new(target), of("value"))
+        }
+        _ => Kind::Other(children()),
+    }
+}
+
+fn arguments(lower: &Lower<'_>, call: Node<'_>) -> Vec<Argument> {
+    let Some(list) = call.child_by_field_name("arguments") else {
+        return Vec::new();
+    };
+    if list.kind() == "generator_expression" {
+        return vec![argument(expression(lower, list))];
+    }
+    let nodes = lower.children(list).into_iter();
+    nodes
+        .map(|node| match node.kind() {
+            "keyword_argument" => Argument {
+                name: node
+                    .child_by_field_name("name")
+                    .map(|name| lower.text(name)),
+                value: node.child_by_field_name("value").map_or_else(
+                    || Expression::nothing(lower.line(node)),
+                    |value| expression(lower, value),
+                ),
+                is_spread: false,
+            },
+            "list_splat" | "dictionary_splat" => Argument {
+                name: None,
+                value: node.named_child(0).map_or_else(
+                    || Expression::nothing(lower.line(node)),
+                    |value| expression(lower, value),
+                ),
+                is_spread: true,
+            },
+            _ => argument(expression(lower, node)),
+        })
+        .collect()
+}
+
+fn dictionary(lower: &Lower<'_>, node: Node<'_>) -> Vec<Entry> {
+    let entries = lower.children(node).into_iter();
+    entries
+        .filter_map(|entry| {
+            let of = |name: &str| Some(expression(lower, entry.child_by_field_name(name)?));
+            match entry.kind() {
+                "pair" => Some(Entry::Pair(of("key")?, of("value")?)),
+                "dictionary_splat" => Some(Entry::Spread(expression(lower, entry.named_child(0)?))),
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+fn comprehension(lower: &Lower<'_>, node: Node<'_>) -> Kind {
+    let line = lower.line(node);
+    let body = node.child_by_field_name("body");
+    let mut element = match body {
+        // The values of a dictionary are what matters.
+        Some(pair) if pair.kind() == "pair" => pair
+            .child_by_field_name("value")
+            .map(|value| expression(lower, value)),
+        Some(body) => Some(expression(lower, body)),
+        None => None,
+    }
+    .unwrap_or_else(|| Expression::nothing(line));
+    let clauses = lower.children(node).into_iter();
+    let clauses: Vec<Node<'_>> = clauses
+        .filter(|clause| clause.kind() == "for_in_clause")
+        .collect();
+    for clause in clauses.into_iter().rev() {
+        let left = clause.child_by_field_name("left");
+        let over = clause.child_by_field_name("right");
+        let kind = Kind::Comprehension {
+            item: Box::new(left.map_or(Pattern::Nothing, |left| pattern(lower, left))),
+            over: Box::new(
+                over.map_or_else(|| Expression::nothing(line), |over| expression(lower, over)),
+            ),
+            element: Box::new(element),
+        };
+        element = Expression::new(line, kind);
+    }
+    element.kind
+}
+
+fn comparison(lower: &Lower<'_>, node: Node<'_>) -> Kind {
+    let mut parts: Vec<Expression> = lower
+        .children(node)
+        .into_iter()
+        .map(|child| expression(lower, child))
+        .collect();
+    let operator = ["==", "!=", "in", "is"]
+        .into_iter()
+        .find(|token| lower.has_token(node, token));
+    let operator = match operator {
+        Some("==" | "is") => Operator::Equal,
+        Some("!=") => Operator::NotEqual,
+        Some("in") => Operator::In,
+        _ => Operator::Other,
+    };
+    match (parts.pop(), parts.pop(), parts.is_empty()) {
+        (Some(right), Some(left), true) => Kind::Binary {
+            operator,
+            left: Box::new(left),
+            right: Box::new(right),
+        },
+        _ => Kind::Nothing,
+    }
+}
+
+fn string(lower: &Lower<'_>, node: Node<'_>) -> Kind {
+    let line = lower.line(node);
+    let mut prefix = String::new();
+    let mut parts = Vec::new();
+    let mut walk = node.walk();
+    for child in node.children(&mut walk) {
+        match child.kind() {
+            "string_start" => prefix = lower.text(child).to_ascii_lowercase(),
+            "string_content" => {
+                let text = lower.text(child);
+                let text = if prefix.contains('r') {
+                    text
+                } else {
+                    unescaped(&text)
+                };
+                parts.push(Expression::new(line, Kind::Text(text)));
+            }
+            "interpolation" => {
+                let inner = child.child_by_field_name("expression");
+                parts.extend(inner.map(|inner| expression(lower, inner)));
+            }
+            _ => {}
+        }
+    }
+    let lengths = parts.iter().map(|part| match &part.kind {
+        Kind::Text(text) => text.len(),
+        _ => 0,
+    });
+    if prefix.contains('b') && lower.text(node).contains("\\x") {
+        return Kind::Bytes(lengths.sum());
+    }
+    if parts.len() > 1 || prefix.contains('f') {
+        return Kind::Template(parts);
+    }
+    match parts.pop() {
+        Some(Expression {
+            kind: Kind::Text(text),
+            ..
+        }) => Kind::Text(text),
+        _ => Kind::Text(String::new()),
+    }
+}
+
+fn unescaped(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, c == '\\') {
+            (_, true) => match chars.next() {
+                Some('n') => result.push('\n'),
+                Some('t') => result.push('\t'),
+                Some('r') => result.push('\r'),
+                Some('\n') | None => {}
+                Some(other) => result.push(other),
+            },
+            (c, false) => result.push(c),
+        }
+    }
+    result
+}
