@@ -181,6 +181,61 @@ def test_an_action_may_use_wildcards_and_any_case(shake, action):
     assert shake(policyAction=action).status == 101
 
 
+def with_policy(document):
+    """What the authorizer answers; `$connect`, which answers the same, takes the status of it."""
+    return {"principalId": "ann", "policyDocument": document, "statusCode": 200}
+
+
+@pytest.mark.parametrize(
+    "condition, status",
+    [
+        ({"IpAddress": {"aws:SourceIp": ["127.0.0.0/8", "::1"]}}, 101),
+        ({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, 403),
+        ({"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, 101),
+        ({"Bool": {"aws:SecureTransport": "false"}}, 101),
+        ({"Bool": {"aws:SecureTransport": "true"}}, 403),
+        ({"StringLike": {"aws:UserAgent": "probe/*"}}, 101),
+        ({"DateLessThan": {"aws:CurrentTime": "2001-01-01T00:00:00Z"}}, 403),
+        ({"DateGreaterThan": {"aws:CurrentTime": "2001-01-01T00:00:00Z"}}, 101),
+        # What is not known of a client, or not evaluated at all, never opens.
+        ({"StringNotEquals": {"aws:username": "bob"}}, 403),
+        ({"StringNotEquals": {"s3:prefix": "x"}}, 403),
+        ({"StringSounds": {"aws:UserAgent": "probe/1.0"}}, 403),
+    ],
+)
+def test_a_statement_holds_under_its_conditions(shake, condition, status):
+    statement = {"Action": "*", "Effect": "Allow", "Resource": "*", "Condition": condition}
+    answer = with_policy({"Statement": [statement]})
+    response = shake(headers=[("User-Agent", "probe/1.0")], answer=answer)
+    assert response.status == status
+
+
+@pytest.mark.parametrize(
+    "statements, status",
+    [
+        ([{"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}], 101),
+        ([{"Effect": "Allow", "NotAction": "execute-api:*", "Resource": "*"}], 403),
+        ([{"Effect": "Allow", "Action": "*", "NotResource": "*/other/*"}], 101),
+        ([{"Effect": "Allow", "Action": "*", "NotResource": "*/prod/*"}], 403),
+        ([{"Effect": "Allow", "Action": ["s3:*", "execute-api:Invoke"],
+           "Resource": ["arn:aws:s3:::x", "arn:aws:execute-api:*:*:*/prod/$connect"]}], 101),
+        ([{"Effect": "Allow", "Action": "*", "Resource": "*/other/*"},
+          {"Effect": "Allow", "Action": "*", "Resource": "*/prod/*"}], 101),
+        ({"Effect": "Allow", "Action": "*", "Resource": "*"}, 101),
+        ([], 403),
+        ([{"Effect": "Allow", "Action": "*", "Resource": ["*", "a" * 513]}], 500),
+        ([{"Effect": "allow", "Action": "*", "Resource": "*"}], 500),
+        ([{"Effect": "Allow", "Action": "*"}], 500),
+        ([{"Effect": "Allow", "Resource": "*"}], 500),
+        ([{"Effect": "Allow", "Action": "*", "NotAction": "*", "Resource": "*"}], 500),
+    ],
+)
+@pytest.mark.parametrize("version", [{}, {"Version": "2012-10-17"}], ids=["no version", "version"])
+def test_every_form_of_a_statement(shake, version, statements, status):
+    answer = with_policy({**version, "Statement": statements})
+    assert shake(answer=answer).status == status
+
+
 @pytest.mark.checklist(178)
 def test_a_deny_wins_over_an_allow(shake):
     statements = [

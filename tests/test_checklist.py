@@ -9,11 +9,10 @@ STATEMENTS = range(1, 205)
 #: What no test proves yet.
 NOT_PROVEN = {
     **dict.fromkeys(
-        (106, 108, 118, 119, 120, 121, 126, 127, 128, 192, 193, 194, 195),
+        (192, 193, 194, 195),
         "refused at start until it is there: test_template_errors.py proves that",
     ),
     **dict.fromkeys(range(158, 165), "signatures and policies of @connections are not there yet"),
-    **dict.fromkeys((133, 200, 201), "rates are not enforced yet"),
     **dict.fromkeys((202, 203), "metrics are not there yet"),
     122: "$context alone is outside of the limited templates",
     124: "$util is outside of the limited templates",

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from botocore.exceptions import ClientError
 from support.talk import silent_app
-from support.template import Function, Mock, python, together, websocket_app
+from support.template import Custom, Function, HttpCustom, Mock, python, together, websocket_app
 
 ECHO = "def handler(event, context):\n    return {'statusCode': 200}\n"
 
@@ -103,6 +103,70 @@ def test_get_routes_and_integrations(apis, api_id):
     assert target("$connect")["PassthroughBehavior"] == "WHEN_NO_MATCH"
     assert target("hello")["IntegrationType"] == "MOCK"
     assert target("$default")["TimeoutInMillis"] == 1000
+
+
+def test_an_integration_shows_all_that_its_template_says(dev):
+    """Custom kinds, with what AWS adds: its defaults, and what selects the integration response."""
+    responses = {
+        r"/2\d\d/": {
+            "ResponseTemplates": {r"\$default": "$input.body"},
+            "TemplateSelectionExpression": r"\$default",
+            "ContentHandlingStrategy": "CONVERT_TO_TEXT",
+        }
+    }
+    http = HttpCustom(
+        "http://localhost/{room}",
+        {"integration.request.path.room": "route.request.body.room"},
+        method="PUT",
+        responses=responses,
+        integration={
+            "RequestTemplates": {"long": "$input.body"},
+            "TemplateSelectionExpression": "${request.body.kind}",
+            "PassthroughBehavior": "NEVER",
+            "ContentHandlingStrategy": "CONVERT_TO_BINARY",
+            "CredentialsArn": "arn:aws:iam::*:user/*",
+            "Description": "puts",
+            "TimeoutInMillis": 50,
+        },
+    )
+    app = dev(websocket_app({"put": http, "call": Custom("Main")}, {"Main": ECHO}))
+    apis, api_id = app.aws("apigatewayv2"), app.api()["apiId"]
+    integrations = {
+        integration["IntegrationType"]: integration
+        for integration in apis.get_integrations(ApiId=api_id)["Items"]
+    }
+    put = integrations["HTTP"]
+    integration_id = put.pop("IntegrationId")
+    assert put == {
+        "ConnectionType": "INTERNET",
+        "ContentHandlingStrategy": "CONVERT_TO_BINARY",
+        "CredentialsArn": "arn:aws:iam::*:user/*",
+        "Description": "puts",
+        "IntegrationMethod": "PUT",
+        "IntegrationResponseSelectionExpression": "${integration.response.statuscode}",
+        "IntegrationType": "HTTP",
+        "IntegrationUri": "http://localhost/{room}",
+        "PassthroughBehavior": "NEVER",
+        "PayloadFormatVersion": "1.0",
+        "RequestParameters": {"integration.request.path.room": "route.request.body.room"},
+        "RequestTemplates": {"long": "$input.body"},
+        "TemplateSelectionExpression": "${request.body.kind}",
+        "TimeoutInMillis": 50,
+    }
+    call = integrations["AWS"]
+    assert call["IntegrationResponseSelectionExpression"] == (
+        "${integration.response.body.errorMessage}"
+    )
+    assert call["IntegrationMethod"] == "POST"
+    read = apis.get_integration_responses(ApiId=api_id, IntegrationId=integration_id)
+    [response] = read["Items"]
+    assert len(response.pop("IntegrationResponseId")) > 0
+    assert response == {
+        "ContentHandlingStrategy": "CONVERT_TO_TEXT",
+        "IntegrationResponseKey": r"/2\d\d/",
+        "ResponseTemplates": {r"\$default": "$input.body"},
+        "TemplateSelectionExpression": r"\$default",
+    }
 
 
 def test_an_unknown_api_is_not_found(apis):

@@ -23,19 +23,6 @@ def versioned(reply, **more):
     return websocket_app({"say": Mock(reply), "whoami": Mock('"$context.connectionId"'), **more})
 
 
-@pytest.fixture
-def change():
-    """Writes a new template of a running app as an editor does."""
-
-    def write(app, template):
-        text = template if isinstance(template, str) else json.dumps(template, indent=2)
-        new = app.template.with_suffix(".new")
-        new.write_text(text)
-        new.replace(app.template)
-
-    return write
-
-
 def reloads(app):
     return len(app.events("reloaded"))
 
@@ -390,11 +377,11 @@ def test_a_removed_api_closes_its_connections_and_leaves_the_other(dev, connect,
 
 def test_a_warning_of_a_change_is_told(dev, change):
     app = dev(versioned("one"))
-    assert "ThrottlingRateLimit" not in app.stdout + app.stderr
-    settings = {"DefaultRouteSettings": {"ThrottlingRateLimit": 1}}
+    assert "ThrottlingBurstLimit" not in app.stdout + app.stderr
+    settings = {"DefaultRouteSettings": {"ThrottlingBurstLimit": 0}}
     template = websocket_app({"say": Mock("one")}, stage_properties=settings)
     change(app, template)
-    app.wait_event("warning", lambda event: "ThrottlingRateLimit" in json.dumps(event))
+    app.wait_event("warning", lambda event: "ThrottlingBurstLimit" in json.dumps(event))
 
 
 def test_a_table_that_is_new_is_made(dev, change, dynamodb):

@@ -142,23 +142,6 @@ NOT_YET = {
         ["AWS_IAM"],
     ),
     "API keys": (route(key="$connect", properties="ApiKeyRequired: true"), 4, ["ApiKeyRequired"]),
-    "models": (
-        route(properties="ModelSelectionExpression: $default, RequestModels: {$default: !Ref M}")
-        + "  M:\n    Type: AWS::ApiGatewayV2::Model\n"
-        "    Properties: {ApiId: !Ref Api, Name: m, Schema: {type: object}}\n",
-        4,
-        ["Model"],
-    ),
-    "AWS": (route(kind="AWS", integration=URI), 7, ["AWS"]),
-    "HTTP": (route(kind="HTTP", integration="IntegrationUri: http://localhost/"), 7, ["HTTP"]),
-    "VPC link": (
-        route(
-            kind="HTTP_PROXY",
-            integration="IntegrationUri: http://a/, ConnectionType: VPC_LINK, ConnectionId: x",
-        ),
-        8,
-        ["VPC_LINK"],
-    ),
     "#set in a template": (
         route(integration="""RequestTemplates: {application/json: "#set($a = 1){}"}"""),
         8,
@@ -173,11 +156,6 @@ NOT_YET = {
         route(integration="""RequestTemplates: {application/json: "$input.path('$.a')"}"""),
         8,
         ["$input.path"],
-    ),
-    "binary conversion": (
-        route(integration="ContentHandlingStrategy: CONVERT_TO_BINARY"),
-        8,
-        ["ContentHandlingStrategy"],
     ),
 }
 

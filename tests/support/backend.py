@@ -17,7 +17,14 @@ class Received:
     query: dict
     #: Names in lower case; every value in order.
     headers: dict
-    body: str
+    raw: bytes
+    #: Path and query as they were sent.
+    target: str
+
+    @property
+    def body(self):
+        """The body as text."""
+        return self.raw.decode()
 
 
 @dataclass
@@ -25,7 +32,7 @@ class Answer:
     """What the backend answers."""
 
     status: int = 200
-    body: str = ""
+    body: str | bytes = ""
     headers: tuple = ()
     delay: threading.Event | None = None
 
@@ -36,23 +43,27 @@ class HttpBackend:
     def __init__(self):
         self._received = []
         self._answers = {}
+        self._answer = Answer()
         backend = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def _handle(self):
-                body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+                raw = self.rfile.read(int(self.headers.get("content-length") or 0))
                 parts = urlsplit(self.path)
                 headers = {}
                 for name, value in self.headers.items():
                     headers.setdefault(name.lower(), []).append(value)
                 query = parse_qs(parts.query, keep_blank_values=True)
-                backend._received.append(Received(self.command, parts.path, query, headers, body))
-                answer = backend._answers.get(parts.path, Answer())
+                backend._received.append(
+                    Received(self.command, parts.path, query, headers, raw, self.path)
+                )
+                answer = backend._answers.get(parts.path, backend._answer)
                 if answer.delay:
                     answer.delay.wait(30)
-                payload = answer.body.encode()
+                body = answer.body
+                payload = body if isinstance(body, bytes) else body.encode()
                 self.send_response(answer.status)
                 for name, value in answer.headers:
                     self.send_header(name, value)
@@ -60,7 +71,7 @@ class HttpBackend:
                 self.end_headers()
                 self.wfile.write(payload)
 
-            do_GET = do_POST = do_PUT = do_DELETE = _handle
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _handle
 
             def log_message(self, *_):
                 pass
@@ -79,6 +90,18 @@ class HttpBackend:
     def answer(self, path, status=200, body="", headers=(), delay=None):
         """What requests to `path` are answered from now on."""
         self._answers[path] = Answer(status, body, tuple(headers), delay)
+
+    def answer_all(self, body):
+        """What all other requests are answered."""
+        self._answer = Answer(body=body)
+
+    def last(self):
+        """The last request."""
+        return self._received[-1]
+
+    def count(self):
+        """How many requests came so far."""
+        return len(self._received)
 
     def received(self, path, count=1, timeout=10.0):
         """At least `count` requests to `path`."""

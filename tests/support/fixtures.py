@@ -14,6 +14,8 @@ from support.backend import HttpBackend
 from support.clients import SDKS
 from support.dynamo import Dynalite
 from support.environment import BINARY, NODE_MODULES
+from support.moto import Moto
+from support.tls_backend import Pki, TlsBackend
 from support.wire import RawSocket
 
 #: The apps that run now, so that a failed test shows what they said.
@@ -154,9 +156,50 @@ def dynamodb():
 
 
 @pytest.fixture(scope="session")
+def moto():
+    """Other services of AWS; see `Moto`."""
+    server = Moto()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def new_pki(tmp_path_factory):
+    """Makes CAs that nobody trusts yet; see `Pki`."""
+    return lambda: Pki(tmp_path_factory.mktemp("pki", numbered=True))
+
+
+@pytest.fixture
+def tls_backend():
+    """Starts web servers over TLS that end with the test: `tls_backend(pki.server("name"))`."""
+    started = []
+
+    def start(context):
+        started.append(TlsBackend(context))
+        return started[-1]
+
+    yield start
+    for backend in started:
+        backend.stop()
+
+
+@pytest.fixture(scope="session")
 def node_modules():
     """The folder of JavaScript packages."""
     return NODE_MODULES
+
+
+@pytest.fixture
+def change():
+    """Writes a new template of a running app as an editor does."""
+
+    def write(app, template):
+        text = template if isinstance(template, str) else json.dumps(template, indent=2)
+        new = app.template.with_suffix(".new")
+        new.write_text(text)
+        new.replace(app.template)
+
+    return write
 
 
 @pytest.fixture

@@ -2,7 +2,10 @@
 //! later wins. Every mistake in it is reported at once, with its place.
 
 mod error;
+mod extensions;
+pub mod integrations;
 mod layers;
+mod limits;
 mod reader;
 mod units;
 
@@ -15,7 +18,10 @@ use std::{
 
 use gatepost_model::limits::Limits;
 
-pub use self::{error::ConfigErrors, layers::Override, reader::Setting};
+pub use self::{
+    error::ConfigErrors, extensions::StagesConfig, integrations::IntegrationsConfig,
+    layers::Override, reader::Setting,
+};
 use self::{layers::Layers, reader::Reader};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -37,10 +43,12 @@ pub struct Config {
     pub auth: AuthMode,
     /// `[functions]`.
     pub functions: FunctionsConfig,
+    /// `[integrations]`.
+    pub integrations: IntegrationsConfig,
     /// `[egress]`.
     pub egress: EgressConfig,
-    /// `[extensions]`.
-    pub extensions: ExtensionsConfig,
+    /// `[extensions]`, and what single stages have for themselves.
+    pub stages: StagesConfig,
     /// Every key with its value and where that came from, in the order of the sections.
     pub settings: Vec<Setting>,
 }
@@ -56,7 +64,7 @@ pub struct ServerConfig {
     pub tls: Option<TlsFiles>,
 }
 
-/// The user's certificate.
+/// A certificate of the user's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The certificate chain, PEM.
@@ -98,13 +106,6 @@ pub struct EgressConfig {
     pub deny: Vec<String>,
 }
 
-/// `[extensions]`: what AWS does not have; all off by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ExtensionsConfig {
-    /// `permessage_deflate`: compress messages when the client offers it (RFC 7692).
-    pub permessage_deflate: bool,
-}
-
 impl Config {
     /// Reads the file, if there is one, the variables and the flags.
     ///
@@ -117,17 +118,18 @@ impl Config {
     ) -> Result<Self, ConfigErrors> {
         let layers = Layers::read(file, env, overrides)?;
         let mut reader = Reader::new(layers)?;
+        let server = server(&mut reader);
+        let limits = limits::limits(&mut reader);
         let config = Self {
-            server: server(&mut reader),
-            limits: limits(&mut reader),
+            server,
+            stages: extensions::stages(&mut reader, &limits),
+            limits,
             auth: auth(&mut reader),
             functions: functions(&mut reader),
+            integrations: integrations::read(&mut reader),
             egress: EgressConfig {
                 allow: reader.texts("egress.allow"),
                 deny: reader.texts("egress.deny"),
-            },
-            extensions: ExtensionsConfig {
-                permessage_deflate: reader.flag("extensions.permessage_deflate", false),
             },
             settings: Vec::new(),
         };
@@ -181,68 +183,6 @@ fn listen_addresses(text: &str) -> Option<Vec<SocketAddr>> {
         );
     }
     text.parse().ok().map(|address| vec![address])
-}
-
-fn limits(reader: &mut Reader) -> Limits {
-    let aws = Limits::default();
-    let limits = Limits {
-        idle_timeout: reader.duration("limits.idle_timeout", aws.idle_timeout, SECOND..=YEAR),
-        max_connection_duration: reader.duration(
-            "limits.max_connection_duration",
-            aws.max_connection_duration,
-            SECOND..=YEAR,
-        ),
-        max_message_bytes: reader.size(
-            "limits.max_message_bytes",
-            aws.max_message_bytes,
-            KIB..=GIB,
-        ),
-        max_frame_bytes: reader.size("limits.max_frame_bytes", aws.max_frame_bytes, KIB..=GIB),
-        integration_timeout: reader.duration(
-            "limits.integration_timeout",
-            aws.integration_timeout,
-            MILLISECOND..=HOUR,
-        ),
-        handshake_timeout: reader.duration(
-            "limits.handshake_timeout",
-            aws.handshake_timeout,
-            100 * MILLISECOND..=10 * MINUTE,
-        ),
-        outbox_bytes: reader.size("limits.outbox_bytes", aws.outbox_bytes, KIB..=GIB),
-        write_timeout: reader.duration(
-            "limits.write_timeout",
-            aws.write_timeout,
-            100 * MILLISECOND..=10 * MINUTE,
-        ),
-        close_timeout: reader.duration(
-            "limits.close_timeout",
-            aws.close_timeout,
-            100 * MILLISECOND..=10 * MINUTE,
-        ),
-        in_flight_per_connection: reader.number(
-            "limits.in_flight_per_connection",
-            aws.in_flight_per_connection,
-            1..=10_000,
-        ),
-        max_frames_per_message: reader.number(
-            "limits.max_frames_per_message",
-            aws.max_frames_per_message,
-            1..=1_000_000,
-        ),
-        drain: reader.duration("limits.drain", aws.drain, Duration::ZERO..=HOUR),
-        max_url_bytes: reader.size("limits.max_url_bytes", aws.max_url_bytes, 256..=16 * KIB),
-        max_authorizer_result_bytes: reader.size(
-            "limits.max_authorizer_result_bytes",
-            aws.max_authorizer_result_bytes,
-            KIB..=1024 * KIB,
-        ),
-        max_tombstones: reader.number("limits.max_tombstones", aws.max_tombstones, 1..=100_000_000),
-        tombstone_age: reader.duration("limits.tombstone_age", aws.tombstone_age, SECOND..=YEAR),
-    };
-    if reader.flag("limits.aws_quotas", false) {
-        reader.not_there_yet("limits.aws_quotas");
-    }
-    limits
 }
 
 fn auth(reader: &mut Reader) -> AuthMode {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod outward;
 
 use std::{
     io::{self, Write},

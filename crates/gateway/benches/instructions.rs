@@ -12,7 +12,7 @@ use std::{hint::black_box, sync::Arc};
 use gatepost_gateway::{
     clock::Moment,
     connection::{Connection, transport::Transport},
-    deployed::{DeployedRoute, DeployedStage, StageSlot},
+    deployed::{DeployedRoute, DeployedStage, LogSettings, StageSlot},
     pipeline::select_route::{ReceivedMessage, RoutedRequest},
     registry::{Entry, Registry},
 };
@@ -22,6 +22,7 @@ use gatepost_model::{
     limits::Limits,
     request_context::{ConnectionContext, Identity},
     route::RouteKey,
+    stage::LoggingLevel,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 use gungraun::{library_benchmark, library_benchmark_group, main};
@@ -36,14 +37,21 @@ const NOW: Moment = Moment {
     epoch_ms: 1_790_294_508_123,
     monotonic_ms: 5_000,
 };
+const NO_LOGS: LogSettings = LogSettings {
+    logging_level: LoggingLevel::Off,
+    data_trace: false,
+};
 
 fn route(route_key: &str) -> Arc<DeployedRoute> {
     Arc::new(DeployedRoute {
         route_key: RouteKey::parse(route_key).unwrap(),
         two_way: true,
+        throttle: None,
         authorizer: None,
         required_parameters: Vec::new(),
+        request_validation: None,
         integration: None,
+        log_settings: NO_LOGS,
     })
 }
 
@@ -56,16 +64,15 @@ fn stage() -> Arc<StageSlot> {
         stage_variables: Arc::default(),
         route_selection_expression: SelectionExpression::parse("$request.body.action").unwrap(),
         disable_execute_api_endpoint: false,
+        log_settings: NO_LOGS,
         connect: None,
         disconnect: None,
         default: None,
         custom: custom.into(),
     };
-    Arc::new(StageSlot {
-        api_id,
-        stage_name: "prod".into(),
-        deployed: Some(Arc::new(deployed)).into(),
-    })
+    let slot = StageSlot::new(api_id, "prod".into(), Arc::default());
+    slot.deployed.store(Some(Arc::new(deployed)));
+    Arc::new(slot)
 }
 
 /// A connection whose socket takes writes, its client, and the runtime that both live on.

@@ -2,7 +2,7 @@
 
 use std::{
     sync::LazyLock,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// Where the monotonic clock begins: its first reading.
@@ -23,9 +23,19 @@ impl Moment {
     pub fn now() -> Self {
         Self {
             epoch_ms: now_ms(),
-            monotonic_ms: u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX),
+            monotonic_ms: u64::try_from(uptime().as_millis()).unwrap_or(u64::MAX),
         }
     }
+}
+
+/// Milliseconds since `began`.
+pub fn millis_since(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The monotonic clock: how long it has run.
+pub fn uptime() -> Duration {
+    START.elapsed()
 }
 
 /// Milliseconds since the epoch.

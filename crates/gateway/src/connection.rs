@@ -196,13 +196,13 @@ impl Connection {
     }
 
     /// Whether a limit is reached that [`Self::enforce_limits`] acts on.
-    pub(crate) fn is_due(&self, limits: &Limits, now: Moment) -> bool {
-        self.due(limits, now).is_some()
+    pub(crate) fn is_due(&self, now: Moment) -> bool {
+        self.due(now).is_some()
     }
 
     /// What the sweeper does to this connection now: idle, too old, or too slow a reader.
-    pub(crate) fn enforce_limits(&self, limits: &Limits, now: Moment) {
-        match self.due(limits, now) {
+    pub(crate) fn enforce_limits(&self, now: Moment) {
+        match self.due(now) {
             None => {}
             Some(Due::GiveUp) => self.wake.wake(),
             Some(Due::Close(cause)) => {
@@ -211,7 +211,9 @@ impl Connection {
         }
     }
 
-    fn due(&self, limits: &Limits, now: Moment) -> Option<Due> {
+    fn due(&self, now: Moment) -> Option<Due> {
+        let settings = self.stage.settings.load();
+        let limits = &settings.limits;
         let since = |then: u64| u128::from(now.monotonic_ms.saturating_sub(then));
         let outbox = self.outbox.lock();
         let blocked = outbox

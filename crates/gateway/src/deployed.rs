@@ -2,24 +2,34 @@
 //! deployment, never per message.
 
 mod compile;
+mod integration;
+mod integration_response;
+mod request_validation;
+mod templates;
+mod url_template;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     sync::Arc,
-    time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use gatepost_model::{
-    ApiId, AuthorizerId, StageName, integration::PassthroughBehavior, route::RouteKey,
+    ApiId, AuthorizerId, StageName, route::RouteKey, stage::LoggingLevel,
+    stage_settings::StageSettings, throttle::TokenBucket,
 };
-use gatepost_wire::{
-    expression::{parameter_mapping::ParameterMapping, selection::SelectionExpression},
-    template::Template,
-};
-use hyper::Method;
+use gatepost_wire::expression::selection::SelectionExpression;
 
 pub use compile::CompileError;
+pub use integration::{Backend, DeployedIntegration, HttpEndpoint, LambdaFunction, Transformation};
+pub use integration_response::{
+    DeployedIntegrationResponse, IntegrationResponses, InvalidResponseKey, ResponseKey,
+    ResponseSelection,
+};
+pub use request_validation::{DeployedModel, RequestValidation};
+pub use templates::{SelectedTemplate, Templates};
+pub use url_template::{InvalidUrl, UrlTemplate};
 
 /// A stage of an API and what it serves now. Live connections hold it, so that they use a new
 /// deployment from their next message on.
@@ -29,8 +39,25 @@ pub struct StageSlot {
     pub api_id: ApiId,
     /// The stage.
     pub stage_name: StageName,
+    /// The log group of its execution logs.
+    pub log_group: Arc<str>,
+    /// Limits in force and switches beside AWS, as they are now.
+    pub settings: ArcSwap<StageSettings>,
     /// What is deployed; `None` once the stage is deleted.
     pub deployed: ArcSwapOption<DeployedStage>,
+}
+
+impl StageSlot {
+    /// A stage that serves nothing yet.
+    pub fn new(api_id: ApiId, stage_name: StageName, settings: Arc<StageSettings>) -> Self {
+        Self {
+            log_group: format!("/aws/apigateway/{api_id}/{stage_name}").into(),
+            api_id,
+            stage_name,
+            settings: ArcSwap::new(settings),
+            deployed: ArcSwapOption::empty(),
+        }
+    }
 }
 
 /// What a stage serves.
@@ -46,6 +73,8 @@ pub struct DeployedStage {
     pub route_selection_expression: SelectionExpression,
     /// `disableExecuteApiEndpoint`.
     pub disable_execute_api_endpoint: bool,
+    /// What is logged where no route is selected.
+    pub log_settings: LogSettings,
     /// The `$connect` route.
     pub connect: Option<Arc<DeployedRoute>>,
     /// The `$disconnect` route.
@@ -63,12 +92,28 @@ pub struct DeployedRoute {
     pub route_key: RouteKey,
     /// Whether the integration's answer goes to the client.
     pub two_way: bool,
+    /// How often it may run, when its stage limits that. `$disconnect` always may: nobody could be
+    /// told that it did not.
+    pub throttle: Option<Arc<TokenBucket>>,
     /// The Lambda authorizer; on `$connect` only.
     pub authorizer: Option<DeployedAuthorizer>,
     /// `requestParameters` that must be there.
     pub required_parameters: Vec<IdentitySource>,
+    /// The models that messages are validated with, if they are.
+    pub request_validation: Option<RequestValidation>,
     /// The integration; a route without one does nothing.
     pub integration: Option<Arc<DeployedIntegration>>,
+    /// What is logged of its requests.
+    pub log_settings: LogSettings,
+}
+
+/// What the execution logs tell of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogSettings {
+    /// `loggingLevel`.
+    pub logging_level: LoggingLevel,
+    /// `dataTraceEnabled`.
+    pub data_trace: bool,
 }
 
 /// A Lambda REQUEST authorizer as it is served.
@@ -95,85 +140,16 @@ pub enum IdentitySource {
     Context(String),
 }
 
-/// An integration as it is served.
-#[derive(Debug)]
-pub struct DeployedIntegration {
-    /// `timeoutInMillis`.
-    pub timeout: Duration,
-    /// What it calls.
-    pub backend: Backend,
-}
-
-/// What an integration calls.
-#[derive(Debug)]
-pub enum Backend {
-    /// `AWS_PROXY`.
-    LambdaProxy {
-        /// The function.
-        function: WithStageVariables,
-    },
-    /// `HTTP_PROXY`.
-    HttpProxy {
-        /// The URL.
-        uri: WithStageVariables,
-        /// `integrationMethod`; `None` (`ANY`) sends POST.
-        method: Option<Method>,
-        /// `requestParameters`.
-        request_parameters: Vec<ParameterMapping>,
-    },
-    /// `MOCK`.
-    Mock(DeployedMock),
-}
-
-/// A `MOCK` integration.
-#[derive(Debug)]
-pub struct DeployedMock {
-    /// `requestTemplates`.
-    pub request_templates: Templates,
-    /// `passthroughBehavior`.
-    pub passthrough_behavior: PassthroughBehavior,
-    /// `integrationResponses`.
-    pub responses: Vec<DeployedIntegrationResponse>,
-}
-
-/// An integration response.
-#[derive(Debug)]
-pub struct DeployedIntegrationResponse {
-    /// Which statuses it is for.
-    pub key: ResponseKey,
-    /// `responseTemplates`.
-    pub response_templates: Templates,
-}
-
-/// `integrationResponseKey`.
-#[derive(Debug)]
-pub enum ResponseKey {
-    /// `$default`.
-    Default,
-    /// `/regex/`, matched against the whole value.
-    Pattern(regex::Regex),
-}
-
-/// Templates and the expression that selects one.
-#[derive(Debug, Default)]
-pub struct Templates {
-    /// `templateSelectionExpression`.
-    pub selection: Option<SelectionExpression>,
-    /// Template key to template.
-    pub by_key: BTreeMap<String, Template>,
-}
-
-impl Templates {
-    /// The template for a selected key: that, else `$default`, else (with no expression)
-    /// `application/json`, as AWS's own MOCK example has it (data-plane spec 5.7).
-    pub fn select(&self, key: Option<&str>) -> Option<&Template> {
-        key.and_then(|key| self.by_key.get(key))
-            .or_else(|| self.by_key.get("$default"))
-            .or_else(|| {
-                self.by_key
-                    .get("application/json")
-                    .filter(|_| self.selection.is_none())
-            })
+impl fmt::Display for IdentitySource {
+    /// In AWS's notation.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (prefix, name) = match self {
+            Self::Header(name) => ("route.request.header", name),
+            Self::QueryString(name) => ("route.request.querystring", name),
+            Self::StageVariable(name) => ("stageVariables", name),
+            Self::Context(name) => ("context", name),
+        };
+        write!(f, "{prefix}.{name}")
     }
 }
 
@@ -201,6 +177,16 @@ impl WithStageVariables {
 }
 
 impl DeployedStage {
+    /// The route with this key.
+    pub fn route(&self, route_key: &RouteKey) -> Option<&Arc<DeployedRoute>> {
+        match route_key {
+            RouteKey::Connect => self.connect.as_ref(),
+            RouteKey::Disconnect => self.disconnect.as_ref(),
+            RouteKey::Default => self.default.as_ref(),
+            RouteKey::Custom(key) => self.custom.get(&**key),
+        }
+    }
+
     /// The route that a message selects: the expression's value, else `$default` (spec 4.3).
     /// A client cannot select `$connect` or `$disconnect`.
     pub fn select_route(&self, body: &str) -> Option<&Arc<DeployedRoute>> {

@@ -10,12 +10,14 @@ use std::{
 
 use arc_swap::ArcSwap;
 use gatepost_model::{
-    ApiId,
+    ApiId, StageName,
     api::Api,
     connection::{CloseCause, GoneReason, InvalidConnectionId},
     connection_id::{ConnectionId, ConnectionIdKey},
     domain_name::DomainName,
     limits::Limits,
+    stage::LoggingLevel,
+    stage_settings::SettingsByStage,
 };
 use tokio::sync::Notify;
 
@@ -23,9 +25,10 @@ use crate::{
     clock::Moment,
     connection::Connection,
     deployed::{CompileError, DeployedStage, StageSlot},
-    integration::{http_client::HttpClient, invoke_function::InvokeFunction},
+    integration::{invoke_function::InvokeFunction, outward::Outward},
     new_id::random_bytes,
     observe::Observer,
+    pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
     store::Store,
     tombstones::Tombstones,
@@ -33,7 +36,7 @@ use crate::{
 
 /// What a gateway is made of.
 pub struct GatewayConfig {
-    /// The limits in force.
+    /// The limits in force, where a stage has none of its own.
     pub limits: Limits,
     /// The region in ARNs.
     pub region: String,
@@ -45,10 +48,12 @@ pub struct GatewayConfig {
     pub store: Arc<Store>,
     /// Who invokes Lambda functions.
     pub lambda: Arc<dyn InvokeFunction>,
-    /// Who calls HTTP backends.
-    pub http: HttpClient,
+    /// What integrations reach their backends with.
+    pub outward: Outward,
     /// Who is told what happens.
     pub observer: Observer,
+    /// `loggingLevel` of stages that set none.
+    pub logging_level: LoggingLevel,
 }
 
 /// Everything that one process serves.
@@ -56,6 +61,8 @@ pub struct Gateway {
     pub(crate) config: GatewayConfig,
     pub(crate) registry: Registry,
     pub(crate) tombstones: Tombstones,
+    /// The rates that all APIs share.
+    pub throttle: AccountThrottle,
     apis: ArcSwap<ApiTable>,
     work: Work,
     draining: AtomicBool,
@@ -68,6 +75,13 @@ pub struct ApiTable {
     pub apis: BTreeMap<ApiId, DeployedApi>,
     /// The custom domains.
     pub domain_names: Vec<DomainName>,
+}
+
+impl ApiTable {
+    /// The slot of a stage.
+    fn stage(&self, api_id: &ApiId, stage_name: &StageName) -> Option<&Arc<StageSlot>> {
+        self.apis.get(api_id)?.stages.get(stage_name.as_str())
+    }
 }
 
 /// An API and its stages.
@@ -99,8 +113,10 @@ impl Gateway {
     /// A gateway without APIs. Its sweeper runs until the gateway is dropped.
     pub fn new(config: GatewayConfig) -> Arc<Self> {
         let tombstones = Tombstones::new(Arc::clone(&config.store), config.limits.tombstone_age);
+        let throttle = AccountThrottle::new(&config.limits);
         let gateway = Arc::new(Self {
             config,
+            throttle,
             registry: Registry::new(),
             tombstones,
             apis: ArcSwap::default(),
@@ -111,7 +127,7 @@ impl Gateway {
         gateway
     }
 
-    /// The limits in force.
+    /// The limits in force, where a stage has none of its own.
     pub fn limits(&self) -> &Limits {
         &self.config.limits
     }
@@ -129,6 +145,11 @@ impl Gateway {
     /// The account in ARNs.
     pub fn account_id(&self) -> &str {
         &self.config.account_id
+    }
+
+    /// What integrations reach their backends with.
+    pub fn outward(&self) -> &Outward {
+        &self.config.outward
     }
 
     /// The embedded store.
@@ -156,11 +177,17 @@ impl Gateway {
     /// # Errors
     /// Everything that cannot be served, at once.
     pub fn check(&self, apis: &[Api]) -> Result<(), Vec<CompileError>> {
-        compile(apis.to_vec()).map(drop)
+        let GatewayConfig {
+            outward,
+            logging_level,
+            ..
+        } = &self.config;
+        compile(apis.to_vec(), &self.apis.load(), outward, *logging_level).map(drop)
     }
 
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
-    /// and use the new deployment from their next message on; those of deleted stages are closed.
+    /// and use the new deployment and the new `settings` from their next message on; those of
+    /// deleted stages are closed.
     ///
     /// # Errors
     /// Everything that cannot be served, at once; then nothing changes.
@@ -168,29 +195,32 @@ impl Gateway {
         &self,
         apis: Vec<Api>,
         domain_names: Vec<DomainName>,
+        settings: &SettingsByStage,
     ) -> Result<(), Vec<CompileError>> {
-        let compiled = compile(apis)?;
         let before = self.apis.load_full();
+        let GatewayConfig {
+            outward,
+            logging_level,
+            ..
+        } = &self.config;
+        let compiled = compile(apis, &before, outward, *logging_level)?;
         let mut table = ApiTable {
             apis: BTreeMap::new(),
             domain_names,
         };
         for (api, deployed_stages) in compiled {
-            let known = before.apis.get(&api.api_id);
             let mut stages = HashMap::new();
             for deployed in deployed_stages {
-                let name = deployed.stage_name.as_str();
-                let slot = known
-                    .and_then(|known| known.stages.get(name))
-                    .cloned()
-                    .unwrap_or_else(|| {
-                        Arc::new(StageSlot {
-                            api_id: api.api_id.clone(),
-                            stage_name: deployed.stage_name.clone(),
-                            deployed: None.into(),
-                        })
-                    });
-                stages.insert(Box::from(name), Arc::clone(&slot));
+                let name = &deployed.stage_name;
+                let settings = Arc::clone(settings.of(&api.api_id, name));
+                let slot = match before.stage(&api.api_id, name) {
+                    Some(slot) => {
+                        slot.settings.store(settings);
+                        Arc::clone(slot)
+                    }
+                    None => Arc::new(StageSlot::new(api.api_id.clone(), name.clone(), settings)),
+                };
+                stages.insert(Box::from(name.as_str()), Arc::clone(&slot));
                 slot.deployed.store(Some(deployed));
             }
             table.apis.insert(
@@ -357,7 +387,12 @@ impl Gateway {
 /// An API with the stages that it serves.
 type CompiledApi = (Api, Vec<Arc<DeployedStage>>);
 
-fn compile(apis: Vec<Api>) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
+fn compile(
+    apis: Vec<Api>,
+    before: &ApiTable,
+    outward: &Outward,
+    logging_level: LoggingLevel,
+) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
     let mut errors = Vec::new();
     let mut compiled = Vec::new();
     for api in apis {
@@ -366,7 +401,10 @@ fn compile(apis: Vec<Api>) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
             let Some(definition) = api.deployed_to(stage) else {
                 continue;
             };
-            match DeployedStage::compile(&api, stage, definition) {
+            let before = before.stage(&api.api_id, &stage.stage_name);
+            let before = before.and_then(|slot| slot.deployed.load_full());
+            let before = before.as_deref();
+            match DeployedStage::compile(&api, stage, definition, before, outward, logging_level) {
                 Ok(deployed) => stages.push(Arc::new(deployed)),
                 Err(found) => errors.extend(found),
             }

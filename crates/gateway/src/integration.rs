@@ -1,63 +1,90 @@
-//! Integrations: calling the backend of a route, a file per kind.
+//! Integrations: calling the backend of a route. The kinds differ by what they call: a Lambda
+//! function, an AWS service, an HTTP backend, nothing (`MOCK`).
 
+pub mod aws_service;
+pub mod bulkhead;
+pub mod client_certificate;
+mod connector;
 pub mod egress;
 pub mod function_endpoints;
+pub mod http;
 pub mod http_client;
-pub mod http_proxy;
+pub mod http_error;
 pub mod invoke_endpoint;
 pub mod invoke_function;
-pub mod lambda_proxy;
+pub mod lambda;
 pub mod mock;
+pub mod outward;
+pub mod parameters;
+pub mod sign;
+mod trace;
+pub mod vpc_link;
 
-use std::time::Duration;
+use std::{pin::pin, sync::Arc, time::Instant};
 
-use gatepost_model::fault::{Fault, FaultKind};
+use bytes::Bytes;
+use gatepost_model::fault::Fault;
+use hyper::HeaderMap;
 
-use crate::gateway::Gateway;
-use http_proxy::HttpProxyRequest;
-use lambda_proxy::LambdaProxyRequest;
-use mock::MockRequest;
+use crate::{
+    clock::millis_since, deployed::DeployedIntegration, gateway::Gateway, observe::RequestLog,
+};
+use aws_service::ServiceCall;
+use http::HttpCall;
+use lambda::LambdaCall;
+use mock::MockCall;
 
-/// What is sent to a backend.
-pub enum IntegrationRequest {
-    /// `AWS_PROXY`.
-    LambdaProxy(LambdaProxyRequest),
-    /// `HTTP_PROXY`.
-    HttpProxy(HttpProxyRequest),
-    /// `MOCK`.
-    Mock(MockRequest),
+pub(crate) use trace::log_lambda_request;
+
+/// What is sent to a backend, and on whose behalf.
+pub struct IntegrationRequest {
+    /// The integration.
+    pub integration: Arc<DeployedIntegration>,
+    /// The call.
+    pub call: Call,
 }
 
-/// What a backend answered.
-#[derive(Debug, Clone, Default)]
-pub struct IntegrationReply {
-    /// The status: Lambda's `statusCode`, the backend's status, `MOCK`'s.
+/// A call of a backend, all filled in.
+pub enum Call {
+    /// Of a Lambda function: `AWS_PROXY`, `AWS`.
+    Lambda(LambdaCall),
+    /// Of an AWS service: `AWS`.
+    Service(ServiceCall),
+    /// Of an HTTP backend: `HTTP_PROXY`, `HTTP`.
+    Http(HttpCall),
+    /// Of nothing: `MOCK`.
+    Mock(MockCall),
+}
+
+/// What a backend answered, before the integration response.
+#[derive(Debug)]
+pub struct IntegrationAnswer {
+    /// The HTTP status: the backend's, the Invoke API's, `MOCK`'s.
     pub status: u16,
-    /// Whether the backend named a status itself.
-    pub has_status: bool,
-    /// The headers, in order.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Option<String>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body: the backend's, or what the function returned.
+    pub body: Bytes,
+    /// What else Lambda says.
+    pub lambda: Option<LambdaAnswer>,
 }
 
-impl IntegrationReply {
-    /// The reply of a route without an integration.
-    pub fn nothing() -> Self {
-        Self {
-            status: 200,
-            has_status: true,
-            ..Self::default()
-        }
-    }
+/// What the Invoke API says beside the function's answer.
+#[derive(Debug)]
+pub struct LambdaAnswer {
+    /// `x-amzn-RequestId`.
+    pub request_id: String,
+    /// Whether the function failed, and the body is its error document.
+    pub is_function_error: bool,
+}
 
-    /// The subprotocol that a `$connect` integration chose.
-    pub fn subprotocol(&self) -> Option<&str> {
-        self.headers
-            .iter()
-            .rev()
-            .find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-protocol"))
-            .map(|(_, value)| value.as_str())
+impl IntegrationRequest {
+    /// The answer of an integration that calls nothing.
+    pub fn answer_at_once(&self) -> Option<IntegrationAnswer> {
+        match &self.call {
+            Call::Mock(call) => Some(call.answer()),
+            Call::Lambda(_) | Call::Service(_) | Call::Http(_) => None,
+        }
     }
 }
 
@@ -68,28 +95,29 @@ impl IntegrationReply {
 pub async fn invoke(
     gateway: &Gateway,
     request: IntegrationRequest,
-) -> Result<IntegrationReply, Fault> {
-    match request {
-        IntegrationRequest::Mock(mock) => mock.reply(),
-        IntegrationRequest::LambdaProxy(lambda) => {
-            let timeout = lambda.timeout.min(gateway.limits().integration_timeout);
-            within(timeout, lambda.invoke(&*gateway.config.lambda)).await
-        }
-        IntegrationRequest::HttpProxy(http) => {
-            let timeout = http.timeout.min(gateway.limits().integration_timeout);
-            within(timeout, http.send(&gateway.config.http)).await
-        }
+    log: &mut RequestLog,
+) -> Result<IntegrationAnswer, Fault> {
+    if let Some(answer) = request.answer_at_once() {
+        return Ok(answer);
     }
-}
-
-async fn within(
-    timeout: Duration,
-    answer: impl Future<Output = Result<IntegrationReply, Fault>>,
-) -> Result<IntegrationReply, Fault> {
-    tokio::time::timeout(timeout, answer)
-        .await
-        .unwrap_or_else(|_| {
-            let detail = "Execution failed due to a timeout error";
-            Err(Fault::new(FaultKind::IntegrationTimeout, detail))
-        })
+    let limit = gateway.limits().integration_timeout;
+    let timeout = request.integration.timeout.min(limit);
+    let bulkhead = &request.integration.bulkhead;
+    let config = &gateway.config;
+    let began = Instant::now();
+    let call = async {
+        match request.call {
+            Call::Mock(call) => Ok(call.answer()),
+            Call::Lambda(call) => call.invoke(&*config.lambda).await,
+            Call::Service(call) => {
+                let services = &config.outward.services;
+                call.send(&config.outward.http, services).await
+            }
+            Call::Http(call) => call.send().await,
+        }
+    };
+    let answer = pin!(bulkhead.call(timeout, call));
+    let answer = log.while_waiting(answer).await?;
+    answer.log(millis_since(began), log);
+    Ok(answer)
 }

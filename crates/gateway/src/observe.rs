@@ -1,6 +1,8 @@
 //! What Gatepost says about what happens: events of connections, requests and functions, on one
 //! bounded queue that never makes serving wait.
 
+mod request_log;
+
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -13,6 +15,8 @@ use gatepost_model::{
     route::RouteKey,
 };
 use tokio::sync::mpsc;
+
+pub use request_log::RequestLog;
 
 /// Something that happened.
 #[derive(Debug, Clone)]

@@ -3,14 +3,18 @@
 
 pub mod authorize;
 pub mod integration_request;
+pub mod integration_response;
 pub mod rescue;
 pub mod route_reply;
 pub mod select_route;
+pub mod throttle;
+pub mod validate;
 
 mod accepted;
 mod on_connect;
 mod on_disconnect;
 mod on_message;
+mod transformation;
 
 pub use accepted::Accepted;
 #[cfg(test)]

@@ -15,10 +15,11 @@ use std::{
 };
 
 use gatepost_model::{
-    ApiId, FunctionName,
+    ApiId, FunctionName, RequestId,
     connection::CloseCause,
     connection_id::{ConnectionId, ConnectionIdKey},
 };
+use gatepost_wire::execution_log::Record;
 use parking_lot::Mutex;
 use rusqlite::{Connection as Database, OptionalExtension, params};
 
@@ -36,7 +37,7 @@ pub use function_logs::{
 /// Changes that may wait for the disk; more are counted as dropped.
 /// The channel touches its whole ring in time, so this is memory too.
 const QUEUE: usize = 8192;
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE connections (
@@ -60,6 +61,28 @@ const SCHEMA: &str = "
         message TEXT NOT NULL
     );
     CREATE INDEX function_logs_by_time ON function_logs (function, timestamp_ms);
+";
+/// What version 2 added.
+const SCHEMA_2: &str = "
+    CREATE TABLE log_groups (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        created_at_ms INTEGER NOT NULL
+    );
+    CREATE TABLE execution_logs (
+        log_group INTEGER NOT NULL,
+        began_at_ms INTEGER NOT NULL,
+        request_id TEXT NOT NULL,
+        connection_id BLOB,
+        endpoint_request_id TEXT,
+        record BLOB NOT NULL
+    );
+    CREATE INDEX execution_logs_by_time ON execution_logs (log_group, began_at_ms);
+    CREATE INDEX execution_logs_by_request ON execution_logs (request_id);
+    CREATE INDEX execution_logs_by_connection ON execution_logs (connection_id)
+        WHERE connection_id IS NOT NULL;
+    CREATE INDEX execution_logs_by_endpoint_request ON execution_logs (endpoint_request_id)
+        WHERE endpoint_request_id IS NOT NULL;
 ";
 /// What stores of this version that were made earlier lack, and no reader of theirs minds.
 const ADDITIONS: &str = "
@@ -128,6 +151,25 @@ pub enum Lifecycle {
         /// The line.
         message: String,
     },
+    /// A request was carried out, or is waited for long.
+    ExecutionLog(Box<ExecutionLogRecord>),
+}
+
+/// What the execution log tells of a request.
+#[derive(Debug)]
+pub struct ExecutionLogRecord {
+    /// The log group.
+    pub log_group: Arc<str>,
+    /// When its first entry was written, milliseconds since the epoch.
+    pub began_at_ms: u64,
+    /// `requestId`.
+    pub request_id: RequestId,
+    /// Its connection, where it names one.
+    pub connection_id: Option<ConnectionId>,
+    /// What the function that it called wrote into its own log as `RequestId`.
+    pub endpoint_request_id: Option<Box<str>>,
+    /// The entries.
+    pub record: Record,
 }
 
 enum Command {
@@ -287,9 +329,12 @@ fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
     database
         .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
         .map_err(damaged)?;
-    if version == 0 {
+    if version < SCHEMA_VERSION {
         let transaction = database.transaction().map_err(damaged)?;
-        transaction.execute_batch(SCHEMA).map_err(damaged)?;
+        if version == 0 {
+            transaction.execute_batch(SCHEMA).map_err(damaged)?;
+        }
+        transaction.execute_batch(SCHEMA_2).map_err(damaged)?;
         transaction
             .pragma_update(None, "user_version", SCHEMA_VERSION)
             .map_err(damaged)?;

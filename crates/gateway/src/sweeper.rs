@@ -12,31 +12,31 @@ use crate::{clock::Moment, gateway::Gateway, observe::Event};
 
 /// Starts the sweeper; it ends with the gateway, and starts again when it panics.
 pub(crate) fn start(gateway: &Arc<Gateway>) {
-    let period = period(gateway.limits());
     let gateway = Arc::downgrade(gateway);
     tokio::spawn(async move {
-        while tokio::spawn(run(Weak::clone(&gateway), period))
+        while tokio::spawn(run(Weak::clone(&gateway)))
             .await
             .is_err_and(|error| error.is_panic())
         {}
     });
 }
 
-async fn run(gateway: Weak<Gateway>, period: Duration) {
-    let mut ticks = tokio::time::interval(period);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+async fn run(gateway: Weak<Gateway>) {
     let mut lost = 0;
     loop {
-        ticks.tick().await;
+        let Some(period) = gateway.upgrade().map(|gateway| period_of(&gateway)) else {
+            return;
+        };
+        tokio::time::sleep(period).await;
         let Some(gateway) = gateway.upgrade() else {
             return;
         };
         let now = Moment::now();
         let due = gateway
             .registry
-            .established(|connection| connection.is_due(gateway.limits(), now));
+            .established(|connection| connection.is_due(now));
         for connection in due {
-            connection.enforce_limits(gateway.limits(), now);
+            connection.enforce_limits(now);
         }
         let dropped = gateway.config.store.dropped();
         if lost == 0 && dropped > 0 {
@@ -48,6 +48,15 @@ async fn run(gateway: Weak<Gateway>, period: Duration) {
         }
         lost = dropped;
     }
+}
+
+/// The period that the shortest limit of any stage asks for; stages come and go.
+fn period_of(gateway: &Gateway) -> Duration {
+    let apis = gateway.apis();
+    let stages = apis.apis.values().flat_map(|api| api.stages.values());
+    let periods = stages.map(|stage| period(&stage.settings.load().limits));
+    let of_gateway = period(gateway.limits());
+    periods.fold(of_gateway, Duration::min)
 }
 
 /// A tenth of the shortest limit, between 20 ms and a second.

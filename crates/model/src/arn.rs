@@ -72,6 +72,98 @@ pub fn lambda_function_of_uri(uri: &str) -> Option<&str> {
     (uri.starts_with("arn:") && uri.contains(":lambda:")).then_some(uri)
 }
 
+/// The URI of an `AWS` integration with a service,
+/// `arn:{partition}:apigateway:{region}:{subdomain.service|service}:{path|action}/{service_api}`.
+/// Stage variables must be resolved before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceUri {
+    /// `aws`, `aws-cn`, …
+    pub partition: String,
+    /// The region of the service.
+    pub region: String,
+    /// Before the service's host name, e.g. `runtime` of `SageMaker`.
+    pub subdomain: Option<String>,
+    /// The service as its host name has it, e.g. `states` for Step Functions.
+    pub service: String,
+    /// What of the service is called.
+    pub target: ServiceTarget,
+}
+
+/// What of a service is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceTarget {
+    /// `action/{name}&{parameter}={value}…`.
+    Action {
+        /// The action, e.g. `PutItem`.
+        name: String,
+        /// Its parameters as a query string, often empty.
+        parameters: String,
+    },
+    /// `path/{path}`: an absolute path, perhaps with a query.
+    Path(String),
+}
+
+/// Text that is no URI of a service.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no URI of an AWS service: write arn:aws:apigateway:{{region}}:{{service}}:action/\
+     {{action}} or arn:aws:apigateway:{{region}}:{{service}}:path/{{path}}"
+)]
+pub struct InvalidServiceUri(pub String);
+
+impl ServiceUri {
+    /// Parses a URI.
+    ///
+    /// # Errors
+    /// [`InvalidServiceUri`], also when a part could reach another host than the service's.
+    pub fn parse(uri: &str) -> Result<Self, InvalidServiceUri> {
+        Self::parts(uri).ok_or_else(|| InvalidServiceUri(uri.to_owned()))
+    }
+
+    fn parts(uri: &str) -> Option<Self> {
+        let mut parts = uri.splitn(6, ':');
+        let mut next = || parts.next();
+        let ("arn", partition, "apigateway", region) = (next()?, next()?, next()?, next()?) else {
+            return None;
+        };
+        let (host, rest) = (next()?, next()?);
+        let (subdomain, service) = match host.rsplit_once('.') {
+            Some((subdomain, service)) => (Some(subdomain), service),
+            None => (None, host),
+        };
+        let is_label = |label: &str| {
+            let is_inner = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
+            !label.is_empty() && label.bytes().all(is_inner)
+        };
+        let mut labels = [partition, region, service].into_iter();
+        if !labels.all(is_label) || !subdomain.is_none_or(|name| name.split('.').all(is_label)) {
+            return None;
+        }
+        let target = match rest.split_once('/')? {
+            ("action", action) => {
+                let (name, parameters) = action.split_once('&').unwrap_or((action, ""));
+                if !is_label(name) {
+                    return None;
+                }
+                ServiceTarget::Action {
+                    name: name.to_owned(),
+                    parameters: parameters.to_owned(),
+                }
+            }
+            // Some write `path//queue`.
+            ("path", path) => ServiceTarget::Path(format!("/{}", path.trim_start_matches('/'))),
+            _ => return None,
+        };
+        Some(Self {
+            partition: partition.to_owned(),
+            region: region.to_owned(),
+            subdomain: subdomain.map(str::to_owned),
+            service: service.to_owned(),
+            target,
+        })
+    }
+}
+
 /// `methodArn` and policy resource of a route:
 /// `arn:aws:execute-api:{region}:{account}:{apiId}/{stage}/{routeKey}`.
 #[derive(Debug, Clone)]
@@ -123,6 +215,64 @@ mod tests {
         for text in ["", "a:b:c", "a b", "arn:aws:sqs:us-east-1:0:function:x"] {
             assert!(FunctionReference::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn service_uris_parse_in_both_forms() {
+        let uri = |rest: &str| ServiceUri::parse(&format!("arn:aws:apigateway:eu-west-1:{rest}"));
+        let action = |name: &str, parameters: &str| ServiceTarget::Action {
+            name: name.into(),
+            parameters: parameters.into(),
+        };
+        for (rest, subdomain, service, target) in [
+            (
+                "dynamodb:action/PutItem",
+                None,
+                "dynamodb",
+                action("PutItem", ""),
+            ),
+            (
+                "sns:action/Publish&TopicArn=arn:aws:sns:x&Message={text}",
+                None,
+                "sns",
+                action("Publish", "TopicArn=arn:aws:sns:x&Message={text}"),
+            ),
+            (
+                "sqs:path/000000000000/queue",
+                None,
+                "sqs",
+                ServiceTarget::Path("/000000000000/queue".into()),
+            ),
+            (
+                "runtime.sagemaker:path//endpoints/x/invocations",
+                Some("runtime"),
+                "sagemaker",
+                ServiceTarget::Path("/endpoints/x/invocations".into()),
+            ),
+            ("s3:path/", None, "s3", ServiceTarget::Path("/".into())),
+        ] {
+            let parsed = uri(rest).unwrap();
+            assert_eq!(parsed.region, "eu-west-1");
+            assert_eq!(parsed.subdomain.as_deref(), subdomain, "{rest}");
+            assert_eq!(parsed.service, service);
+            assert_eq!(parsed.target, target);
+        }
+        for rest in [
+            "",
+            "sqs",
+            "sqs:",
+            "sqs:queue",
+            "sqs:action/",
+            "sqs:action/A/B",
+            "sqs:other/x",
+            "evil.example.com/:path/x",
+            "a@b:path/x",
+            ".sqs:path/x",
+            "a..sqs:path/x",
+        ] {
+            assert!(uri(rest).is_err(), "{rest}");
+        }
+        assert!(ServiceUri::parse("https://sqs.eu-west-1.amazonaws.com/").is_err());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A failed stage: whose fault it is, what the client is told, what the log says.
 
+use crate::MessageId;
+
 /// Whose fault a failure is; feeds `ClientError`, `IntegrationError` and `ExecutionError`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
@@ -36,8 +38,14 @@ pub enum FaultKind {
     UnsupportedMediaType,
     /// A required request parameter is missing.
     BadRequestParameters,
+    /// The message is not what its model says.
+    BadRequestBody,
+    /// An API key is required, and there is none that may use the stage.
+    InvalidApiKey,
     /// Too many requests.
     Throttled,
+    /// More requests than the quota of the usage plan.
+    QuotaExceeded,
     /// The API's configuration cannot work.
     ApiConfiguration,
 }
@@ -46,7 +54,7 @@ impl FaultKind {
     /// `message` as AWS writes it in the error frame or body (data-plane spec §1.5, §6).
     pub fn message(self) -> &'static str {
         match self {
-            Self::Forbidden => "Forbidden",
+            Self::Forbidden | Self::InvalidApiKey => "Forbidden",
             Self::Unauthorized => "Unauthorized",
             Self::ExplicitDeny => {
                 "User is not authorized to access this resource with an explicit deny in an \
@@ -64,21 +72,24 @@ impl FaultKind {
             Self::IntegrationTimeout => "Endpoint request timed out",
             Self::UnsupportedMediaType => "Unsupported Media Type",
             Self::BadRequestParameters => "Missing required request parameters",
+            Self::BadRequestBody => "Bad request body",
             Self::Throttled => "Too Many Requests",
+            Self::QuotaExceeded => "Limit Exceeded",
         }
     }
 
     /// The HTTP status of a handshake that fails so (data-plane spec §1.5, §14).
     pub fn handshake_status(self) -> u16 {
         match self {
-            Self::BadRequestParameters => 400,
+            Self::BadRequestParameters | Self::BadRequestBody => 400,
             Self::Unauthorized => 401,
             Self::Forbidden
             | Self::ExplicitDeny
             | Self::ImplicitDeny
-            | Self::MissingAuthenticationToken => 403,
+            | Self::MissingAuthenticationToken
+            | Self::InvalidApiKey => 403,
             Self::UnsupportedMediaType => 415,
-            Self::Throttled => 429,
+            Self::Throttled | Self::QuotaExceeded => 429,
             Self::AuthorizerFailure | Self::AuthorizerConfiguration | Self::ApiConfiguration => 500,
             Self::IntegrationFailure => 502,
             Self::IntegrationTimeout => 504,
@@ -95,7 +106,10 @@ impl FaultKind {
             | Self::MissingAuthenticationToken
             | Self::UnsupportedMediaType
             | Self::BadRequestParameters
-            | Self::Throttled => Blame::Client,
+            | Self::BadRequestBody
+            | Self::InvalidApiKey
+            | Self::Throttled
+            | Self::QuotaExceeded => Blame::Client,
             Self::AuthorizerFailure
             | Self::AuthorizerConfiguration
             | Self::IntegrationFailure
@@ -113,6 +127,17 @@ pub struct Fault {
     pub kind: FaultKind,
     /// What happened, for the log; never sent to the client.
     pub detail: String,
+    /// What the validation found, with [`FaultKind::BadRequestBody`].
+    pub validation: Option<Box<FailedValidation>>,
+}
+
+/// A message that is not what its model says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedValidation {
+    /// The message, which the client is told in place of the request.
+    pub message_id: MessageId,
+    /// `$context.error.validationErrorString`.
+    pub error_string: String,
 }
 
 impl Fault {
@@ -121,6 +146,22 @@ impl Fault {
         Self {
             kind,
             detail: detail.into(),
+            validation: None,
+        }
+    }
+
+    /// The fault of a message that is not what its model says.
+    pub fn bad_request_body(message_id: MessageId, error_string: String) -> Self {
+        Self {
+            kind: FaultKind::BadRequestBody,
+            detail: format!(
+                "Request body does not match model schema for content type application/json: \
+                 {error_string}"
+            ),
+            validation: Some(Box::new(FailedValidation {
+                message_id,
+                error_string,
+            })),
         }
     }
 }

@@ -71,6 +71,10 @@ string_ids! {
     ModelId;
     /// `deploymentId`: six lower-case letters and digits.
     DeploymentId;
+    /// `id` of an API key: ten lower-case letters and digits.
+    ApiKeyId;
+    /// `id` of a usage plan: six lower-case letters and digits.
+    UsagePlanId;
     /// A Lambda function's name, without account, region or qualifier.
     FunctionName;
     /// `requestId` of the data plane: `^[A-Za-z0-9_-]{15}=$`, new for every event.

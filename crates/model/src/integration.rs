@@ -66,6 +66,11 @@ impl IntegrationType {
         }
     }
 
+    /// Whether requests and answers are passed on without templates.
+    pub fn is_proxy(self) -> bool {
+        matches!(self, Self::AwsProxy | Self::HttpProxy)
+    }
+
     /// Parses the wire form.
     pub fn parse(text: &str) -> Option<Self> {
         [
@@ -108,6 +113,23 @@ pub enum ContentHandlingStrategy {
     ConvertToBinary,
     /// `CONVERT_TO_TEXT`.
     ConvertToText,
+}
+
+impl ContentHandlingStrategy {
+    /// The strategy as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ConvertToBinary => "CONVERT_TO_BINARY",
+            Self::ConvertToText => "CONVERT_TO_TEXT",
+        }
+    }
+
+    /// Parses the wire form.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::ConvertToBinary, Self::ConvertToText]
+            .into_iter()
+            .find(|strategy| strategy.as_str() == text)
+    }
 }
 
 /// `IntegrationResponse`.

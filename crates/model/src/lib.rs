@@ -6,10 +6,12 @@
 pub mod api;
 pub mod arn;
 pub mod authorizer;
+pub mod calendar;
 pub mod connection;
 pub mod connection_id;
 pub mod deployment;
 pub mod domain_name;
+pub mod extensions;
 pub mod fault;
 pub mod function;
 mod ids;
@@ -17,9 +19,13 @@ pub mod integration;
 pub mod invocation;
 pub mod limits;
 pub mod model;
+pub mod principal;
 pub mod request_context;
 pub mod route;
 pub mod secret;
 pub mod stage;
+pub mod stage_settings;
+pub mod throttle;
+pub mod usage_plan;
 
 pub use ids::*;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use crate::throttle::ThrottleSettings;
+
 /// The limits that the data plane enforces. All may be changed in `[limits]`; the defaults are
 /// AWS's quotas ("Quotas for configuring and running a WebSocket API") unless said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
     /// Nothing sent or received for this long closes the connection. AWS: 10 minutes, fixed.
     pub idle_timeout: Duration,
@@ -27,6 +29,15 @@ pub struct Limits {
     pub close_timeout: Duration,
     /// Messages of one connection that may be in integrations at once. Gatepost's own.
     pub in_flight_per_connection: u16,
+    /// Calls of one integration of a stage that may be under way at once. Gatepost's own, as many
+    /// as AWS's concurrent executions of an account.
+    pub in_flight_per_integration: usize,
+    /// Calls that may wait, within their timeout, for those to end. Gatepost's own.
+    pub waiting_per_integration: usize,
+    /// Connections to one backend that may wait for their next request. Gatepost's own.
+    pub idle_connections_per_backend: usize,
+    /// The greatest answer of a backend, bytes. AWS: 10 MB, fixed.
+    pub max_integration_response_bytes: usize,
     /// Frames that one message may consist of. Gatepost's own, against fragment floods.
     pub max_frames_per_message: u32,
     /// Time for connections to close on shutdown. Gatepost's own.
@@ -39,6 +50,12 @@ pub struct Limits {
     pub max_tombstones: usize,
     /// How long ended connections are remembered. Gatepost's own.
     pub tombstone_age: Duration,
+    /// Requests of all APIs: handshakes, messages and calls of `@connections`. Unlimited by
+    /// default; AWS: [`ACCOUNT_RATE_LIMIT`] and [`ACCOUNT_BURST_LIMIT`], the rate may be raised.
+    pub account_throttle: ThrottleSettings,
+    /// Handshakes of all APIs per second. Unlimited by default; AWS:
+    /// [`NEW_CONNECTIONS_PER_SECOND`], may be raised.
+    pub new_connections_per_second: Option<u32>,
 }
 
 impl Default for Limits {
@@ -54,17 +71,31 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
             in_flight_per_connection: 16,
+            in_flight_per_integration: 1000,
+            waiting_per_integration: 1000,
+            idle_connections_per_backend: 256,
+            max_integration_response_bytes: 10_485_760,
             max_frames_per_message: 1024,
             drain: Duration::from_secs(30),
             max_url_bytes: 4096,
             max_authorizer_result_bytes: 8192,
             max_tombstones: 1_000_000,
             tombstone_age: Duration::from_secs(86_400),
+            account_throttle: ThrottleSettings::default(),
+            new_connections_per_second: None,
         }
     }
 }
 
+/// Requests per second of an account in a region, over all its APIs ("Quotas for …").
+pub const ACCOUNT_RATE_LIMIT: f64 = 10_000.0;
+/// Requests that an account's bucket holds.
+pub const ACCOUNT_BURST_LIMIT: u32 = 5_000;
+/// New connections per second of an account in a region.
+pub const NEW_CONNECTIONS_PER_SECOND: u32 = 500;
 /// `timeoutInMillis` of an integration: 50 ms to 29 s.
 pub const INTEGRATION_TIMEOUT_MILLIS: std::ops::RangeInclusive<u64> = 50..=29_000;
+/// The greatest API mapping key, characters.
+pub const API_MAPPING_KEY_LENGTH: usize = 300;
 /// The greatest stage name, characters.
 pub const STAGE_NAME_LENGTH: usize = 128;

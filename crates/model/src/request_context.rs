@@ -5,7 +5,10 @@ mod identity;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub use self::identity::{ApiKeyIdentity, Identity, Signer};
-use crate::{ApiId, MessageId, RequestId, StageName, connection_id::ConnectionId, route::RouteKey};
+use crate::{
+    ApiId, MessageId, RequestId, StageName, calendar::Day, connection_id::ConnectionId,
+    route::RouteKey,
+};
 
 /// What is constant for the life of a connection.
 #[derive(Debug)]
@@ -167,31 +170,12 @@ pub fn iso_time(epoch_ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
 }
 
-/// Year, month (1–12), day (1–31) and second of the day, in UTC, of the proleptic Gregorian
-/// calendar (Hinnant's `civil_from_days`).
-fn civil(epoch_ms: u64) -> (u64, usize, u64, u64) {
-    let seconds = epoch_ms / 1000;
-    let days = seconds / 86_400 + 719_468;
-    let era = days / 146_097;
-    let day_of_era = days % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
+/// Year, month (1 to 12), day and second of the day, in UTC.
+fn civil(epoch_ms: u64) -> (u32, usize, u32, u64) {
+    let (year, month, day) = Day::of_epoch_ms(epoch_ms).civil();
     // A month is 1 to 12.
-    (
-        year,
-        usize::try_from(month).unwrap_or(1),
-        day,
-        seconds % 86_400,
-    )
+    let month = usize::try_from(month).unwrap_or(1);
+    (year, month, day, epoch_ms / 1000 % 86_400)
 }
 
 #[cfg(test)]

@@ -53,6 +53,11 @@ pub struct RouteResponse {
     pub route_response_key: String,
     /// `modelSelectionExpression`; stored, without effect on AWS.
     pub model_selection_expression: Option<String>,
+    /// `responseModels`; stored, without effect on AWS.
+    pub response_models: BTreeMap<String, String>,
+    /// `responseParameters`: name to `required`; stored, without effect, since frames have no
+    /// headers.
+    pub response_parameters: BTreeMap<String, bool>,
 }
 
 /// `authorizationType` of a route.

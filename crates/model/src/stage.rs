@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{DeploymentId, StageName};
+use crate::{DeploymentId, StageName, throttle::ThrottleSettings};
 
 /// `Stage`.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +33,16 @@ pub struct Stage {
     pub last_updated_at_ms: u64,
 }
 
+impl Stage {
+    /// How a route is throttled: as its own settings say, and where they are silent, as the
+    /// stage's (data-plane spec 10).
+    pub fn throttling_of(&self, route_key: &str) -> ThrottleSettings {
+        let own = self.route_settings.get(route_key);
+        own.map_or_else(ThrottleSettings::default, |own| own.throttling)
+            .or(self.default_route_settings.throttling)
+    }
+}
+
 /// `RouteSettings`: logging and throttling of a stage or of one of its routes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RouteSettings {
@@ -42,10 +52,9 @@ pub struct RouteSettings {
     pub data_trace_enabled: bool,
     /// `detailedMetricsEnabled`.
     pub detailed_metrics_enabled: bool,
-    /// `throttlingBurstLimit`, requests.
-    pub throttling_burst_limit: Option<u32>,
-    /// `throttlingRateLimit`, requests per second.
-    pub throttling_rate_limit: Option<f64>,
+    /// `throttlingRateLimit` and `throttlingBurstLimit`; those of a stage hold for each of its
+    /// routes.
+    pub throttling: ThrottleSettings,
 }
 
 /// `LoggingLevel` of execution logs.

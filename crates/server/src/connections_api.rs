@@ -1,7 +1,7 @@
 //! `@connections`: what `ApiGatewayManagementApi` calls, a file per operation.
 //!
-//! The order of checks is AWS's (data-plane spec 8.3): size, API and stage, form of the id,
-//! existence, operation. Signatures are not checked yet: this server runs with `auth = off`.
+//! The order of checks is AWS's (data-plane spec 8.3): size, API and stage, form of the id, the
+//! account's rate, existence, operation. Signatures are not checked yet: this server runs with `auth = off`.
 
 mod delete_connection;
 mod get_connection;
@@ -78,20 +78,26 @@ async fn carry_out(
 ) -> Result<Response<Full<Bytes>>, Failure> {
     let gateway = &server.gateway;
     let method = request.method().clone();
-    let max_bytes = gateway.limits().max_message_bytes;
+    let resolved = target.resolve(&gateway.apis(), peer.api_id.as_ref());
+    let max_bytes = resolved.as_ref().map_or_else(
+        |_| gateway.limits().max_message_bytes,
+        Resolved::max_message_bytes,
+    );
     let payload = read_body(request.into_body(), max_bytes)
         .await
         .map_err(|error| match error {
             BodyError::TooLarge => Failure::TooLarge,
             BodyError::Broken => Failure::Broken,
         })?;
-    let resolved = target
-        .resolve(&gateway.apis(), peer.api_id.as_ref())
-        .map_err(Failure::Target)?;
+    let resolved = resolved.map_err(Failure::Target)?;
     if ![Method::POST, Method::GET, Method::DELETE].contains(&method) {
         return Err(Failure::NoMethod);
     }
     let id: ConnectionId = id_text.parse().map_err(Failure::InvalidId)?;
+    gateway
+        .throttle
+        .pass_call()
+        .map_err(|_| Failure::LimitExceeded)?;
     let stage = stage_for(server, resolved, &id);
     let connection = match gateway
         .find(&stage.api_id, id)

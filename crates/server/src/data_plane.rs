@@ -127,6 +127,13 @@ fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepare
         }
         Err(error) => return Err(Refused::new(respond::forbidden(), error.to_string())),
     };
+    let settings = stage.settings.load();
+    let deflate = settings
+        .extensions
+        .permessage_deflate
+        .then(|| Deflate::negotiate(headers))
+        .flatten();
+    drop(settings);
     let connect = ConnectRequest {
         stage,
         domain_name: target.authority.as_str().into(),
@@ -139,10 +146,6 @@ fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepare
             trace_id: new_id::trace_id(now_ms()),
         },
     };
-    let deflate = server
-        .permessage_deflate
-        .then(|| Deflate::negotiate(headers))
-        .flatten();
     Ok((
         Upgrade {
             accept: ws_handshake::accept_key(key),

@@ -30,8 +30,6 @@ pub struct Server {
     pub home_page: Option<&'static str>,
     /// Whether 410 and 400 answers of `@connections` carry `x-gatepost-gone-reason`.
     pub gone_reason_header: bool,
-    /// Whether clients may have permessage-deflate.
-    pub permessage_deflate: bool,
 }
 
 /// From where a request came.

@@ -33,6 +33,20 @@ pub enum Resolved {
     AnyOf(Vec<Arc<StageSlot>>),
 }
 
+impl Resolved {
+    /// The greatest message that the stage takes, or any of them.
+    pub fn max_message_bytes(&self) -> usize {
+        let stages = match self {
+            Self::Stage(stage) => std::slice::from_ref(stage),
+            Self::AnyOf(stages) => stages,
+        };
+        let limits = stages.iter().map(|stage| stage.settings.load());
+        let sizes = limits.map(|settings| settings.limits.max_message_bytes);
+        // A target resolves to at least one stage.
+        sizes.max().unwrap_or_default()
+    }
+}
+
 /// Why a target names nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {

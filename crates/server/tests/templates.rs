@@ -6,6 +6,12 @@
 mod apps;
 #[path = "templates/errors.rs"]
 mod errors;
+#[path = "templates/integrations.rs"]
+mod integrations;
+#[path = "templates/models.rs"]
+mod models;
+#[path = "templates/outward.rs"]
+mod outward;
 #[path = "templates/support.rs"]
 mod support;
 #[path = "templates/tools.rs"]

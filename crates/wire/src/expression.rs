@@ -1,11 +1,14 @@
 //! The small languages in which routes and integrations pick values: `JSONPath`, selection
 //! expressions and parameter mappings.
 
+pub mod java_regex;
+mod java_text;
 pub mod json_path;
+pub(crate) mod number;
 pub mod parameter_mapping;
 pub mod selection;
 
-use serde_json::Value;
+pub use java_text::to_java_string;
 
 /// Why an expression cannot be used, with the mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +40,7 @@ pub enum ExpressionError {
     /// A mapping target that would change how the request is framed or routed.
     #[error(
         "header `{0}` belongs to the connection to the backend and cannot be mapped; choose \
-         another name"
+         another name (`Host` may have a static value or a stage variable)"
     )]
     ForbiddenHeader(String),
     /// A mapping source that does not exist.
@@ -75,52 +78,10 @@ fn is_parameter_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_allowed)
 }
 
-/// A JSON value as AWS makes text of it: `[a, b]` and `{k=v, k2=v2}` without quotes, as Java's
-/// collections print, and `null` as nothing (data-plane spec 4.2).
-pub fn to_java_string(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => {
-            let mut text = String::new();
-            push_java_string(&mut text, other);
-            text
-        }
-    }
-}
-
-fn push_java_string(text: &mut String, value: &Value) {
-    match value {
-        Value::Null => text.push_str("null"),
-        Value::Bool(flag) => text.push_str(if *flag { "true" } else { "false" }),
-        Value::Number(number) => text.push_str(&number.to_string()),
-        Value::String(inner) => text.push_str(inner),
-        Value::Array(items) => {
-            text.push('[');
-            for (index, item) in items.iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { ", " });
-                push_java_string(text, item);
-            }
-            text.push(']');
-        }
-        Value::Object(members) => {
-            text.push('{');
-            for (index, (key, member)) in members.iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { ", " });
-                text.push_str(key);
-                text.push('=');
-                push_java_string(text, member);
-            }
-            text.push('}');
-        }
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::Value;
 
     /// JSON of all kinds, a few levels deep.
     pub(crate) fn any_json() -> impl Strategy<Value = Value> {
@@ -136,29 +97,5 @@ pub(crate) mod tests {
                 prop::collection::vec(("[ab]", inner), 0..4).prop_map(Value::from_iter),
             ]
         })
-    }
-
-    #[test]
-    fn values_print_as_java_collections_do() {
-        for (value, text) in [
-            (json!("item"), "item"),
-            (json!(null), ""),
-            (json!(1.5), "1.5"),
-            (json!(true), "true"),
-            (json!(["item1", "item2"]), "[item1, item2]"),
-            (
-                json!({"k": "v", "k2": {"n": [1, null]}, "e": []}),
-                "{k=v, k2={n=[1, null]}, e=[]}",
-            ),
-        ] {
-            assert_eq!(to_java_string(&value), text);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_json_has_a_java_text(value in any_json()) {
-            prop_assert_eq!(to_java_string(&value).is_empty(), value.is_null() || value == "");
-        }
     }
 }

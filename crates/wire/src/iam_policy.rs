@@ -1,14 +1,51 @@
-//! IAM policies, as far as an authorizer's `policyDocument` needs them.
+//! IAM policies: what a Lambda authorizer returns, and what an access key may do.
 //!
-//! Conditions and policy variables are not evaluated: a statement that has one never allows and
-//! always denies, so that nothing is open because it was not understood.
+//! A policy in IAM's JSON is read once and evaluated often. What of it is not evaluated here, such as
+//! a condition key that belongs to another service, never allows and always denies, so that nothing
+//! is open because it was not understood; [`Policy::unsupported`] tells.
+
+mod condition;
+mod keys;
+mod pattern;
+mod permissions;
+mod statement;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value};
 
+use self::statement::{Effect, Statement};
+pub use self::{
+    keys::RequestKeys,
+    pattern::arn_like,
+    permissions::{Denial, Permissions, PolicyType},
+};
+
 /// A policy document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     statements: Vec<Statement>,
+    unsupported: Vec<Unsupported>,
+}
+
+/// Whose policy it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyKind {
+    /// `policyDocument` of a Lambda authorizer's answer: what API Gateway reads.
+    Authorizer,
+    /// A policy of a user, a role or a session: what IAM takes.
+    IdentityBased,
+}
+
+/// What a policy is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct AuthorizationRequest<'a> {
+    /// The action, such as `execute-api:Invoke`.
+    pub action: &'a str,
+    /// The resource's ARN.
+    pub resource: &'a str,
+    /// What else is known of the request.
+    pub keys: &'a RequestKeys<'a>,
 }
 
 /// What a policy says about an action on a resource.
@@ -28,330 +65,144 @@ pub enum InvalidPolicy {
     /// The document is not an object.
     #[error("the policy is not an object")]
     NotAnObject,
+    /// `Version` is none of the two.
+    #[error("`Version` must be `2012-10-17` (or `2008-10-17`)")]
+    Version,
     /// `Statement` is missing, or holds something else than objects.
     #[error("`Statement` must be an object or a list of objects")]
     Statement,
     /// `Effect` is missing or unknown.
     #[error("`Effect` of a statement must be `Allow` or `Deny`")]
     Effect,
-    /// An element that identity-based policies do not have.
-    #[error("a statement must not have `{0}` here: the policy is that of the client who connects")]
+    /// An element that only policies of resources have.
+    #[error("a statement must not have `{0}` here: the policy is that of the caller")]
     Principal(&'static str),
+    /// An element that statements do not have.
+    #[error("Syntax errors in policy: there is no element `{0}`")]
+    UnknownElement(String),
     /// Neither or both of an element and its negation.
     #[error("a statement must have exactly one of `{0}` and `Not{0}`")]
     Element(&'static str),
     /// An element that is not text.
     #[error("`{0}` of a statement must be text or a list of texts")]
     NotText(&'static str),
+    /// An action without its service.
+    #[error("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")]
+    Vendor,
+    /// A resource that is no ARN.
+    #[error("Resource {0} must be in ARN format or \"*\".")]
+    Resource(String),
+    /// A resource that is longer than API Gateway reads.
+    #[error("`Resource` of a statement has more than 512 characters")]
+    ResourceTooLong,
+    /// `Condition` is not of the form `{operator: {key: value}}`.
+    #[error("`Condition` of a statement must be an object of operators, each of keys and values")]
+    Condition,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Statement {
-    effect: Effect,
-    action: Patterns,
-    resource: Patterns,
-    /// Whether it has a condition or a policy variable.
-    conditional: bool,
+/// What of a policy is not evaluated here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unsupported {
+    /// A condition operator.
+    #[error("the condition operator `{0}` is not evaluated here")]
+    Operator(String),
+    /// A condition key.
+    #[error("the condition key `{0}` is not evaluated here")]
+    Key(String),
+    /// A value that its operator does not take.
+    #[error("`{value}` is no value for the condition operator `{operator}`")]
+    Value {
+        /// The operator.
+        operator: String,
+        /// The value.
+        value: String,
+    },
+    /// A policy variable.
+    #[error("the policy variable in `{0}` is not evaluated here")]
+    Variable(String),
+    /// A policy variable in a policy whose version has none.
+    #[error("the policy variable in `{0}` needs `\"Version\": \"2012-10-17\"`")]
+    VariableOfOldVersion(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effect {
-    Allow,
-    Deny,
-}
-
-/// `Action` or `Resource`, or its negation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Patterns {
-    patterns: Vec<String>,
-    negated: bool,
+impl Unsupported {
+    /// Whether it is a mistake, and not only more than is built here.
+    pub fn is_mistake(&self) -> bool {
+        match self {
+            Self::Value { .. } | Self::Variable(_) | Self::VariableOfOldVersion(_) => true,
+            Self::Operator(_) | Self::Key(_) => false,
+        }
+    }
 }
 
 impl Policy {
-    /// Parses a policy document. `Version` and `Id` are not needed and mean nothing here.
-    pub fn parse(document: &Value) -> Result<Self, InvalidPolicy> {
+    /// Reads a policy document.
+    ///
+    /// # Errors
+    /// [`InvalidPolicy`] for what API Gateway, or IAM, refuses whole.
+    pub fn parse(document: &Value, kind: PolicyKind) -> Result<Self, InvalidPolicy> {
         let document = document.as_object().ok_or(InvalidPolicy::NotAnObject)?;
+        if kind == PolicyKind::IdentityBased {
+            check_elements(document)?;
+        }
+        // Only this version has policy variables; without one a policy is of the older.
+        let variables = document.get("Version").and_then(Value::as_str) == Some("2012-10-17");
         let statements = match document.get("Statement") {
             Some(Value::Array(statements)) => statements.as_slice(),
             Some(statement @ Value::Object(_)) => std::slice::from_ref(statement),
             _ => return Err(InvalidPolicy::Statement),
         };
+        let mut unsupported = Vec::new();
         let statements = statements
             .iter()
             .map(|statement| {
-                Statement::parse(statement.as_object().ok_or(InvalidPolicy::Statement)?)
+                let statement = statement.as_object().ok_or(InvalidPolicy::Statement)?;
+                Statement::parse(statement, kind, variables, &mut unsupported)
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { statements })
-    }
-
-    /// Decides: an explicit deny wins over an allow, which wins over nothing.
-    pub fn evaluate(&self, action: &str, resource: &str) -> PolicyDecision {
-        let matches = |effect| {
-            self.statements
-                .iter()
-                .any(|statement| statement.effect == effect && statement.matches(action, resource))
-        };
-        if matches(Effect::Deny) {
-            PolicyDecision::ExplicitDeny
-        } else if matches(Effect::Allow) {
-            PolicyDecision::Allow
-        } else {
-            PolicyDecision::ImplicitDeny
-        }
-    }
-}
-
-impl Statement {
-    fn parse(statement: &Map<String, Value>) -> Result<Self, InvalidPolicy> {
-        if let Some(element) = ["Principal", "NotPrincipal"]
-            .into_iter()
-            .find(|element| statement.contains_key(*element))
-        {
-            return Err(InvalidPolicy::Principal(element));
-        }
-        let effect = match statement.get("Effect").and_then(Value::as_str) {
-            Some("Allow") => Effect::Allow,
-            Some("Deny") => Effect::Deny,
-            _ => return Err(InvalidPolicy::Effect),
-        };
-        let action = Patterns::parse(statement, "Action", "NotAction")?;
-        let resource = Patterns::parse(statement, "Resource", "NotResource")?;
-        let conditional =
-            statement.contains_key("Condition") || action.has_variable() || resource.has_variable();
         Ok(Self {
-            effect,
-            action,
-            resource,
-            conditional,
+            statements,
+            unsupported,
         })
     }
 
-    fn matches(&self, action: &str, resource: &str) -> bool {
-        if self.conditional {
-            return self.effect == Effect::Deny;
-        }
-        self.action.matches(action, u8::to_ascii_lowercase)
-            && self.resource.matches(resource, u8::clone)
+    /// What of the policy is not evaluated here.
+    pub fn unsupported(&self) -> &[Unsupported] {
+        &self.unsupported
+    }
+
+    /// Decides: an explicit deny wins over an allow, which wins over nothing.
+    pub fn evaluate(&self, request: &AuthorizationRequest<'_>) -> PolicyDecision {
+        evaluate([self], request)
     }
 }
 
-impl Patterns {
-    fn parse(
-        statement: &Map<String, Value>,
-        element: &'static str,
-        negation: &'static str,
-    ) -> Result<Self, InvalidPolicy> {
-        let (patterns, negated) = match (statement.get(element), statement.get(negation)) {
-            (Some(patterns), None) => (patterns, false),
-            (None, Some(patterns)) => (patterns, true),
-            _ => return Err(InvalidPolicy::Element(element)),
-        };
-        let text = |pattern: &Value| {
-            pattern
-                .as_str()
-                .map(str::to_owned)
-                .ok_or(InvalidPolicy::NotText(element))
-        };
-        let patterns = match patterns {
-            Value::Array(patterns) => patterns.iter().map(text).collect::<Result<_, _>>()?,
-            pattern => vec![text(pattern)?],
-        };
-        Ok(Self { patterns, negated })
+/// Decides over several policies as over one.
+fn evaluate<'a>(
+    policies: impl IntoIterator<Item = &'a Policy>,
+    request: &AuthorizationRequest<'_>,
+) -> PolicyDecision {
+    let mut decision = PolicyDecision::ImplicitDeny;
+    for statement in policies.into_iter().flat_map(|policy| &policy.statements) {
+        if !statement.applies(request) {
+            continue;
+        }
+        match statement.effect {
+            Effect::Deny => return PolicyDecision::ExplicitDeny,
+            Effect::Allow => decision = PolicyDecision::Allow,
+        }
     }
-
-    fn has_variable(&self) -> bool {
-        self.patterns.iter().any(|pattern| pattern.contains("${"))
-    }
-
-    fn matches(&self, text: &str, fold: fn(&u8) -> u8) -> bool {
-        let any = self
-            .patterns
-            .iter()
-            .any(|pattern| wildcard_matches(pattern.as_bytes(), text.as_bytes(), fold));
-        any != self.negated
-    }
+    decision
 }
 
-/// `ArnLike`, as the source of a Lambda permission is compared: `*` stands for any text, slashes
-/// included.
-pub fn arn_like(pattern: &str, arn: &str) -> bool {
-    wildcard_matches(pattern.as_bytes(), arn.as_bytes(), u8::clone)
-}
-
-/// Whether `pattern`, where `*` stands for any text and `?` for any one character, matches `text`.
-fn wildcard_matches(pattern: &[u8], text: &[u8], fold: fn(&u8) -> u8) -> bool {
-    let (mut p, mut t) = (0, 0);
-    // After a mismatch the last `*` takes one character more.
-    let mut last_star = None;
-    while let Some(c) = text.get(t) {
-        match pattern.get(p) {
-            Some(b'*') => {
-                last_star = Some((p + 1, t));
-                p += 1;
-            }
-            Some(expected) if *expected == b'?' || fold(expected) == fold(c) => {
-                p += 1;
-                t += 1;
-            }
-            _ => {
-                let Some((after_star, taken_to)) = last_star else {
-                    return false;
-                };
-                last_star = Some((after_star, taken_to + 1));
-                (p, t) = (after_star, taken_to + 1);
-            }
-        }
+fn check_elements(document: &Map<String, Value>) -> Result<(), InvalidPolicy> {
+    let mut names = document.keys();
+    if let Some(name) = names.find(|name| !["Version", "Id", "Statement"].contains(&name.as_str()))
+    {
+        return Err(InvalidPolicy::UnknownElement(name.clone()));
     }
-    pattern[p..].iter().all(|c| *c == b'*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    const INVOKE: &str = "execute-api:Invoke";
-    const CONNECT: &str = "arn:aws:execute-api:us-east-1:123456789012:abcdef1234/dev/$connect";
-
-    fn decide(statements: Value) -> PolicyDecision {
-        Policy::parse(&Value::from_iter([("Statement", statements)]))
-            .unwrap()
-            .evaluate(INVOKE, CONNECT)
-    }
-
-    #[test]
-    fn wildcards_match_as_in_iam() {
-        for resource in [
-            "*",
-            CONNECT,
-            "arn:aws:execute-api:us-east-1:123456789012:abcdef1234/*",
-            "arn:aws:execute-api:*:*:*/dev/$connect",
-            "arn:aws:execute-api:us-east-?:*:abcdef1234/dev/$conn*t",
-            "arn:aws:execute-api:*:*:*",
-        ] {
-            let statement = json!({"Effect": "Allow", "Action": INVOKE, "Resource": resource});
-            assert_eq!(decide(statement), PolicyDecision::Allow, "{resource}");
-        }
-        for resource in [
-            "",
-            "arn:aws:execute-api:us-east-1:123456789012:abcdef1234/prod/*",
-            "arn:aws:execute-api:us-east-1:123456789012:ABCDEF1234/*",
-            "arn:aws:execute-api:us-east-1:123456789012:abcdef1234/dev/$connect?",
-        ] {
-            let statement = json!({"Effect": "Allow", "Action": INVOKE, "Resource": [resource]});
-            assert_eq!(
-                decide(statement),
-                PolicyDecision::ImplicitDeny,
-                "{resource}"
-            );
-        }
-    }
-
-    #[test]
-    fn actions_match_without_regard_to_case() {
-        for action in [
-            "execute-api:invoke",
-            "EXECUTE-API:*",
-            "*",
-            "execute-api:Inv?ke",
-        ] {
-            let statement = json!([{"Effect": "Allow", "Action": [action], "Resource": "*"}]);
-            assert_eq!(decide(statement), PolicyDecision::Allow, "{action}");
-        }
-        let other = json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"});
-        assert_eq!(decide(other), PolicyDecision::ImplicitDeny);
-    }
-
-    #[test]
-    fn an_explicit_deny_wins() {
-        assert_eq!(
-            decide(json!([
-                {"Effect": "Deny", "Action": INVOKE, "Resource": CONNECT},
-                {"Effect": "Allow", "Action": "*", "Resource": "*"},
-            ])),
-            PolicyDecision::ExplicitDeny
-        );
-    }
-
-    #[test]
-    fn negations_match_everything_else() {
-        let not_action = json!({"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"});
-        assert_eq!(decide(not_action), PolicyDecision::Allow);
-        let not_resource = json!({"Effect": "Deny", "Action": "*", "NotResource": "*/prod/*"});
-        assert_eq!(decide(not_resource), PolicyDecision::ExplicitDeny);
-        let not_this = json!({"Effect": "Allow", "Action": "*", "NotResource": [CONNECT]});
-        assert_eq!(decide(not_this), PolicyDecision::ImplicitDeny);
-    }
-
-    #[test]
-    fn what_is_not_evaluated_never_opens() {
-        for (element, value) in [
-            (
-                "Condition",
-                json!({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
-            ),
-            (
-                "Resource",
-                json!("arn:aws:execute-api:*:*:*/${aws:username}"),
-            ),
-        ] {
-            let mut statement = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
-            statement[element] = value;
-            assert_eq!(decide(statement.clone()), PolicyDecision::ImplicitDeny);
-            statement["Effect"] = json!("Deny");
-            assert_eq!(decide(statement), PolicyDecision::ExplicitDeny);
-        }
-    }
-
-    #[test]
-    fn documents_that_are_no_policies_are_refused() {
-        let invalid = |document| Policy::parse(&document).unwrap_err();
-        let allow = |rest: &[(&str, Value)]| {
-            let mut statement = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
-            for (element, value) in rest {
-                statement[*element] = value.clone();
-            }
-            json!({ "Statement": [statement] })
-        };
-        assert_eq!(invalid(json!("*")), InvalidPolicy::NotAnObject);
-        assert_eq!(invalid(json!({})), InvalidPolicy::Statement);
-        assert_eq!(
-            invalid(json!({"Statement": ["x"]})),
-            InvalidPolicy::Statement
-        );
-        assert_eq!(
-            invalid(allow(&[("Effect", json!("allow"))])),
-            InvalidPolicy::Effect
-        );
-        assert_eq!(
-            invalid(allow(&[("Action", json!(1))])),
-            InvalidPolicy::NotText("Action")
-        );
-        assert_eq!(
-            invalid(allow(&[("NotResource", json!("*"))])),
-            InvalidPolicy::Element("Resource")
-        );
-        assert_eq!(
-            invalid(allow(&[("Principal", json!("*"))])),
-            InvalidPolicy::Principal("Principal")
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn a_pattern_with_stars_put_between_any_characters_still_matches(
-            text in "[ -~]{0,20}", at in 0usize..=20,
-        ) {
-            let at = at.min(text.len());
-            let pattern = format!("{}*{}", &text[..at], &text[at..]);
-            prop_assert!(wildcard_matches(pattern.as_bytes(), text.as_bytes(), u8::clone));
-        }
-
-        #[test]
-        fn matching_never_panics(pattern in "[*?ab]{0,12}", text in ".{0,12}") {
-            wildcard_matches(pattern.as_bytes(), text.as_bytes(), u8::to_ascii_lowercase);
-        }
+    match document.get("Version").map(Value::as_str) {
+        None | Some(Some("2012-10-17" | "2008-10-17")) => Ok(()),
+        Some(_) => Err(InvalidPolicy::Version),
     }
 }

@@ -2,10 +2,14 @@
 
 pub mod authorizer_response;
 pub mod error_frame;
+pub mod execution_log;
 pub mod expression;
 pub mod iam_policy;
+pub mod json_schema;
 pub mod lambda_event;
 pub mod lambda_response;
 pub mod management_api;
+pub mod query_response;
+pub mod sigv4;
 pub mod template;
 pub mod websocket;

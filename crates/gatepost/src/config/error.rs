@@ -63,6 +63,24 @@ pub enum ConfigError {
         /// The key that is not.
         other: String,
     },
+    /// A section for a stage that is not there.
+    #[error("{place}: extensions.stages: there is no stage {stage}{}", did_you_mean(suggestion.as_deref()))]
+    UnknownStage {
+        /// Where.
+        place: Source,
+        /// What the section names.
+        stage: String,
+        /// The stage that it resembles most.
+        suggestion: Option<String>,
+    },
+    /// Two sections for one stage.
+    #[error("{place}: extensions.stages: another section is for the stage {stage} too: join them")]
+    TwoSections {
+        /// Where the second is.
+        place: Source,
+        /// What it names.
+        stage: String,
+    },
     /// A key or value that is planned.
     #[error("{place}: {what} is not there yet in Gatepost: remove it")]
     NotThereYet {

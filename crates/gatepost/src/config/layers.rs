@@ -12,7 +12,7 @@ use figment::{
     util::nest,
     value::{Dict, Map, Value},
 };
-use toml_edit::{ImDocument, Key, TableLike};
+use toml_edit::{ImDocument, Item, Key, TableLike};
 
 use super::error::ConfigError;
 
@@ -190,14 +190,28 @@ fn lines_of_keys(path: &Path, text: &str) -> Result<BTreeMap<String, usize>, Con
     };
     for (section, key, item) in keys(document.as_table()) {
         remember(section.to_owned(), key);
-        for (name, key, _) in item.as_table_like().into_iter().flat_map(keys) {
-            remember(format!("{section}.{name}"), key);
+        for (name, key, item) in keys_below(item) {
+            let name = format!("{section}.{name}");
+            remember(name.clone(), key);
+            // The tables in a table are sections with names that the user chose.
+            for (section, key, item) in keys_below(item) {
+                let section = format!("{name}.{section:?}");
+                remember(section.clone(), key);
+                for (name, key, _) in keys_below(item) {
+                    remember(format!("{section}.{name}"), key);
+                }
+            }
         }
     }
     Ok(lines)
 }
 
-fn keys(table: &dyn TableLike) -> impl Iterator<Item = (&str, &Key, &toml_edit::Item)> {
+/// The keys in a table, or in a value that is one.
+fn keys_below(item: &Item) -> impl Iterator<Item = (&str, &Key, &Item)> {
+    item.as_table_like().into_iter().flat_map(keys)
+}
+
+fn keys(table: &dyn TableLike) -> impl Iterator<Item = (&str, &Key, &Item)> {
     table.iter().filter_map(|(name, item)| {
         let (key, _) = table.get_key_value(name)?;
         Some((name, key, item))

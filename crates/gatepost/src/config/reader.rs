@@ -9,8 +9,10 @@ use std::{
 };
 
 use figment::value::{Dict, Value};
+use gatepost_model::secret::Secret;
 
 use super::{
+    TlsFiles,
     error::{ConfigError, ConfigErrors},
     layers::{Layers, Source, variable_of_key},
     units::{format_duration, format_size, parse_duration, parse_size},
@@ -29,7 +31,7 @@ const NOT_THERE_YET: [&str; 5] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// The key with its section, e.g. `limits.idle_timeout`.
-    pub key: &'static str,
+    pub key: String,
     /// Its value as TOML; empty when it has none.
     pub value: String,
     /// Who set it.
@@ -56,10 +58,39 @@ impl Reader {
         })
     }
 
+    /// Makes each table in the table `key` a section of its own, named as TOML names it: their
+    /// names and their sections.
+    pub(super) fn subsections(&mut self, key: &str) -> Vec<(String, String)> {
+        let Some(value) = self.remove(key) else {
+            return Vec::new();
+        };
+        let Value::Dict(_, tables) = value else {
+            self.expected(key, &value, &format!("tables such as [{key}.\"NAME\"]"));
+            return Vec::new();
+        };
+        let mut names = Vec::new();
+        for (name, table) in tables {
+            let section = format!("{key}.{}", quote(&name));
+            if matches!(table, Value::Dict(..)) {
+                self.sections.insert(section.clone(), table);
+                names.push((name, section));
+            } else {
+                self.expected(&section, &table, &format!("a section [{section}]"));
+            }
+        }
+        names
+    }
+
+    /// Where the section `name` begins.
+    pub(super) fn place_of_section(&self, name: &str) -> Source {
+        let value = self.sections.get(name);
+        value.map_or(Source::Default, |value| self.layers.source(name, value))
+    }
+
     /// A duration such as `"10m"`.
     pub(super) fn duration(
         &mut self,
-        key: &'static str,
+        key: &str,
         default: Duration,
         range: RangeInclusive<Duration>,
     ) -> Duration {
@@ -80,7 +111,7 @@ impl Reader {
     /// A number of bytes, or a size such as `"128KiB"`.
     pub(super) fn size(
         &mut self,
-        key: &'static str,
+        key: &str,
         default: usize,
         range: RangeInclusive<usize>,
     ) -> usize {
@@ -96,29 +127,50 @@ impl Reader {
     }
 
     /// A whole number.
-    pub(super) fn number<N>(&mut self, key: &'static str, default: N, range: RangeInclusive<N>) -> N
+    pub(super) fn number<N>(&mut self, key: &str, default: N, range: RangeInclusive<N>) -> N
+    where
+        N: Copy + Display + PartialOrd + TryFrom<i128>,
+    {
+        self.number_of(key, Some(default), range).unwrap_or(default)
+    }
+
+    /// A whole number, or nothing.
+    pub(super) fn number_or_none<N>(&mut self, key: &str, range: RangeInclusive<N>) -> Option<N>
+    where
+        N: Copy + Display + PartialOrd + TryFrom<i128>,
+    {
+        self.number_of(key, None, range)
+    }
+
+    fn number_of<N>(&mut self, key: &str, default: Option<N>, range: RangeInclusive<N>) -> Option<N>
     where
         N: Copy + Display + PartialOrd + TryFrom<i128>,
     {
         let expected = format!("a number from {} to {}", range.start(), range.end());
-        self.take(
-            key,
-            default,
-            &default.to_string(),
-            &expected,
-            |value, source| {
-                let number = whole_number(value)
-                    .or_else(|| text_outside_files(value, source)?.parse().ok())?;
-                number
-                    .try_into()
-                    .ok()
-                    .filter(|number| range.contains(number))
-            },
-        )
+        let written = default.map_or_else(String::new, |number| number.to_string());
+        self.take(key, default, &written, &expected, |value, source| {
+            let number =
+                whole_number(value).or_else(|| text_outside_files(value, source)?.parse().ok())?;
+            let number = N::try_from(number).ok()?;
+            range.contains(&number).then_some(Some(number))
+        })
+    }
+
+    /// So many a second, or nothing.
+    pub(super) fn rate(&mut self, key: &str) -> Option<f64> {
+        let expected = "a number above 0, e.g. 10000 or 0.5";
+        self.take(key, None, "", expected, |value, source| {
+            let whole = whole_number(value).and_then(|number| u32::try_from(number).ok());
+            let rate = whole
+                .map(f64::from)
+                .or_else(|| value.to_f64())
+                .or_else(|| text_outside_files(value, source)?.parse().ok())?;
+            (rate.is_finite() && rate > 0.0).then_some(Some(rate))
+        })
     }
 
     /// `true` or `false`.
-    pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
+    pub(super) fn flag(&mut self, key: &str, default: bool) -> bool {
         self.take(
             key,
             default,
@@ -135,7 +187,7 @@ impl Reader {
     /// A text that `parse` understands, or nothing.
     pub(super) fn text<T>(
         &mut self,
-        key: &'static str,
+        key: &str,
         expected: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
@@ -145,21 +197,35 @@ impl Reader {
     }
 
     /// A path; in a file, relative to the file's folder.
-    pub(super) fn path(&mut self, key: &'static str) -> Option<PathBuf> {
+    pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         self.take(key, None, "", "the path of a file", |value, source| {
-            let path = Path::new(value.as_str().filter(|path| !path.is_empty())?);
-            let folder = match source {
-                Source::File { path, .. } => path.parent(),
-                _ => None,
-            };
-            Some(Some(
-                folder.map_or_else(|| path.to_owned(), |folder| folder.join(path)),
-            ))
+            path_in(value.as_str()?, source).map(Some)
         })
     }
 
+    /// A text that never shows, not even when it is wrong.
+    pub(super) fn secret(&mut self, key: &'static str) -> Option<Secret> {
+        let secret = self.take(key, None, "", "a text", |value, _| {
+            let text = value.as_str().filter(|text| !text.is_empty())?;
+            Some(Some(Secret::new(text)))
+        });
+        if let Some(setting) = self.settings.last_mut()
+            && !setting.value.is_empty()
+        {
+            setting.value = quote("****");
+        }
+        for error in &mut self.errors {
+            if let ConfigError::Expected { key: of, found, .. } = error
+                && of == key
+            {
+                "something else".clone_into(found);
+            }
+        }
+        secret
+    }
+
     /// A list of texts, empty by default.
-    pub(super) fn texts(&mut self, key: &'static str) -> Vec<String> {
+    pub(super) fn texts(&mut self, key: &str) -> Vec<String> {
         let expected = "a list such as [\"10.0.0.0/8\", \"example.com\"]";
         self.list(key, &[], expected, |text| {
             (!text.is_empty()).then(|| text.to_owned())
@@ -170,7 +236,7 @@ impl Reader {
     /// separated by commas. A default must be understood too.
     pub(super) fn list<T>(
         &mut self,
-        key: &'static str,
+        key: &str,
         default: &[&str],
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
@@ -209,7 +275,7 @@ impl Reader {
     /// `NAME=TEXT,NAME=TEXT`.
     pub(super) fn table<T>(
         &mut self,
-        key: &'static str,
+        key: &str,
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> BTreeMap<String, T> {
@@ -233,6 +299,23 @@ impl Reader {
                 _ => None,
             },
         )
+    }
+
+    /// A table of certificates with their keys, empty by default; written in files only, and
+    /// relative to them.
+    pub(super) fn certificates(&mut self, key: &'static str) -> BTreeMap<String, TlsFiles> {
+        let expected = "a table such as {abc123 = {certificate = \"client.pem\", key = \
+                        \"client-key.pem\"}}";
+        self.take(key, BTreeMap::new(), "{}", expected, |value, source| {
+            let entries = value.as_dict()?.iter();
+            let parsed = entries.map(|(name, entry)| {
+                let entry = entry.as_dict().filter(|entry| entry.len() == 2)?;
+                let path = |name| path_in(entry.get(name)?.as_str()?, source);
+                let (certificate, key) = (path("certificate")?, path("key")?);
+                Some((name.clone(), TlsFiles { certificate, key }))
+            });
+            parsed.collect()
+        })
     }
 
     /// Reports that `key` makes no sense without `other`.
@@ -265,12 +348,10 @@ impl Reader {
                         self.refuse(&format!("{section}.{name}"), &value);
                     }
                 }
-                value if is_section => self.errors.push(ConfigError::Expected {
-                    place: self.layers.source(&section, &value),
-                    expected: format!("a section [{section}]"),
-                    found: describe(&value),
-                    key: section,
-                }),
+                value if is_section => {
+                    let expected = format!("a section [{section}]");
+                    self.expected(&section, &value, &expected);
+                }
                 value => self.refuse(&section, &value),
             }
         }
@@ -278,7 +359,7 @@ impl Reader {
             let mut variables = self
                 .settings
                 .iter()
-                .map(|setting| variable_of_key(setting.key));
+                .map(|setting| variable_of_key(&setting.key));
             if let Some(meant) = variables.find(|meant| meant.replace("__", "_") == *name) {
                 let place = Source::Variable(name.clone());
                 self.errors
@@ -294,22 +375,25 @@ impl Reader {
     /// Takes the value of `key` out of the layers; a wrong one is reported, and the default stands.
     pub(super) fn take<T>(
         &mut self,
-        key: &'static str,
+        key: &str,
         default: T,
         written: &str,
         expected: &str,
         parse: impl FnOnce(&Value, &Source) -> Option<T>,
     ) -> T {
         let Some(value) = self.remove(key) else {
-            let (value, source) = (written.to_owned(), Source::Default);
-            self.settings.push(Setting { key, value, source });
+            self.settings.push(Setting {
+                key: key.to_owned(),
+                value: written.to_owned(),
+                source: Source::Default,
+            });
             return default;
         };
         let source = self.layers.source(key, &value);
         let found = describe(&value);
         let parsed = parse(&value, &source);
         self.settings.push(Setting {
-            key,
+            key: key.to_owned(),
             value: found.clone(),
             source: source.clone(),
         });
@@ -326,11 +410,20 @@ impl Reader {
     }
 
     fn remove(&mut self, key: &str) -> Option<Value> {
-        let (section, name) = key.split_once('.')?;
+        let (section, name) = key.rsplit_once('.')?;
         match self.sections.get_mut(section)? {
             Value::Dict(_, keys) => keys.remove(name),
             _ => None,
         }
+    }
+
+    fn expected(&mut self, key: &str, value: &Value, expected: &str) {
+        self.errors.push(ConfigError::Expected {
+            place: self.layers.source(key, value),
+            key: key.to_owned(),
+            expected: expected.to_owned(),
+            found: describe(value),
+        });
     }
 
     fn refuse(&mut self, key: &str, value: &Value) {
@@ -363,7 +456,7 @@ impl Reader {
     fn is_section(&self, name: &str) -> bool {
         self.settings
             .iter()
-            .any(|setting| section_of(setting.key) == name)
+            .any(|setting| section_of(&setting.key) == name)
     }
 
     /// The known key, or section, that most resembles `key`.
@@ -377,7 +470,7 @@ impl Reader {
                 strsim::damerau_levenshtein(known, key)
             }
         };
-        let keys = self.settings.iter().map(|setting| setting.key);
+        let keys = self.settings.iter().map(|setting| setting.key.as_str());
         let known = keys.clone().chain(keys.map(section_of));
         let (distance, nearest) = known.map(|known| (distance(known), known)).min()?;
         let in_section = nearest
@@ -388,11 +481,21 @@ impl Reader {
 }
 
 fn section_of(key: &str) -> &str {
-    key.split('.').next().unwrap_or(key)
+    key.rsplit_once('.').map_or(key, |(section, _)| section)
 }
 
 fn name_of(key: &str) -> &str {
     key.rsplit('.').next().unwrap_or(key)
+}
+
+/// A path; in a file, relative to the file's folder.
+fn path_in(path: &str, source: &Source) -> Option<PathBuf> {
+    let path = Path::new(Some(path).filter(|path| !path.is_empty())?);
+    let folder = match source {
+        Source::File { path, .. } => path.parent(),
+        _ => None,
+    };
+    Some(folder.map_or_else(|| path.to_owned(), |folder| folder.join(path)))
 }
 
 /// The text of a variable or flag, which has no types.

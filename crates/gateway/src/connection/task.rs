@@ -249,7 +249,8 @@ impl Reader {
     /// Handles the frames in `bytes` and sends the replies with one write.
     fn handle(&mut self, live: &Live, bytes: &mut [u8], replies: &mut Vec<u8>) {
         let (gateway, connection) = (&live.gateway, &live.connection);
-        let limits = gateway.limits();
+        let settings = connection.stage.settings.load();
+        let limits = &settings.limits;
         let frame_limits = FrameLimits::from(limits);
         let now = Moment::now();
         // Behind our own close frame the client's messages go nowhere.

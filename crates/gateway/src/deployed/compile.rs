@@ -4,17 +4,23 @@
 mod authorization;
 mod identity_source;
 mod integration;
+mod logs;
+mod request_validation;
+mod surroundings;
 
 use std::{collections::HashMap, sync::Arc};
 
 use gatepost_model::{
     api::{Api, ApiDefinition},
     route::{Route, RouteKey},
-    stage::Stage,
+    stage::{LoggingLevel, Stage},
+    throttle::TokenBucket,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
+use self::surroundings::Surroundings;
 use super::{DeployedRoute, DeployedStage};
+use crate::{integration::outward::Outward, pipeline::throttle};
 
 /// Why an API cannot be deployed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +42,8 @@ impl CompileError {
 }
 
 impl DeployedStage {
-    /// Compiles what `stage` of `api` serves.
+    /// Compiles what `stage` of `api` serves, in place of what it served `before`. Where it sets no
+    /// `loggingLevel`, `logging_level` is in force.
     ///
     /// # Errors
     /// Everything that cannot work or is not built yet, at once.
@@ -44,8 +51,13 @@ impl DeployedStage {
         api: &Api,
         stage: &Stage,
         definition: &ApiDefinition,
+        before: Option<&Self>,
+        outward: &Outward,
+        logging_level: LoggingLevel,
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
+        let surroundings =
+            Surroundings::new(api, stage, outward, logging_level).map_err(|error| vec![error])?;
         let selection = SelectionExpression::parse(&definition.route_selection_expression)
             .map_err(|error| {
                 errors.push(CompileError::new(
@@ -59,9 +71,10 @@ impl DeployedStage {
         let mut default = None;
         let mut custom = HashMap::new();
         for route in &definition.routes {
-            match compile_route(route, definition) {
+            match compile_route(route, api, definition, &surroundings) {
                 Err(error) => errors.push(error),
-                Ok(deployed) => {
+                Ok(mut deployed) => {
+                    deployed.throttle = compile_throttle(stage, &route.route_key, before);
                     let deployed = Arc::new(deployed);
                     match &route.route_key {
                         RouteKey::Connect => connect = Some(deployed),
@@ -81,6 +94,7 @@ impl DeployedStage {
                 stage_variables: Arc::new(stage.stage_variables.clone()),
                 route_selection_expression,
                 disable_execute_api_endpoint: definition.disable_execute_api_endpoint,
+                log_settings: surroundings.log_settings(None),
                 connect,
                 disconnect,
                 default,
@@ -91,7 +105,26 @@ impl DeployedStage {
     }
 }
 
-fn compile_route(route: &Route, definition: &ApiDefinition) -> Result<DeployedRoute, CompileError> {
+/// The bucket of a route of `stage`.
+fn compile_throttle(
+    stage: &Stage,
+    route_key: &RouteKey,
+    before: Option<&DeployedStage>,
+) -> Option<Arc<TokenBucket>> {
+    if *route_key == RouteKey::Disconnect {
+        return None;
+    }
+    let limit = stage.throttling_of(route_key.as_str()).limit();
+    let before = before.and_then(|before| before.route(route_key));
+    throttle::route_bucket(limit, before.map(AsRef::as_ref))
+}
+
+fn compile_route(
+    route: &Route,
+    api: &Api,
+    definition: &ApiDefinition,
+    surroundings: &Surroundings<'_>,
+) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
     let not_yet = |what: &str| {
         Err(CompileError::new(
@@ -102,9 +135,6 @@ fn compile_route(route: &Route, definition: &ApiDefinition) -> Result<DeployedRo
     let authorizer = authorization::compile_authorizer(route, definition, &place)?;
     if route.api_key_required {
         return not_yet("apiKeyRequired");
-    }
-    if route.model_selection_expression.is_some() && !route.request_models.is_empty() {
-        return not_yet("validation with request models");
     }
     let required = route
         .request_parameters
@@ -121,6 +151,7 @@ fn compile_route(route: &Route, definition: &ApiDefinition) -> Result<DeployedRo
             };
             Some(Arc::new(integration::compile_integration(
                 integration,
+                surroundings,
                 &place,
             )?))
         }
@@ -128,11 +159,16 @@ fn compile_route(route: &Route, definition: &ApiDefinition) -> Result<DeployedRo
     Ok(DeployedRoute {
         route_key: route.route_key.clone(),
         two_way: route.is_two_way(),
+        throttle: None,
         authorizer,
         required_parameters: identity_source::identity_sources(
             required.map(|(name, _)| name),
             &place,
         )?,
+        request_validation: request_validation::compile_request_validation(
+            route, api, definition, &place,
+        )?,
         integration,
+        log_settings: surroundings.log_settings(Some(&route.route_key)),
     })
 }

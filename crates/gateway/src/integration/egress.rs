@@ -1,16 +1,7 @@
-//! Where integrations may call. Link-local addresses and instance metadata are denied, unless
-//! allowed; names are resolved once and the checked address is the one that is connected to.
+//! Where integrations may call: link-local addresses and instance metadata are denied, unless
+//! allowed. `connector` asks for each address that is connected to.
 
-use std::{
-    future::Future,
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
-
-use hyper_util::client::legacy::connect::dns::Name;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// `[egress]`: address prefixes that integrations may and may not call.
 #[derive(Debug, Clone, Default)]
@@ -69,14 +60,6 @@ impl Prefix {
     }
 }
 
-/// IPv4 as its IPv4-in-IPv6 form, so that one spelling of an address is checked.
-fn as_ipv6(address: IpAddr) -> Ipv6Addr {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped(),
-        IpAddr::V6(address) => address,
-    }
-}
-
 impl Egress {
     /// Whether an integration may call this address.
     pub fn permits(&self, address: IpAddr) -> bool {
@@ -84,50 +67,44 @@ impl Egress {
         if self.allow.iter().any(|prefix| prefix.contains(address)) {
             return true;
         }
-        let is_link_local = match address.to_ipv4_mapped() {
-            Some(v4) => v4.is_link_local() || v4 == Ipv4Addr::new(100, 100, 100, 200),
-            None => {
-                address.is_unicast_link_local()
-                    // AWS's instance metadata on IPv6.
-                    || address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
-            }
-        };
-        !is_link_local && !self.deny.iter().any(|prefix| prefix.contains(address))
+        !is_metadata(address) && !self.deny.iter().any(|prefix| prefix.contains(address))
     }
 }
 
-/// A resolver that gives only permitted addresses.
-#[derive(Debug, Clone)]
-pub struct EgressResolver(pub Arc<Egress>);
-
-type Resolving = Pin<Box<dyn Future<Output = io::Result<std::vec::IntoIter<SocketAddr>>> + Send>>;
-
-impl tower_service::Service<Name> for EgressResolver {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = io::Error;
-    type Future = Resolving;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+/// Whether an address is link-local or that of a cloud's instance metadata.
+fn is_metadata(address: Ipv6Addr) -> bool {
+    match address.to_ipv4_mapped() {
+        Some(v4) => {
+            v4.is_link_local()
+                || v4 == Ipv4Addr::new(100, 100, 100, 200)
+                || v4 == Ipv4Addr::new(192, 0, 0, 192)
+        }
+        None => {
+            address.is_unicast_link_local()
+                // AWS's instance metadata on IPv6.
+                || address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+        }
     }
+}
 
-    fn call(&mut self, name: Name) -> Resolving {
-        let egress = Arc::clone(&self.0);
-        Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let resolved =
-                tokio::task::spawn_blocking(move || (host.as_str(), 0).to_socket_addrs())
-                    .await
-                    .map_err(io::Error::other)??;
-            let permitted: Vec<_> = resolved
-                .filter(|address| egress.permits(address.ip()))
-                .collect();
-            if permitted.is_empty() {
-                let text = format!("{name} may not be called: [egress] denies its addresses");
-                return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
-            }
-            Ok(permitted.into_iter())
-        })
+/// An address without what the network would strip from it: IPv4 as its IPv4-in-IPv6 form, also
+/// out of NAT64 (`64:ff9b::/96`), 6to4 (`2002::/16`) and the deprecated `::a.b.c.d`, so that one
+/// spelling of an address is checked.
+fn as_ipv6(address: IpAddr) -> Ipv6Addr {
+    let address = match address {
+        IpAddr::V4(address) => return address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    let v4 = |high: u16, low: u16| {
+        let [a, b] = high.to_be_bytes();
+        let [c, d] = low.to_be_bytes();
+        Ipv4Addr::new(a, b, c, d).to_ipv6_mapped()
+    };
+    match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => v4(high, low),
+        // Not the unspecified address and the loopback one.
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => v4(high, low),
+        _ => address,
     }
 }
 
@@ -144,6 +121,10 @@ mod tests {
             "::ffff:169.254.169.254",
             "fe80::1",
             "fd00:ec2::254",
+            "64:ff9b::169.254.169.254",
+            "2002:a9fe:a9fe::1",
+            "::169.254.169.254",
+            "192.0.0.192",
         ] {
             assert!(!egress.permits(denied.parse().unwrap()), "{denied}");
         }
@@ -156,6 +137,7 @@ mod tests {
         };
         assert!(egress.permits("169.254.169.254".parse().unwrap()));
         assert!(!egress.permits("10.1.2.3".parse().unwrap()));
+        assert!(!egress.permits("64:ff9b::10.1.2.3".parse().unwrap()));
         assert!("10.0.0.0/33".parse::<Prefix>().is_err());
     }
 }

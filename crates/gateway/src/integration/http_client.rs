@@ -1,111 +1,194 @@
 //! The HTTP client of integrations: keep-alive pools per backend, no redirects, no decompression,
 //! bounded bodies, and no call to where `[egress]` forbids.
 
-use std::{io, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::{Request, Response, Uri};
-use hyper_rustls::HttpsConnector;
+use hyper::{Request, Response, Uri, http::uri::Parts};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
-use rustls::{ClientConfig, RootCertStore};
+use parking_lot::Mutex;
+use rustls::{ClientConfig, client::Resumption, pki_types::ServerName};
 
-use super::egress::{Egress, EgressResolver};
+use super::{
+    client_certificate::{CertificateFileError, ClientCertificate, provider, trusted_roots},
+    connector::Connector,
+    egress::Egress,
+    http_error::HttpError,
+    vpc_link::VpcLink,
+};
 
 /// Idle backend connections are closed before most servers close them (60 s).
 const POOL_IDLE: Duration = Duration::from_secs(30);
-const POOL_PER_HOST: usize = 256;
-/// The greatest answer that is read, bytes: Lambda's limit, the greatest of all backends.
-const MAX_ANSWER_BYTES: usize = 6_291_556;
+
+/// What holds for all clients of one process.
+#[derive(Debug, Clone)]
+pub struct HttpClientConfig {
+    /// Where may be called.
+    pub egress: Egress,
+    /// CAs that are trusted besides the system's, PEM.
+    pub ca_certificates: Option<PathBuf>,
+    /// Connections to one backend that may wait for their next request.
+    pub idle_connections_per_backend: usize,
+    /// The greatest answer that is read, bytes.
+    pub max_answer_bytes: usize,
+}
+
+/// How one integration reaches its backend, where it is not as for all others. Connections are
+/// shared only among integrations that have the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct ConnectionSettings {
+    /// `tlsConfig.serverNameToVerify`: asked for and verified in place of the URL's host.
+    pub server_name: Option<ServerName<'static>>,
+    /// What the stage's `clientCertificateId` names.
+    pub client_certificate: Option<ClientCertificate>,
+    /// Where the connection goes instead of the URL's host and port.
+    pub vpc_link: Option<VpcLink>,
+}
+
+/// The name of a server as certificates are verified for it; `None` when it is no host name.
+pub fn server_name(text: &str) -> Option<ServerName<'static>> {
+    ServerName::try_from(text.to_owned()).ok()
+}
 
 /// A client for the backends of integrations. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector<EgressResolver>>, Full<Bytes>>,
-    egress: Arc<Egress>,
+    pool: Arc<Pool>,
+    vpc_link: Option<VpcLink>,
+    shared: Arc<Shared>,
 }
 
-/// Why a backend could not be called.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpError {
-    /// `[egress]` forbids the address.
-    #[error("{0} may not be called: [egress] denies its address")]
-    Denied(String),
-    /// No connection, or it broke.
-    #[error("{0}")]
-    Failed(String),
-    /// The answer is too big.
-    #[error("the answer is larger than {MAX_ANSWER_BYTES} bytes")]
-    TooBig,
+type Pool = Client<HttpsConnector<Connector>, Full<Bytes>>;
+
+#[derive(Debug)]
+struct Shared {
+    egress: Arc<Egress>,
+    tls: ClientConfig,
+    idle_connections_per_backend: usize,
+    max_answer_bytes: usize,
+    /// The pools of settings that some integration has; asked for at deployment only.
+    pools: Mutex<HashMap<ConnectionSettings, Weak<Pool>>>,
 }
 
 impl HttpClient {
-    /// A client that trusts the system's certificates.
+    /// A client that trusts the system's certificates and those configured.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
-    pub fn new(egress: Egress) -> io::Result<Self> {
-        let egress = Arc::new(egress);
-        let mut connector = HttpConnector::new_with_resolver(EgressResolver(Arc::clone(&egress)));
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(Duration::from_secs(10)));
-        let mut roots = RootCertStore::empty();
-        // Certificates of the system that rustls cannot read are of no use to it.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
+    /// [`CertificateFileError`].
+    pub fn new(config: HttpClientConfig) -> Result<Self, CertificateFileError> {
+        let roots = trusted_roots(config.ca_certificates.as_deref())?;
+        let tls = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_PER_HOST)
-            .build(connector);
-        Ok(Self { client, egress })
+        let shared = Arc::new(Shared {
+            egress: Arc::new(config.egress),
+            tls,
+            idle_connections_per_backend: config.idle_connections_per_backend,
+            max_answer_bytes: config.max_answer_bytes,
+            pools: Mutex::default(),
+        });
+        Ok(Self::of(&shared, &ConnectionSettings::default()))
+    }
+
+    /// A client that reaches its backends with these settings.
+    pub fn with(&self, settings: &ConnectionSettings) -> Self {
+        Self::of(&self.shared, settings)
+    }
+
+    fn of(shared: &Arc<Shared>, settings: &ConnectionSettings) -> Self {
+        let mut pools = shared.pools.lock();
+        let known = pools.get(settings).and_then(Weak::upgrade);
+        let pool = known.unwrap_or_else(|| {
+            pools.retain(|_, pool| pool.strong_count() > 0);
+            let pool = Arc::new(shared.pool(settings));
+            pools.insert(settings.clone(), Arc::downgrade(&pool));
+            pool
+        });
+        Self {
+            pool,
+            vpc_link: settings.vpc_link.clone(),
+            shared: Arc::clone(shared),
+        }
     }
 
     /// Sends a request and reads the whole answer.
     ///
     /// # Errors
     /// [`HttpError`].
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, HttpError> {
-        self.check(request.uri())?;
-        let answer = self.client.request(request).await.map_err(|error| {
-            // The cause of "client error (Connect)" says what users need.
-            let cause = std::error::Error::source(&error);
-            HttpError::Failed(cause.map_or_else(|| error.to_string(), ToString::to_string))
-        })?;
-        let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, MAX_ANSWER_BYTES)
-            .collect()
+    pub async fn send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Bytes>, HttpError> {
+        let max = self.shared.max_answer_bytes;
+        let mut backend = origin(request.uri());
+        if let Some(vpc_link) = &self.vpc_link {
+            vpc_link.to_string().clone_into(&mut backend);
+            with_scheme_of(vpc_link, request.uri_mut());
+        }
+        let answer = self
+            .pool
+            .request(request)
             .await
-            .map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    HttpError::TooBig
-                } else {
-                    HttpError::Failed(error.to_string())
-                }
-            })?;
+            .map_err(|error| HttpError::of(&backend, &error))?;
+        let (parts, body) = answer.into_parts();
+        let body = Limited::new(body, max).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                HttpError::TooBig(max)
+            } else {
+                HttpError::of(&backend, &*error)
+            }
+        })?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
+}
 
-    /// A literal address never reaches the resolver, so it is checked here.
-    fn check(&self, uri: &Uri) -> Result<(), HttpError> {
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        match host.parse::<IpAddr>() {
-            Ok(address) if !self.egress.permits(address) => Err(HttpError::Denied(host.to_owned())),
-            _ => Ok(()),
+impl Shared {
+    fn pool(&self, settings: &ConnectionSettings) -> Pool {
+        let vpc_link = settings.vpc_link.as_ref().map(VpcLink::uri);
+        let connector = Connector::new(Arc::clone(&self.egress), vpc_link);
+        let mut tls = self.tls.clone();
+        if let Some(certificate) = &settings.client_certificate {
+            tls.client_auth_cert_resolver = certificate.resolver();
+            // A session that another certificate began is none of this one's.
+            tls.resumption = Resumption::default();
         }
+        let mut builder = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http();
+        if let Some(name) = &settings.server_name {
+            builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name.clone()));
+        }
+        Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(self.idle_connections_per_backend)
+            .build(builder.enable_http1().wrap_connector(connector))
+    }
+}
+
+/// Scheme, host and port.
+fn origin(uri: &Uri) -> String {
+    let scheme = uri.scheme_str().unwrap_or("http");
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    format!("{scheme}://{authority}")
+}
+
+/// Whether TLS is spoken is the link's business; host header and path stay the URL's.
+fn with_scheme_of(vpc_link: &VpcLink, uri: &mut Uri) {
+    let mut parts = Parts::from(std::mem::take(uri));
+    parts.scheme = vpc_link.uri().into_parts().scheme;
+    if let Ok(changed) = Uri::from_parts(parts) {
+        *uri = changed;
     }
 }

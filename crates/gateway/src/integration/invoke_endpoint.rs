@@ -1,13 +1,7 @@
 //! Lambda behind any endpoint that speaks the Invoke API: AWS itself, `sam local start-lambda`,
 //! the Runtime Interface Emulator, another Gatepost.
 
-use std::time::SystemTime;
-
 use aws_credential_types::Credentials;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4,
-};
 use bytes::Bytes;
 use gatepost_model::{
     arn::FunctionReference,
@@ -20,6 +14,7 @@ use serde_json::Value;
 use super::{
     http_client::HttpClient,
     invoke_function::{Invocation, InvokeFunction},
+    sign::{Scope, sign},
 };
 use crate::new_id;
 
@@ -66,7 +61,12 @@ impl InvokeEndpoint {
         {
             request.headers_mut().insert("x-amzn-trace-id", trace_id);
         }
-        self.sign(&mut request, &invoke.payload)?;
+        let scope = Scope {
+            region: &self.region,
+            service: "lambda",
+        };
+        sign(&mut request, &invoke.payload, &self.credentials, scope)
+            .map_err(|error| error.to_string())?;
         Ok(request)
     }
 
@@ -93,38 +93,13 @@ impl InvokeEndpoint {
         uri
     }
 
-    fn sign(&self, request: &mut Request<Full<Bytes>>, payload: &[u8]) -> Result<(), String> {
-        let identity = self.credentials.clone().into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("lambda")
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|error| error.to_string())?
-            .into();
-        let uri = request.uri().to_string();
-        let headers = request
-            .headers()
-            .iter()
-            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let signable = SignableRequest::new("POST", uri, headers, SignableBody::Bytes(payload))
-            .map_err(|error| error.to_string())?;
-        let (instructions, _) = sign(signable, &params)
-            .map_err(|error| error.to_string())?
-            .into_parts();
-        instructions.apply_to_request_http1x(request);
-        Ok(())
-    }
-
     async fn call(&self, invoke: InvokeRequest) -> Result<InvokeResponse, InvokeError> {
         let request = self.request(&invoke).map_err(unreachable_endpoint)?;
         let answer = self
             .client
             .send(request)
             .await
-            .map_err(|error| unreachable_endpoint(format!("{}: {error}", self.base)))?;
+            .map_err(|error| unreachable_endpoint(error.to_string()))?;
         read_answer(answer)
     }
 }

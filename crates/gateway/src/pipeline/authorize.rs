@@ -7,19 +7,26 @@ use gatepost_model::{
     arn::{ExecuteApiArn, lambda_function_of_uri},
     fault::{Fault, FaultKind},
     invocation::InvokeRequest,
+    principal::Principal,
     request_context::{AuthorizerContext, RequestContext},
 };
 use gatepost_wire::{
     authorizer_response::parse_authorizer_response,
-    iam_policy::PolicyDecision,
+    execution_log::{Entry, Masked, Severity, mask_handshake, mask_identity, shown},
+    iam_policy::{AuthorizationRequest, Policy, PolicyDecision, RequestKeys},
     lambda_event::{self, HandshakeRequest},
     lambda_response::function_error,
 };
 
 use crate::{
+    clock::millis_since,
     deployed::{DeployedAuthorizer, IdentitySource},
     gateway::Gateway,
+    integration::log_lambda_request,
+    observe::RequestLog,
 };
+
+const INVOKE: &str = "execute-api:Invoke";
 
 /// Asks the authorizer whether the handshake may go on.
 ///
@@ -30,9 +37,11 @@ pub async fn authorize(
     authorizer: &DeployedAuthorizer,
     context: &RequestContext,
     handshake: &HandshakeRequest,
+    log: &mut RequestLog,
 ) -> Result<AuthorizerContext, Fault> {
+    log_incoming_identity(authorizer, context, handshake, log);
     if let Some(source) = missing_source(&authorizer.identity_source, context, handshake) {
-        let detail = format!("Unauthorized request: the identity source {source} is missing");
+        let detail = format!("the identity source {source} is missing");
         return Err(Fault::new(FaultKind::Unauthorized, detail));
     }
     let connection = &context.connection;
@@ -44,7 +53,10 @@ pub async fn authorize(
     .to_string();
     let started = Instant::now();
     let event = lambda_event::authorizer_event(context, handshake, &method_arn);
-    let answer = invoke(gateway, authorizer, context, event).await?;
+    let traced = log
+        .writes(Severity::DataTrace)
+        .then(|| lambda_event::authorizer_event(context, &mask_handshake(handshake), &method_arn));
+    let answer = invoke(gateway, authorizer, context, event, traced, log).await?;
     let response = parse_authorizer_response(&answer, gateway.limits().max_authorizer_result_bytes)
         .map_err(|error| {
             let detail = format!(
@@ -53,23 +65,69 @@ pub async fn authorize(
             );
             Fault::new(FaultKind::AuthorizerConfiguration, detail)
         })?;
-    match response.policy.evaluate("execute-api:Invoke", &method_arn) {
-        PolicyDecision::Allow => Ok(AuthorizerContext {
-            principal_id: response.principal_id,
-            context: response.context,
-            usage_identifier_key: response.usage_identifier_key,
-            integration_latency_ms: u64::try_from(started.elapsed().as_millis())
-                .unwrap_or(u64::MAX),
-        }),
+    let decision = response.policy.evaluate(&AuthorizationRequest {
+        action: INVOKE,
+        resource: &method_arn,
+        keys: &request_keys(gateway.region(), None, context, handshake),
+    });
+    match decision {
+        PolicyDecision::Allow => {
+            log.write(&Entry::AuthorizerAllowed {
+                principal: Masked::value(&response.principal_id),
+            });
+            Ok(AuthorizerContext {
+                principal_id: response.principal_id,
+                context: response.context,
+                usage_identifier_key: response.usage_identifier_key,
+                integration_latency_ms: millis_since(started),
+            })
+        }
         PolicyDecision::ExplicitDeny => Err(Fault::new(
             FaultKind::ExplicitDeny,
-            format!("the authorizer's policy denies {method_arn}"),
+            format!(
+                "the authorizer's policy denies {method_arn}{}",
+                not_evaluated(&response.policy)
+            ),
         )),
         PolicyDecision::ImplicitDeny => Err(Fault::new(
             FaultKind::ImplicitDeny,
-            format!("the authorizer's policy does not allow {method_arn}"),
+            format!(
+                "the authorizer's policy does not allow {method_arn}{}",
+                not_evaluated(&response.policy)
+            ),
         )),
     }
+}
+
+/// What a policy may ask about a handshake.
+fn request_keys<'a>(
+    region: &'a str,
+    principal: Option<&'a Principal>,
+    context: &'a RequestContext,
+    handshake: &'a HandshakeRequest,
+) -> RequestKeys<'a> {
+    let mut headers = handshake.headers.iter();
+    RequestKeys {
+        principal,
+        source_ip: handshake.source_ip.parse().ok(),
+        user_agent: context.connection.identity.user_agent.as_deref(),
+        referer: headers
+            .find(|(name, _)| name == "referer")
+            .map(|(_, value)| value.as_str()),
+        secure_transport: handshake.proto == "https",
+        region,
+        now_ms: context.request_time_ms,
+    }
+}
+
+/// Why a policy may deny more than its author expects.
+fn not_evaluated(policy: &Policy) -> String {
+    let reasons: Vec<String> = policy
+        .unsupported()
+        .iter()
+        .map(|reason| format!("; {reason}, so its statement never allows and always denies"))
+        .collect();
+    reasons.concat()
 }
 
 async fn invoke(
@@ -77,6 +135,8 @@ async fn invoke(
     authorizer: &DeployedAuthorizer,
     context: &RequestContext,
     event: Vec<u8>,
+    traced: Option<Vec<u8>>,
+    log: &mut RequestLog,
 ) -> Result<Vec<u8>, Fault> {
     let failed = |detail: String| Fault::new(FaultKind::AuthorizerFailure, detail);
     let uri = authorizer.function.resolve(&context.stage_variables);
@@ -85,13 +145,23 @@ async fn invoke(
             "the authorizer's URI {uri} names no Lambda function"
         )));
     };
+    if let Some(event) = traced {
+        let source = format!("authorizers/{}", authorizer.authorizer_id);
+        log_lambda_request(function, context, &source, &event, log);
+    }
     let request = InvokeRequest::synchronous(function, event);
     let timeout: Duration = gateway.limits().integration_timeout;
-    let answer = match tokio::time::timeout(timeout, gateway.config.lambda.invoke(request)).await {
+    let invocation = log.while_waiting(gateway.config.lambda.invoke(request));
+    let answer = match tokio::time::timeout(timeout, invocation).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return Err(failed(format!("the authorizer cannot be invoked: {error}"))),
         Err(_) => return Err(failed("the authorizer did not answer in time".into())),
     };
+    if log.writes(Severity::DataTrace) {
+        log.write(&Entry::AuthorizerResult {
+            body: shown(&String::from_utf8_lossy(&answer.payload)),
+        });
+    }
     if answer.function_error.is_none() {
         return Ok(answer.payload);
     }
@@ -99,13 +169,46 @@ async fn invoke(
         .map(|error| error.error_message)
         .unwrap_or_default();
     if message == "Unauthorized" {
-        let detail = "Unauthorized request: the authorizer said `Unauthorized`";
+        let detail = "the authorizer said `Unauthorized`";
         return Err(Fault::new(FaultKind::Unauthorized, detail));
     }
     Err(failed(format!(
         "Execution failed due to an authorizer error: {message}. Lambda request id: {}",
         answer.request_id
     )))
+}
+
+/// Writes that the authorizer begins, and with what of the identity sources.
+fn log_incoming_identity(
+    authorizer: &DeployedAuthorizer,
+    context: &RequestContext,
+    handshake: &HandshakeRequest,
+    log: &mut RequestLog,
+) {
+    if !log.writes(Severity::Info) {
+        return;
+    }
+    let value = |pairs: &'_ [(String, String)], wanted: &str| {
+        let found = pairs.iter().find(|(name, _)| name == wanted);
+        found.map_or_else(String::new, |(_, value)| value.clone())
+    };
+    let identity = authorizer.identity_source.iter().map(|source| {
+        let value = match source {
+            IdentitySource::Header(name) => value(&handshake.headers, name),
+            IdentitySource::QueryString(name) => value(&handshake.query, name),
+            IdentitySource::StageVariable(name) => context
+                .stage_variables
+                .get(name)
+                .cloned()
+                .unwrap_or_default(),
+            IdentitySource::Context(name) => context.variable(name).unwrap_or_default(),
+        };
+        (source.to_string(), value)
+    });
+    log.write(&Entry::StartingAuthorizer {
+        authorizer_id: authorizer.authorizer_id.as_str(),
+        incoming_identity: mask_identity(identity),
+    });
 }
 
 /// The first source that is absent or empty, in AWS's notation.
@@ -120,31 +223,19 @@ pub(super) fn missing_source(
             .any(|(name, value)| name == wanted && !value.is_empty())
     };
     sources.iter().find_map(|source| {
-        let (present, text) = match source {
-            IdentitySource::Header(name) => (
-                has(&handshake.headers, name),
-                format!("route.request.header.{name}"),
-            ),
-            IdentitySource::QueryString(name) => (
-                has(&handshake.query, name),
-                format!("route.request.querystring.{name}"),
-            ),
-            IdentitySource::StageVariable(name) => (
-                context
-                    .stage_variables
-                    .get(name)
-                    .is_some_and(|value| !value.is_empty()),
-                format!("stageVariables.{name}"),
-            ),
+        let present = match source {
+            IdentitySource::Header(name) => has(&handshake.headers, name),
+            IdentitySource::QueryString(name) => has(&handshake.query, name),
+            IdentitySource::StageVariable(name) => context
+                .stage_variables
+                .get(name)
+                .is_some_and(|value| !value.is_empty()),
             // Of the context only these three resolve before the authorizer ran (spec 9.2).
-            IdentitySource::Context(name) => (
-                matches!(
-                    name.as_str(),
-                    "connectionId" | "connectedAt" | "requestTimeEpoch"
-                ),
-                format!("context.{name}"),
+            IdentitySource::Context(name) => matches!(
+                name.as_str(),
+                "connectionId" | "connectedAt" | "requestTimeEpoch"
             ),
         };
-        (!present).then_some(text)
+        (!present).then(|| source.to_string())
     })
 }

@@ -1,21 +1,30 @@
-//! The integration request: what is sent to the backend of a route, built from the request.
+//! The integration request: what is sent to the backend of a route, built from the request
+//! (data-plane spec 5.2–5.7).
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use gatepost_model::{
-    arn::lambda_function_of_uri,
     fault::{Fault, FaultKind},
-    request_context::{EventType, RequestContext},
+    integration::{ContentHandlingStrategy, PassthroughBehavior},
+    request_context::EventType,
 };
-use gatepost_wire::lambda_event::{self, HandshakeRequest};
+use gatepost_wire::{
+    execution_log::{Severity, mask_handshake},
+    lambda_event::{self, HandshakeRequest},
+};
 
-use super::select_route::RoutedRequest;
+use super::{
+    select_route::RoutedRequest,
+    transformation::{TransformationInput, to_binary},
+};
 use crate::{
-    deployed::{Backend, DeployedIntegration},
+    deployed::{Backend, DeployedIntegration, Transformation},
     integration::{
-        IntegrationRequest, http_proxy::HttpProxyRequest, lambda_proxy::LambdaProxyRequest,
-        mock::MockRequest,
+        Call, IntegrationRequest, aws_service::ServiceCall, http::HttpCall, lambda::LambdaCall,
+        mock::MockCall,
     },
+    observe::RequestLog,
 };
 
 /// Builds the integration request of a routed request. `handshake` is there for `$connect`.
@@ -26,60 +35,123 @@ use crate::{
 pub fn build(
     request: &RoutedRequest,
     handshake: Option<&HandshakeRequest>,
+    log: &mut RequestLog,
 ) -> Result<Option<IntegrationRequest>, Fault> {
     let Some(integration) = &request.route.integration else {
         return Ok(None);
     };
-    build_for(integration, &request.context, &request.body, handshake).map(Some)
+    let call_with = |handshake| call(integration, request, handshake);
+    let call = call_with(handshake)?;
+    if log.writes(Severity::DataTrace) {
+        // What is shown of a handshake's call is one that never had its secrets.
+        match handshake.map(mask_handshake) {
+            None => call.log(&request.context, log),
+            Some(masked) => call_with(Some(&masked))?.log(&request.context, log),
+        }
+    }
+    Ok(Some(IntegrationRequest {
+        integration: Arc::clone(integration),
+        call,
+    }))
 }
 
-fn build_for(
-    integration: &Arc<DeployedIntegration>,
-    context: &RequestContext,
-    body: &str,
+fn call(
+    integration: &DeployedIntegration,
+    request: &RoutedRequest,
     handshake: Option<&HandshakeRequest>,
-) -> Result<IntegrationRequest, Fault> {
-    match &integration.backend {
-        Backend::LambdaProxy { function } => {
-            let uri = function.resolve(&context.stage_variables);
-            let Some(function) = lambda_function_of_uri(&uri) else {
-                let detail = format!("Invalid Lambda function URI: {uri}");
-                return Err(Fault::new(FaultKind::ApiConfiguration, detail));
-            };
-            let event = match (&context.event_type, handshake) {
-                (EventType::Connect, Some(handshake)) => {
-                    lambda_event::connect_event(context, handshake)
-                }
-                (EventType::Disconnect { .. }, _) => lambda_event::disconnect_event(context),
-                _ => lambda_event::message_event(context, body),
-            };
-            Ok(IntegrationRequest::LambdaProxy(LambdaProxyRequest {
-                function: function.to_owned(),
-                event,
-                timeout: integration.timeout,
-            }))
-        }
-        Backend::HttpProxy {
-            uri,
-            method,
-            request_parameters,
+) -> Result<Call, Fault> {
+    let input = TransformationInput::of_request(request, handshake);
+    let parameters = input.parameters(&integration.request_parameters);
+    let transformed = |transformation| -> Result<Bytes, Fault> {
+        let body = transformed_body(transformation, request, &input)?;
+        converted(body.into(), integration.content_handling)
+    };
+    let context = &request.context;
+    Ok(match &integration.backend {
+        Backend::LambdaProxy(function) => Call::Lambda(LambdaCall::build(
+            function,
+            &parameters,
+            proxy_event(request, handshake),
+        )?),
+        Backend::Lambda {
+            function,
+            transformation,
         } => {
-            let uri = uri.resolve(&context.stage_variables);
-            HttpProxyRequest::build(
-                &uri,
-                method.as_ref(),
-                request_parameters,
-                context,
-                body,
-                handshake,
-                integration.timeout,
-            )
-            .map(IntegrationRequest::HttpProxy)
+            let payload = transformed(transformation)?;
+            // `$connect` without a template passes an empty object, as on AWS.
+            let payload = if payload.is_empty() {
+                b"{}".to_vec()
+            } else {
+                payload.into()
+            };
+            Call::Lambda(LambdaCall::build(function, &parameters, payload)?)
         }
-        Backend::Mock(_) => Ok(IntegrationRequest::Mock(MockRequest {
-            integration: Arc::clone(integration),
-            context: context.clone(),
-            body: body.to_owned(),
-        })),
+        Backend::Service {
+            service,
+            transformation,
+        } => {
+            let service = service
+                .as_ref()
+                .map_err(|error| Fault::new(FaultKind::ApiConfiguration, error.to_string()))?;
+            let body = transformed(transformation)?;
+            Call::Service(ServiceCall::build(service, context, &parameters, body)?)
+        }
+        Backend::HttpProxy(endpoint) => {
+            let body = Bytes::copy_from_slice(request.body.as_bytes());
+            let body = converted(body, integration.content_handling)?;
+            let call = HttpCall::build(endpoint, context, &parameters, body, handshake)?;
+            Call::Http(call)
+        }
+        Backend::Http {
+            endpoint,
+            transformation,
+        } => {
+            let body = transformed(transformation)?;
+            Call::Http(HttpCall::build(endpoint, context, &parameters, body, None)?)
+        }
+        Backend::Mock(transformation) => {
+            let body = transformed_body(transformation, request, &input)?;
+            Call::Mock(MockCall::build(body.as_bytes())?)
+        }
+    })
+}
+
+/// The event of `AWS_PROXY`.
+fn proxy_event(request: &RoutedRequest, handshake: Option<&HandshakeRequest>) -> Vec<u8> {
+    let context = &request.context;
+    match (&context.event_type, handshake) {
+        (EventType::Connect, Some(handshake)) => lambda_event::connect_event(context, handshake),
+        (EventType::Disconnect { .. }, _) => lambda_event::disconnect_event(context),
+        _ => lambda_event::message_event(context, &request.body),
+    }
+}
+
+/// What the chosen request template makes of the message, or the message as it is where
+/// `passthroughBehavior` lets it through without a template.
+fn transformed_body(
+    transformation: &Transformation,
+    request: &RoutedRequest,
+    input: &TransformationInput<'_>,
+) -> Result<String, Fault> {
+    let templates = &transformation.request_templates;
+    if let Some(made) = input.transform(templates, &request.body)? {
+        return Ok(made);
+    }
+    let passes = match transformation.passthrough_behavior {
+        PassthroughBehavior::WhenNoMatch => true,
+        PassthroughBehavior::WhenNoTemplates => templates.by_key.is_empty(),
+        PassthroughBehavior::Never => false,
+    };
+    let detail = "no request template matches and passthroughBehavior lets nothing through";
+    passes
+        .then(|| request.body.clone())
+        .ok_or_else(|| Fault::new(FaultKind::UnsupportedMediaType, detail))
+}
+
+/// A message is text: `CONVERT_TO_TEXT` leaves it as it is.
+fn converted(body: Bytes, strategy: Option<ContentHandlingStrategy>) -> Result<Bytes, Fault> {
+    match strategy {
+        Some(ContentHandlingStrategy::ConvertToBinary) => to_binary(&body),
+        Some(ContentHandlingStrategy::ConvertToText) | None => Ok(body),
     }
 }

@@ -1,4 +1,4 @@
-//! The handshake: authorize → required parameters → `$connect` integration → `101`
+//! The handshake: throttle → authorize → required parameters → `$connect` integration → `101`
 //! (data-plane spec 1.2). The client has no answer until all of it is done.
 
 use std::{sync::Arc, time::Instant};
@@ -10,20 +10,24 @@ use gatepost_model::{
     request_context::{AuthorizerContext, ConnectionContext, EventType, Identity, RequestContext},
     route::RouteKey,
 };
-use gatepost_wire::lambda_event::HandshakeRequest;
+use gatepost_wire::{
+    execution_log::{Entry, shown},
+    lambda_event::HandshakeRequest,
+};
 
 use super::{
     accepted::{Accepted, IssuedId},
     authorize::{authorize, missing_source},
-    integration_request, rescue,
+    integration_request,
+    integration_response::{self, IntegrationReply},
+    rescue,
     select_route::RoutedRequest,
 };
 use crate::{
     deployed::{DeployedRoute, DeployedStage, StageSlot},
     gateway::Gateway,
-    integration::{self, IntegrationReply},
-    new_id,
-    observe::Event,
+    integration, new_id,
+    observe::{Event, RequestLog},
 };
 
 /// A valid WebSocket upgrade request to a stage.
@@ -72,9 +76,15 @@ pub async fn on_connect(
         connection_id: issued.connection_id,
         connected_at_ms: issued.since_ms,
     };
-    match handshake.run().await {
-        Ok((context, subprotocol)) => Ok(issued.accept(context, request, subprotocol)),
+    let mut log = handshake.begin_log();
+    match handshake.run(&mut log).await {
+        Ok((context, subprotocol)) => {
+            log.write(&Entry::Connected);
+            log.end();
+            Ok(issued.accept(context, request, subprotocol))
+        }
         Err(refusal) => {
+            log.end();
             drop(issued);
             gateway.observer().emit(Event::ConnectionRefused {
                 api_id: Some(deployed.api_id.clone()),
@@ -96,20 +106,44 @@ struct Handshake<'a> {
 }
 
 impl Handshake<'_> {
-    async fn run(&self) -> Result<(Arc<ConnectionContext>, Option<String>), Refusal> {
-        let Some(route) = &self.deployed.connect else {
-            return Ok((self.context(None), None));
+    fn begin_log(&self) -> RequestLog {
+        let route = self.deployed.connect.as_ref();
+        RequestLog::begin(
+            self.gateway.store(),
+            &self.request.stage,
+            route.map_or(self.deployed.log_settings, |route| route.log_settings),
+            &self.request_id,
+            self.connection_id,
+            self.connected_at_ms,
+        )
+    }
+
+    async fn run(
+        &self,
+        log: &mut RequestLog,
+    ) -> Result<(Arc<ConnectionContext>, Option<String>), Refusal> {
+        let route = self.deployed.connect.as_ref();
+        let passed = self
+            .gateway
+            .throttle
+            .pass_handshake(route.map(AsRef::as_ref));
+        passed.map_err(|throttled| self.refuse(&throttled.into(), log))?;
+        let Some(route) = route else {
+            let context = self.context(None);
+            log_connecting(&context, log);
+            return Ok((context, None));
         };
         let authorizer = match &route.authorizer {
             None => None,
             Some(authorizer) => {
                 let context = self.request_context(self.context(None));
-                let allowed =
-                    authorize(self.gateway, authorizer, &context, &self.request.handshake).await;
-                Some(allowed.map_err(|fault| self.refuse(&fault))?)
+                let handshake = &self.request.handshake;
+                let allowed = authorize(self.gateway, authorizer, &context, handshake, log).await;
+                Some(allowed.map_err(|fault| self.refuse(&fault, log))?)
             }
         };
         let context = self.request_context(self.context(authorizer));
+        log_connecting(&context.connection, log);
         let missing = missing_source(
             &route.required_parameters,
             &context,
@@ -117,9 +151,10 @@ impl Handshake<'_> {
         );
         if let Some(parameter) = missing {
             let detail = format!("the required request parameter {parameter} is missing");
-            return Err(self.refuse(&Fault::new(FaultKind::BadRequestParameters, detail)));
+            let fault = Fault::new(FaultKind::BadRequestParameters, detail);
+            return Err(self.refuse(&fault, log));
         }
-        let subprotocol = self.integrate(route, &context).await?;
+        let subprotocol = self.integrate(route, &context, log).await?;
         Ok((context.connection, subprotocol))
     }
 
@@ -128,6 +163,7 @@ impl Handshake<'_> {
         &self,
         route: &Arc<DeployedRoute>,
         context: &RequestContext,
+        log: &mut RequestLog,
     ) -> Result<Option<String>, Refusal> {
         let started = Instant::now();
         let request = RoutedRequest {
@@ -135,11 +171,16 @@ impl Handshake<'_> {
             context: context.clone(),
             body: String::new(),
         };
-        let built = integration_request::build(&request, Some(&self.request.handshake));
-        let reply = match built.map_err(|fault| self.refuse(&fault))? {
+        let handshake = Some(&self.request.handshake);
+        let built = integration_request::build(&request, handshake, log);
+        let reply = match built.map_err(|fault| self.refuse(&fault, log))? {
             None => return Ok(None),
             Some(integration_request) => {
-                integration::invoke(self.gateway, integration_request).await
+                integration::invoke(self.gateway, integration_request, log)
+                    .await
+                    .and_then(|answer| {
+                        integration_response::build(&request, handshake, answer, log)
+                    })
             }
         };
         let status = match &reply {
@@ -154,11 +195,12 @@ impl Handshake<'_> {
             latency_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             error: reply.as_ref().err().map(|fault| fault.detail.clone()),
         });
-        let reply = reply.map_err(|fault| self.refuse(&fault))?;
+        let reply = reply.map_err(|fault| self.refuse(&fault, log))?;
         if !reply.has_status {
             let detail = "Execution failed due to configuration error: Malformed Lambda proxy \
                           response: statusCode is missing";
-            return Err(self.refuse(&Fault::new(FaultKind::IntegrationFailure, detail)));
+            let fault = Fault::new(FaultKind::IntegrationFailure, detail);
+            return Err(self.refuse(&fault, log));
         }
         if (200..300).contains(&reply.status) {
             return Ok(reply.subprotocol().map(str::to_owned));
@@ -194,9 +236,19 @@ impl Handshake<'_> {
         }
     }
 
-    fn refuse(&self, fault: &Fault) -> Refusal {
+    fn refuse(&self, fault: &Fault, log: &mut RequestLog) -> Refusal {
+        log.fault(fault);
         rescue::handshake(fault, self.connection_id, &self.request_id)
     }
+}
+
+/// Writes that the client asks for a connection.
+fn log_connecting(context: &ConnectionContext, log: &mut RequestLog) {
+    log.starting_execution(RouteKey::Connect.as_str());
+    log.write(&Entry::ClientConnecting {
+        user_agent: context.identity.user_agent.as_deref().map(shown),
+        source_ip: &context.identity.source_ip,
+    });
 }
 
 /// Headers that a `$connect` integration cannot set on the answer: they frame it.
@@ -248,7 +300,7 @@ impl Refusal {
         Self {
             status: reply.status,
             headers,
-            body: reply.body.unwrap_or_default().into_bytes(),
+            body: reply.body.into(),
             detail,
         }
     }

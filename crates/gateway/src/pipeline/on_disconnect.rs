@@ -7,10 +7,15 @@ use gatepost_model::{
     request_context::{ConnectionContext, EventType, RequestContext},
     route::RouteKey,
 };
+use gatepost_wire::execution_log::Entry;
 
-use super::{integration_request, select_route::RoutedRequest};
+use super::{integration_request, integration_response, select_route::RoutedRequest};
 use crate::{
-    clock::now_ms, deployed::StageSlot, gateway::Gateway, integration, new_id, observe::Event,
+    clock::now_ms,
+    deployed::StageSlot,
+    gateway::Gateway,
+    integration, new_id,
+    observe::{Event, RequestLog},
 };
 
 /// Runs the `$disconnect` route of the deployment that is current now, detached. Its answer is
@@ -24,16 +29,26 @@ pub(crate) fn on_disconnect(
     let Some(deployed) = stage.deployed.load_full() else {
         return;
     };
-    let Some(route) = deployed.disconnect.clone() else {
+    let (status_code, reason) = cause.disconnect_status();
+    let (request_id, now_ms) = (new_id::request_id(), now_ms());
+    let route = deployed.disconnect.clone();
+    let settings = route
+        .as_ref()
+        .map_or(deployed.log_settings, |route| route.log_settings);
+    let (store, id) = (gateway.store(), context.connection_id);
+    let mut log = RequestLog::begin(store, stage, settings, &request_id, id, now_ms);
+    log.starting_execution(RouteKey::Disconnect.as_str());
+    let Some(route) = route else {
+        log_disconnected(cause, None, &mut log);
+        log.end();
         return;
     };
-    let (status_code, reason) = cause.disconnect_status();
     let request = RoutedRequest {
         route,
         context: RequestContext {
             connection: context,
-            request_id: new_id::request_id(),
-            request_time_ms: now_ms(),
+            request_id,
+            request_time_ms: now_ms,
             route_key: RouteKey::Disconnect,
             event_type: EventType::Disconnect {
                 status_code,
@@ -44,23 +59,46 @@ pub(crate) fn on_disconnect(
         body: String::new(),
     };
     let run = {
-        let gateway = Arc::clone(gateway);
-        async move { run(&gateway, &request).await }
+        let (gateway, cause) = (Arc::clone(gateway), cause.clone());
+        async move { run(&gateway, &request, &cause, log).await }
     };
     gateway.spawn(run);
 }
 
-async fn run(gateway: &Gateway, request: &RoutedRequest) {
+/// Writes how the connection ended, and the status of the `$disconnect` integration.
+fn log_disconnected(cause: &CloseCause, status: Option<u16>, log: &mut RequestLog) {
+    let (code, reason) = cause.disconnect_status();
+    log.write(&Entry::Disconnected {
+        status,
+        code,
+        reason,
+    });
+}
+
+async fn run(gateway: &Gateway, request: &RoutedRequest, cause: &CloseCause, mut log: RequestLog) {
     let started = Instant::now();
-    let replied = match integration_request::build(request, None) {
-        Ok(None) => return,
-        Ok(Some(integration_request)) => integration::invoke(gateway, integration_request).await,
+    let replied = match integration_request::build(request, None, &mut log) {
+        Ok(None) => {
+            log_disconnected(cause, None, &mut log);
+            log.end();
+            return;
+        }
+        Ok(Some(integration_request)) => {
+            integration::invoke(gateway, integration_request, &mut log)
+                .await
+                .and_then(|answer| integration_response::build(request, None, answer, &mut log))
+        }
         Err(fault) => Err(fault),
     };
     let (status, error) = match replied {
         Ok(reply) => (reply.status, None),
-        Err(fault) => (fault.kind.handshake_status(), Some(fault.detail)),
+        Err(fault) => {
+            log.fault(&fault);
+            (fault.kind.handshake_status(), Some(fault.detail))
+        }
     };
+    log_disconnected(cause, Some(status), &mut log);
+    log.end();
     gateway.observer().emit(Event::Request {
         connection_id: request.context.connection.connection_id,
         request_id: request.context.request_id.clone(),

@@ -1,20 +1,28 @@
-//! The walk of a message: select route → integration request → invoke → route reply.
+//! The walk of a message: select route → throttle → integration request → invoke → integration
+//! response → route reply.
 
 use std::{sync::Arc, time::Instant};
 
 use gatepost_model::{RequestId, connection_id::ConnectionId, fault::Fault, route::RouteKey};
+use gatepost_wire::{
+    execution_log::{Entry, Severity, shown},
+    lambda_event::message_event,
+};
 
 use super::{
-    integration_request, rescue,
+    integration_request,
+    integration_response::{self, IntegrationReply},
+    rescue,
     route_reply::route_reply,
     select_route::{ReceivedMessage, RoutedRequest},
+    validate::validate,
 };
 use crate::{
-    clock::Moment,
+    clock::{Moment, millis_since},
     connection::Connection,
     gateway::Gateway,
-    integration::{self, IntegrationReply, IntegrationRequest},
-    observe::Event,
+    integration::{self, IntegrationRequest},
+    observe::{Event, RequestLog},
 };
 
 /// What a message came to when it was received.
@@ -38,37 +46,54 @@ pub(crate) fn on_message(
         return Walked::Done(None);
     };
     let request_id = received.context.request_id.clone();
-    let routed = match received.select_route() {
-        Ok(routed) => routed,
-        Err(fault) => {
-            let outcome = Outcome {
-                gateway,
-                connection,
-                request_id,
-                route_key: None,
-                started,
-            };
-            return Walked::Done(Some(outcome.of_fault(&fault)));
-        }
-    };
-    let outcome = Outcome {
+    let unrouted = received.deployed.log_settings;
+    let selected = received.select_route();
+    let route = selected.as_ref().ok().map(|routed| &*routed.route);
+    let mut outcome = Outcome {
+        log: RequestLog::begin(
+            gateway.store(),
+            &connection.stage,
+            route.map_or(unrouted, |route| route.log_settings),
+            &request_id,
+            connection.context.connection_id,
+            now_ms,
+        ),
         gateway,
         connection,
         request_id,
-        route_key: Some(routed.context.route_key.clone()),
+        route_key: route.map(|route| route.route_key.clone()),
         started,
     };
-    match integration_request::build(&routed, None) {
-        Err(fault) => Walked::Done(Some(outcome.of_fault(&fault))),
-        Ok(None) => Walked::Done(outcome.of_reply(&routed, IntegrationReply::nothing())),
-        Ok(Some(IntegrationRequest::Mock(mock))) => Walked::Done(match mock.reply() {
-            Ok(reply) => outcome.of_reply(&routed, reply),
-            Err(fault) => Some(outcome.of_fault(&fault)),
-        }),
+    let passed = gateway.throttle.pass_message(route);
+    let passed = passed.map_err(Fault::from).and(selected);
+    let routed = match passed.and_then(validate) {
+        Ok(routed) => routed,
+        Err(fault) => return Walked::Done(Some(outcome.of_fault(&fault))),
+    };
+    log_received(&routed, &mut outcome.log);
+    let replied = match integration_request::build(&routed, None, &mut outcome.log) {
+        Err(fault) => Err(fault),
+        Ok(None) => Ok(IntegrationReply::nothing()),
         Ok(Some(request)) => {
-            invoke_detached(gateway, connection, routed, request, started);
-            Walked::InIntegration
+            let Some(answer) = request.answer_at_once() else {
+                let log = outcome.log;
+                invoke_detached(gateway, connection, routed, request, started, log);
+                return Walked::InIntegration;
+            };
+            integration_response::build(&routed, None, answer, &mut outcome.log)
         }
+    };
+    Walked::Done(outcome.of(&routed, replied))
+}
+
+fn log_received(routed: &RoutedRequest, log: &mut RequestLog) {
+    log.starting_execution(routed.context.route_key.as_str());
+    log.write(&Entry::MessageReceived);
+    if log.writes(Severity::DataTrace) {
+        let event = message_event(&routed.context, &routed.body);
+        log.write(&Entry::Message {
+            event: shown(&String::from_utf8_lossy(&event)),
+        });
     }
 }
 
@@ -78,6 +103,7 @@ fn invoke_detached(
     routed: RoutedRequest,
     request: IntegrationRequest,
     started: Instant,
+    mut log: RequestLog,
 ) {
     let (gateway, connection) = (Arc::clone(gateway), Arc::clone(connection));
     Arc::clone(&gateway).spawn(async move {
@@ -85,19 +111,18 @@ fn invoke_detached(
             gateway: &gateway,
             connection: &connection,
         };
-        let replied = integration::invoke(&gateway, request).await;
+        let replied = integration::invoke(&gateway, request, &mut log)
+            .await
+            .and_then(|answer| integration_response::build(&routed, None, answer, &mut log));
         let outcome = Outcome {
             gateway: &gateway,
             connection: &connection,
             request_id: routed.context.request_id.clone(),
             route_key: Some(routed.context.route_key.clone()),
             started,
+            log,
         };
-        let text = match replied {
-            Ok(reply) => outcome.of_reply(&routed, reply),
-            Err(fault) => Some(outcome.of_fault(&fault)),
-        };
-        if let Some(text) = text {
+        if let Some(text) = outcome.of(&routed, replied) {
             // A client that left, or reads too slowly, does not get the reply.
             let _ = connection.send_text(text.as_bytes(), gateway.limits(), Moment::now());
         }
@@ -125,17 +150,23 @@ struct Outcome<'a> {
     request_id: RequestId,
     route_key: Option<RouteKey>,
     started: Instant,
+    log: RequestLog,
 }
 
 impl Outcome<'_> {
-    fn of_reply(self, routed: &RoutedRequest, reply: IntegrationReply) -> Option<String> {
-        let status = reply.status;
-        match route_reply(
-            &routed.route,
-            reply,
-            self.gateway.limits().max_message_bytes,
-        ) {
-            Ok(text) => {
+    fn of(
+        self,
+        routed: &RoutedRequest,
+        replied: Result<IntegrationReply, Fault>,
+    ) -> Option<String> {
+        let settings = self.connection.stage.settings.load();
+        let max_bytes = settings.limits.max_message_bytes;
+        let replied = replied.and_then(|reply| {
+            let status = reply.status;
+            Ok((status, route_reply(&routed.route, reply, max_bytes)?))
+        });
+        match replied {
+            Ok((status, text)) => {
                 self.tell(status, None);
                 text
             }
@@ -143,7 +174,8 @@ impl Outcome<'_> {
         }
     }
 
-    fn of_fault(self, fault: &Fault) -> String {
+    fn of_fault(mut self, fault: &Fault) -> String {
+        self.log.fault(fault);
         let frame = rescue::frame(fault, &self.connection_id(), &self.request_id);
         self.tell(fault.kind.handshake_status(), Some(fault.detail.clone()));
         frame
@@ -153,12 +185,14 @@ impl Outcome<'_> {
         self.connection.context.connection_id
     }
 
-    fn tell(self, status: u16, error: Option<String>) {
+    fn tell(mut self, status: u16, error: Option<String>) {
+        self.log.write(&Entry::MessageDone { status });
+        self.log.end();
         let observer = self.gateway.observer();
         if observer.follows_traffic() {
             observer.emit(Event::Request {
-                connection_id: self.connection_id(),
-                latency_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                connection_id: self.connection.context.connection_id,
+                latency_ms: millis_since(self.started),
                 request_id: self.request_id,
                 route_key: self.route_key,
                 status,

@@ -2,7 +2,8 @@
 
 use gatepost_model::fault::{Fault, FaultKind};
 
-use crate::{deployed::DeployedRoute, integration::IntegrationReply};
+use super::integration_response::IntegrationReply;
+use crate::deployed::DeployedRoute;
 
 /// The text frame that answers a message: none on a one-way route, or when the body is empty.
 ///
@@ -16,14 +17,17 @@ pub fn route_reply(
     if !route.two_way {
         return Ok(None);
     }
-    match reply.body {
-        Some(body) if body.len() > max_message_bytes => {
-            let detail = format!(
-                "the integration's answer has {} bytes, a message at most {max_message_bytes}",
-                body.len()
-            );
-            Err(Fault::new(FaultKind::IntegrationFailure, detail))
-        }
-        body => Ok(body.filter(|body| !body.is_empty())),
+    // A frame is text: what is no UTF-8 is replaced, as Java does.
+    let text = match String::from_utf8(reply.body.into()) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    };
+    if text.len() > max_message_bytes {
+        let detail = format!(
+            "the integration's answer has {} bytes, a message at most {max_message_bytes}",
+            text.len()
+        );
+        return Err(Fault::new(FaultKind::IntegrationFailure, detail));
     }
+    Ok(Some(text).filter(|text| !text.is_empty()))
 }

@@ -8,9 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection as Database, Transaction, params};
+use rusqlite::{Connection as Database, OptionalExtension, Transaction, params};
 
-use super::{Command, Lifecycle, Retention, end_to_columns, sql_ms};
+use super::{Command, ExecutionLogRecord, Lifecycle, Retention, end_to_columns, sql_ms};
 use crate::{clock::now_ms, connection::client::ClientKey};
 
 /// Changes committed at once at most.
@@ -141,8 +141,47 @@ fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<
                     message
                 ])?;
         }
+        Lifecycle::ExecutionLog(record) => write_execution_log(transaction, record)?,
     }
     Ok(())
+}
+
+fn write_execution_log(
+    transaction: &Transaction<'_>,
+    record: &ExecutionLogRecord,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO execution_logs
+             (log_group, began_at_ms, request_id, connection_id, endpoint_request_id, record)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            log_group(transaction, &record.log_group)?,
+            sql_ms(record.began_at_ms),
+            record.request_id.as_str(),
+            record
+                .connection_id
+                .as_ref()
+                .map(|id| id.as_bytes().as_slice()),
+            record.endpoint_request_id,
+            record.record.as_bytes(),
+        ])?;
+    Ok(())
+}
+
+/// The number of a log group, which is made when it gets its first event.
+fn log_group(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<i64> {
+    let known = transaction
+        .prepare_cached("SELECT id FROM log_groups WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    transaction
+        .prepare_cached("INSERT INTO log_groups (name, created_at_ms) VALUES (?1, ?2)")?
+        .insert(params![name, sql_ms(now_ms())])
 }
 
 fn prune(database: &Database, retention: Retention, now_ms: u64) -> rusqlite::Result<()> {
@@ -156,10 +195,14 @@ fn prune(database: &Database, retention: Retention, now_ms: u64) -> rusqlite::Re
          WHERE ended_at_ms IS NOT NULL ORDER BY ended_at_ms DESC LIMIT 1 OFFSET ?1)",
         [i64::try_from(retention.max_tombstones).unwrap_or(i64::MAX)],
     )?;
-    database.execute(
-        "DELETE FROM function_logs WHERE rowid <= (SELECT rowid FROM function_logs
-         ORDER BY rowid DESC LIMIT 1 OFFSET ?1)",
-        [i64::try_from(retention.max_log_lines).unwrap_or(i64::MAX)],
-    )?;
+    for table in ["function_logs", "execution_logs"] {
+        database.execute(
+            &format!(
+                "DELETE FROM {table} WHERE rowid <= (SELECT rowid FROM {table}
+                 ORDER BY rowid DESC LIMIT 1 OFFSET ?1)"
+            ),
+            [i64::try_from(retention.max_log_lines).unwrap_or(i64::MAX)],
+        )?;
+    }
     Ok(())
 }

@@ -31,7 +31,7 @@ pub(super) enum Failure {
     InvalidId(InvalidConnectionId),
     /// 410.
     Gone(GoneReason),
-    /// 429: the client's outbox is full.
+    /// 429: the client's outbox is full, or the account's rate is exceeded.
     LimitExceeded,
     /// A method that the API does not have.
     NoMethod,

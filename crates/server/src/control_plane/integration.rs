@@ -46,7 +46,7 @@ pub(super) fn body(integration: &Integration) -> Value {
         "connectionId": connection_id,
         "connectionType": connection_type,
         "contentHandlingStrategy":
-            integration.content_handling_strategy.map(content_handling_strategy),
+            integration.content_handling_strategy.map(ContentHandlingStrategy::as_str),
         "credentialsArn": integration.credentials_arn,
         "description": integration.description,
         "integrationId": integration.integration_id.as_str(),
@@ -64,14 +64,6 @@ pub(super) fn body(integration: &Integration) -> Value {
         "timeoutInMillis": u64::try_from(integration.timeout.as_millis()).unwrap_or(u64::MAX),
         "tlsConfig": server_name.map(|name| json!({ "serverNameToVerify": name })),
     }))
-}
-
-/// `contentHandlingStrategy` as it stands on the wire.
-pub(super) fn content_handling_strategy(strategy: ContentHandlingStrategy) -> &'static str {
-    match strategy {
-        ContentHandlingStrategy::ConvertToBinary => "CONVERT_TO_BINARY",
-        ContentHandlingStrategy::ConvertToText => "CONVERT_TO_TEXT",
-    }
 }
 
 /// Read-only on AWS, and decided by the type; proxies select no response.

@@ -1,10 +1,9 @@
 //! `GetIntegrationResponses`, `GetIntegrationResponse`.
 
-use gatepost_model::integration::{Integration, IntegrationResponse};
+use gatepost_model::integration::{ContentHandlingStrategy, Integration, IntegrationResponse};
 use serde_json::{Value, json};
 
 use super::{
-    integration::content_handling_strategy,
     json::{present, unless_empty},
     rescue::ControlPlaneError,
 };
@@ -30,7 +29,7 @@ pub(super) fn id(response: &IntegrationResponse) -> &str {
 pub(super) fn body(response: &IntegrationResponse) -> Value {
     present(json!({
         "contentHandlingStrategy":
-            response.content_handling_strategy.map(content_handling_strategy),
+            response.content_handling_strategy.map(ContentHandlingStrategy::as_str),
         "integrationResponseId": response.integration_response_id.as_str(),
         "integrationResponseKey": response.integration_response_key,
         "responseParameters": unless_empty(&response.response_parameters),

@@ -1,5 +1,7 @@
 //! `GetRoutes`, `GetRoute`: of the API's current definition, which may not be deployed yet.
 
+use std::collections::BTreeMap;
+
 use gatepost_model::{
     api::Api,
     route::{Route, RouteAuthorization},
@@ -26,17 +28,21 @@ pub(super) fn id(route: &Route) -> &str {
     route.route_id.as_str()
 }
 
+/// A map of `ParameterConstraints`; `None` when it is empty.
+pub(super) fn parameter_constraints(required: &BTreeMap<String, bool>) -> Option<Value> {
+    let constraints: Map<String, Value> = required
+        .iter()
+        .map(|(name, required)| (name.clone(), json!({ "required": required })))
+        .collect();
+    (!constraints.is_empty()).then_some(Value::Object(constraints))
+}
+
 pub(super) fn body(route: &Route) -> Value {
     let (authorization_type, authorizer_id) = match &route.authorization {
         RouteAuthorization::None => ("NONE", None),
         RouteAuthorization::AwsIam => ("AWS_IAM", None),
         RouteAuthorization::Custom(authorizer_id) => ("CUSTOM", Some(authorizer_id.as_str())),
     };
-    let request_parameters: Map<String, Value> = route
-        .request_parameters
-        .iter()
-        .map(|(source, required)| (source.clone(), json!({ "required": required })))
-        .collect();
     present(json!({
         "apiKeyRequired": route.api_key_required,
         "authorizationType": authorization_type,
@@ -44,7 +50,7 @@ pub(super) fn body(route: &Route) -> Value {
         "modelSelectionExpression": route.model_selection_expression,
         "operationName": route.operation_name,
         "requestModels": unless_empty(&route.request_models),
-        "requestParameters": (!request_parameters.is_empty()).then_some(request_parameters),
+        "requestParameters": parameter_constraints(&route.request_parameters),
         "routeId": route.route_id.as_str(),
         "routeKey": route.route_key.as_str(),
         "routeResponseSelectionExpression": route.route_response_selection_expression,

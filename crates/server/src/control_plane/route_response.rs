@@ -3,7 +3,11 @@
 use gatepost_model::route::{Route, RouteResponse};
 use serde_json::{Value, json};
 
-use super::{json::present, rescue::ControlPlaneError};
+use super::{
+    json::{present, unless_empty},
+    rescue::ControlPlaneError,
+    route::parameter_constraints,
+};
 
 pub(super) fn find<'a>(
     route: &'a Route,
@@ -26,6 +30,8 @@ pub(super) fn id(response: &RouteResponse) -> &str {
 pub(super) fn body(response: &RouteResponse) -> Value {
     present(json!({
         "modelSelectionExpression": response.model_selection_expression,
+        "responseModels": unless_empty(&response.response_models),
+        "responseParameters": parameter_constraints(&response.response_parameters),
         "routeResponseId": response.route_response_id.as_str(),
         "routeResponseKey": response.route_response_key,
     }))

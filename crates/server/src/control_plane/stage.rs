@@ -63,7 +63,7 @@ fn route_settings_body(settings: &RouteSettings) -> Value {
             LoggingLevel::Error => "ERROR",
             LoggingLevel::Info => "INFO",
         }),
-        "throttlingBurstLimit": settings.throttling_burst_limit,
-        "throttlingRateLimit": settings.throttling_rate_limit,
+        "throttlingBurstLimit": settings.throttling.burst_limit,
+        "throttlingRateLimit": settings.throttling.rate_limit,
     }))
 }

@@ -184,7 +184,12 @@ fn a_route_shows_its_authorizer_its_target_and_its_parameters() {
 
 #[test]
 fn a_route_response_is_read_under_its_route() {
-    let response = json!({ "routeResponseId": "resp01", "routeResponseKey": "$default" });
+    let response = json!({
+        "responseModels": { "$default": "Text" },
+        "responseParameters": { "route.response.header.x": { "required": true } },
+        "routeResponseId": "resp01",
+        "routeResponseKey": "$default",
+    });
     let list = "/v2/apis/abcdef0123/routes/route01/routeresponses";
     assert_eq!(get(list), json!({ "items": [response] }));
     assert_eq!(get(&format!("{list}/resp01")), response);

@@ -2,16 +2,23 @@
 
 mod api;
 mod authorizer;
+mod connection;
+mod deployment;
 mod domain_name;
 mod function;
 mod integration;
+mod integration_response;
 mod lambda;
 mod model;
 mod other;
 mod permission;
+mod replies;
+mod request_parameters;
 mod route;
+mod service;
 mod stage;
 mod table;
+mod throttle;
 
 use std::{
     cell::RefCell,
@@ -32,7 +39,7 @@ use super::{
 };
 
 /// The types that are acted on, with the order in which they are read.
-const ACTED_ON: [&str; 24] = [
+const ACTED_ON: [&str; 26] = [
     "AWS::ApiGatewayV2::Api",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Function",
@@ -57,6 +64,8 @@ const ACTED_ON: [&str; 24] = [
     "AWS::ApiGateway::Account",
     "AWS::ApiGateway::ApiKey",
     "AWS::ApiGateway::UsagePlan",
+    "AWS::ApiGateway::VpcLink",
+    "AWS::ApiGateway::ClientCertificate",
 ];
 const USAGE_PLAN_KEY: &str = "AWS::ApiGateway::UsagePlanKey";
 
@@ -114,6 +123,17 @@ impl<'a> Reading<'a> {
     fn has_qualifier(&self, name: &str, qualifier: &str) -> bool {
         let qualified = format!("{name}:{qualifier}");
         qualifier == "$LATEST" || self.qualified_names.borrow().contains(&qualified)
+    }
+
+    /// The logical id of the resource that `Ref` knows by `id`.
+    fn logical_id_of(&self, types: &[&str], id: &str) -> Option<&str> {
+        let mut resources = self.evaluator.template.resources.iter();
+        let found = resources.find(|resource| {
+            types.contains(&resource.type_name.as_str())
+                && self.evaluator.is_present(resource)
+                && self.evaluator.physical_name(resource).as_deref() == Some(id)
+        });
+        found.map(|resource| resource.logical_id.as_str())
     }
 
     fn mark_broken(&self, declared: &Declared<'_>) {
@@ -207,9 +227,13 @@ pub(super) fn read(reading: &Reading<'_>, app: &mut App) {
     }
     read_others(reading, app, &declared);
     for draft in apis {
+        model::check_schemas(&draft, reading);
         stage::warn_of_undeployed(&draft, reading);
+        deployment::warn_of_early_ones(&draft, &declared, reading);
         warn_of_unreachable(&draft, reading, app);
         permission::warn_of_missing(&draft, reading, &app.permissions);
+        replies::warn_of_missing(&draft, reading);
+        connection::warn_of_unknown_vpc_links(&draft, reading);
         let logical_id = draft.logical_id.clone();
         let api = draft.finish(reading);
         app.api_logical_ids.insert(api.api_id.clone(), logical_id);
@@ -389,13 +413,13 @@ fn read_of_api(
     match type_name {
         "AWS::ApiGatewayV2::Integration" => integration::read(declared, reading, api),
         "AWS::ApiGatewayV2::IntegrationResponse" => {
-            integration::read_response(declared, reading, api);
+            integration_response::read(declared, reading, api);
         }
         "AWS::ApiGatewayV2::Authorizer" => authorizer::read(declared, reading, api),
         "AWS::ApiGatewayV2::Model" => model::read(declared, reading, api),
         "AWS::ApiGatewayV2::Route" => route::read(declared, reading, api),
         "AWS::ApiGatewayV2::RouteResponse" => route::read_response(declared, reading, api),
-        "AWS::ApiGatewayV2::Deployment" => stage::read_deployment(declared, reading, api),
+        "AWS::ApiGatewayV2::Deployment" => deployment::read(declared, reading, api),
         "AWS::ApiGatewayV2::Stage" => stage::read(declared, reading, api),
         _ => {
             domain_name::read_mapping(declared, reading, api, &mut app.domain_names);
@@ -440,6 +464,10 @@ fn read_others(reading: &Reading<'_>, app: &mut App, declared: &[Declared<'_>]) 
                     .extend(other::read_log_group(declared, reading));
             }
             "AWS::ApiGateway::Account" => other::read_account(declared, reading),
+            "AWS::ApiGateway::VpcLink" => other::read_rest_vpc_link(declared, reading),
+            "AWS::ApiGateway::ClientCertificate" => {
+                other::read_client_certificate(declared, reading);
+            }
             "AWS::ApiGateway::ApiKey" => {
                 app.api_keys.extend(other::read_api_key(declared, reading));
             }

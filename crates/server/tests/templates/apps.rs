@@ -409,13 +409,9 @@ Resources:
     assert_eq!(environment["KEPT"], "${stageVariables.x} here-000000000000");
     assert_eq!(app.functions[0].memory_mb, 128);
     assert!(app.tables.is_empty());
-    assert_eq!(
-        warnings(&project, &app),
-        [
-            "template.yaml:52: ThrottlingRateLimit is not enforced yet; every request is let \
-             through"
-        ]
-    );
+    assert_eq!(warnings(&project, &app), [""; 0]);
+    let throttling = api.stages[0].throttling_of("$connect");
+    assert_eq!(throttling.rate_limit, Some(10.5));
 
     project
         .options
@@ -498,13 +494,13 @@ Resources:
         [
             "t.yaml:9: Api is reached by nothing: its endpoint is disabled; add a custom domain \
              name with an ApiMapping, or remove DisableExecuteApiEndpoint",
-            "t.yaml:9: route $connect sends no reply: it has no RouteResponse; add an \
-             AWS::ApiGatewayV2::RouteResponse",
             "t.yaml:9: stage v1 of Api serves nothing; give it a DeploymentId or `AutoDeploy: \
              true`",
             "t.yaml:14: the function far is not in this template; it answers only where an Invoke \
              endpoint is configured",
-            "t.yaml:15: the route has no Target, so every message to it fails; add `Target: \
+            "t.yaml:15: route $connect sends no reply: it has no RouteResponse; add an \
+             AWS::ApiGatewayV2::RouteResponse with `RouteResponseKey: $default`",
+            "t.yaml:15: the route has no Target, and so nothing handles it; add `Target: \
              integrations/{IntegrationId}`",
             "t.yaml:17: route $connect is NOT protected: it names an authorizer, but its \
              AuthorizationType is NONE, and so AWS does not ask it; add `AuthorizationType: \

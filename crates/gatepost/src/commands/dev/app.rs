@@ -1,7 +1,7 @@
 //! The app that `dev` runs: started once, reloaded on change, stopped at the end.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -13,35 +13,40 @@ use gatepost_gateway::{
     clock::now_ms,
     gateway::{Gateway, GatewayConfig},
     integration::{
-        egress::Egress, function_endpoints::FunctionEndpoints, http_client::HttpClient,
-        invoke_endpoint::InvokeEndpoint, invoke_function::InvokeFunction,
+        function_endpoints::FunctionEndpoints, invoke_endpoint::InvokeEndpoint,
+        invoke_function::InvokeFunction, outward::Outward,
     },
     observe::Observer,
     store::{Retention, Store},
 };
 use gatepost_model::{
     ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function,
+    stage::LoggingLevel, stage_settings::SettingsByStage,
 };
 use gatepost_server::{
     lambda::{CaBundle, LocalRunner, RunnerConfig},
     listener,
     server::Server,
-    template::{self, Endpoint, LoadOptions},
+    template::{self, Configured, Endpoint, LoadOptions},
     tls::{CertificateSource, LocalCa, server_config},
 };
 use rustls::ServerConfig;
 
 use super::{
     Arguments,
-    asked::{addresses, find_template, folder_of, load_config, prefixes, read_env_file},
+    asked::{addresses, find_template, folder_of, load_config, read_env_file},
     error_lines,
     ports::{self, Port},
+    services,
     start_error::{StartError, compile_lines},
     state::StateFolder,
     tables::{self, Said},
     terminal::{Ready, ReadyApi, ReadyFunction, Terminal},
 };
-use crate::config::FunctionsConfig;
+use crate::{
+    config::{ConfigErrors, FunctionsConfig, StagesConfig},
+    outward::outward,
+};
 
 /// Events that may wait for the terminal; more are counted as dropped.
 const EVENT_QUEUE: usize = 16_384;
@@ -56,12 +61,14 @@ pub struct App {
     folder: PathBuf,
     loaded: template::App,
     options: LoadOptions,
+    stages: StagesConfig,
     server: Arc<Server>,
     ca_bundle: PathBuf,
     listen: Vec<IpAddr>,
     local_authority: String,
     api_ports: Vec<(ApiId, u16)>,
     notes: Vec<String>,
+    warned_of_services: BTreeSet<String>,
     port: u16,
     tls: Arc<ServerConfig>,
     _state: StateFolder,
@@ -88,10 +95,7 @@ impl App {
                     .into(),
             ));
         }
-        let egress = Egress {
-            allow: prefixes(&config.egress.allow)?,
-            deny: prefixes(&config.egress.deny)?,
-        };
+        let outward = outward(&config, &env::vars().collect())?;
         let env_file = match &arguments.env_file {
             Some(path) => read_env_file(path)?,
             None => BTreeMap::new(),
@@ -120,8 +124,16 @@ impl App {
                 ws_base: format!("ws://{authority}"),
                 http_base: format!("http://{authority}"),
             },
+            configured: Configured {
+                vpc_links: outward.vpc_links.keys().cloned().collect(),
+                client_certificates: outward.client_certificates.keys().cloned().collect(),
+            },
         };
         let loaded = template::load(&template, &options).map_err(StartError::Template)?;
+        let settings = config
+            .stages
+            .resolve(&loaded.apis, &loaded.api_logical_ids)
+            .map_err(ConfigErrors)?;
 
         let state = StateFolder::open(folder.join(".gatepost"), arguments.fresh)?;
         let store = Store::open(
@@ -176,20 +188,20 @@ impl App {
             },
             loaded.functions.clone(),
         );
-        let http = HttpClient::new(egress)?;
-        let lambda = lambda(&config.functions, &functions, &http, &region);
+        let lambda = lambda(&config.functions, &functions, &outward, &region);
         let gateway = Gateway::new(GatewayConfig {
             limits: config.limits.clone(),
             region: region.clone(),
             account_id: ACCOUNT_ID.into(),
             node: 0,
+            logging_level: LoggingLevel::Info,
             store,
             lambda,
-            http,
+            outward,
             observer,
         });
         gateway
-            .deploy(loaded.apis.clone(), loaded.domain_names.clone())
+            .deploy(loaded.apis.clone(), loaded.domain_names.clone(), &settings)
             .map_err(StartError::Deploy)?;
         let mut notes = rewritten_lines(&loaded);
         for said in tables::create(&region, &loaded.tables).await {
@@ -204,7 +216,6 @@ impl App {
             authority,
             home_page,
             gone_reason_header: true,
-            permessage_deflate: config.extensions.permessage_deflate,
         });
         for listener in listeners {
             let serving =
@@ -218,12 +229,14 @@ impl App {
             folder,
             loaded,
             options,
+            stages: config.stages,
             server,
             ca_bundle,
             listen: listen.iter().map(SocketAddr::ip).collect(),
             local_authority,
             api_ports: Vec::new(),
             notes,
+            warned_of_services: BTreeSet::new(),
             port,
             tls,
             _state: state,
@@ -235,7 +248,18 @@ impl App {
         for warning in &app.loaded.warnings {
             terminal.warning(&warning.to_string());
         }
+        app.warn_of_real_calls();
         Ok(app)
+    }
+
+    /// Warns of services that are called at AWS itself, once each.
+    fn warn_of_real_calls(&mut self) {
+        let services = &self.server.gateway.outward().services;
+        for warning in services::real_calls(&self.loaded.apis, services) {
+            if self.warned_of_services.insert(warning.clone()) {
+                self.terminal.warning(&warning);
+            }
+        }
     }
 
     /// With several APIs each has a port of its own, on which its stages stand at the root.
@@ -284,6 +308,10 @@ impl App {
         let loaded =
             template::load(&self.template, &self.options).map_err(|errors| error_lines(&errors))?;
         // All that can refuse comes before anything changes.
+        let settings = self
+            .stages
+            .resolve(&loaded.apis, &loaded.api_logical_ids)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         self.server
             .gateway
             .check(&loaded.apis)
@@ -292,7 +320,7 @@ impl App {
             let env_file = read_env_file(path).map_err(|error| vec![error.to_string()])?;
             self.server.functions.set_env_file(env_file);
         }
-        self.deploy(&loaded)?;
+        self.deploy(&loaded, &settings)?;
         for warning in &loaded.warnings {
             if !self.loaded.warnings.contains(warning) {
                 self.terminal.warning(&warning.to_string());
@@ -311,6 +339,7 @@ impl App {
             .cloned()
             .collect();
         self.loaded = loaded;
+        self.warn_of_real_calls();
         for said in tables::create(&self.options.region, &new_tables).await {
             if let Said::Warning(warning) = said {
                 self.terminal.warning(&warning);
@@ -326,7 +355,11 @@ impl App {
 
     /// Deploys APIs and functions. New functions stand before the routes that call them, removed
     /// ones go after theirs, so that no message meets a route without its function.
-    fn deploy(&self, loaded: &template::App) -> Result<(), Vec<String>> {
+    fn deploy(
+        &self,
+        loaded: &template::App,
+        settings: &SettingsByStage,
+    ) -> Result<(), Vec<String>> {
         let Server {
             gateway, functions, ..
         } = &*self.server;
@@ -349,7 +382,7 @@ impl App {
             .set_management_endpoints(management_endpoints(&loaded.apis, &self.local_authority));
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         gateway
-            .deploy(loaded.apis.clone(), loaded.domain_names.clone())
+            .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
             .map_err(|errors| compile_lines(&errors))?;
         functions.remove_functions(&removed_names);
         Ok(())
@@ -419,10 +452,16 @@ impl App {
 fn lambda(
     config: &FunctionsConfig,
     local: &Arc<LocalRunner>,
-    http: &HttpClient,
+    outward: &Outward,
     region: &str,
 ) -> Arc<dyn InvokeFunction> {
-    let client = |base: &str| InvokeEndpoint::new(http.clone(), base, region, credentials());
+    let client = |base: &str| {
+        let credentials = outward.services.credentials.clone();
+        // Emulators take any.
+        let credentials = credentials
+            .unwrap_or_else(|| Credentials::new("gatepost", "gatepost", None, None, "dummy"));
+        InvokeEndpoint::new(outward.http.clone(), base, region, credentials)
+    };
     let others: Arc<dyn InvokeFunction> = match &config.endpoint {
         None => Arc::clone(local) as _,
         Some(base) => Arc::new(client(base)),
@@ -514,23 +553,5 @@ fn local_authority(listen: &[SocketAddr], port: u16) -> String {
             SocketAddr::new(address.ip(), port).to_string()
         }
         _ => format!("localhost:{port}"),
-    }
-}
-
-/// The credentials of the environment, for a remote Invoke endpoint; emulators take any.
-fn credentials() -> Credentials {
-    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    match (
-        variable("AWS_ACCESS_KEY_ID"),
-        variable("AWS_SECRET_ACCESS_KEY"),
-    ) {
-        (Some(id), Some(secret)) => Credentials::new(
-            id,
-            secret,
-            variable("AWS_SESSION_TOKEN"),
-            None,
-            "environment",
-        ),
-        _ => Credentials::new("gatepost", "gatepost", None, None, "dummy"),
     }
 }

@@ -7,8 +7,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatepost_gateway::integration::egress::Prefix;
-
 use super::{Arguments, start_error::StartError};
 use crate::config::Config;
 
@@ -113,15 +111,4 @@ pub fn addresses(arguments: &Arguments, config: &Config) -> Vec<SocketAddr> {
         }
     }
     addresses
-}
-
-/// The networks of `[egress]`.
-pub fn prefixes(texts: &[String]) -> Result<Vec<Prefix>, StartError> {
-    texts
-        .iter()
-        .map(|text| {
-            text.parse()
-                .map_err(|error| StartError::Usage(format!("[egress]: {error}")))
-        })
-        .collect()
 }

@@ -8,6 +8,7 @@ use gatepost_model::{
     invocation::InvokeRequest,
     limits::Limits,
     request_context::{ConnectionContext, Identity},
+    stage::LoggingLevel,
 };
 use tokio::net::{TcpListener, TcpStream};
 
@@ -17,9 +18,8 @@ use crate::{
     deployed::StageSlot,
     gateway::{FoundConnection, GatewayConfig},
     integration::{
-        egress::Egress,
-        http_client::HttpClient,
         invoke_function::{Invocation, InvokeFunction},
+        outward::Outward,
     },
     observe::Observer,
     store::{Retention, Store},
@@ -49,8 +49,9 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
         node: 0,
         store: Store::open(&folder.path().join("store.sqlite"), retention).unwrap(),
         lambda: Arc::new(NoFunctions),
-        http: HttpClient::new(Egress::default()).unwrap(),
+        outward: Outward::unconfigured(&Limits::default()).unwrap(),
         observer: Observer::none(),
+        logging_level: LoggingLevel::Off,
     })
 }
 
@@ -73,11 +74,7 @@ async fn connection(gateway: &Gateway, now: Moment) -> (Connection, TcpStream) {
         identity: Identity::anonymous("127.0.0.1", None),
         authorizer: None,
     };
-    let stage = StageSlot {
-        api_id: api(),
-        stage_name,
-        deployed: None.into(),
-    };
+    let stage = StageSlot::new(api(), stage_name, Arc::default());
     let transport = Transport::Plain(socket);
     let connection = Connection::new(context.into(), stage.into(), None, None, transport, now);
     (connection, client.unwrap())
@@ -118,15 +115,14 @@ async fn timers_do_not_follow_the_wall_clock() {
         monotonic_ms,
     };
     let (connection, _client) = connection(&gateway, at(1_800_000_000_000, 5_000)).await;
-    let limits = gateway.limits();
     // Set forward by a year, or back to 1970: nobody has been idle for it.
     for epoch_ms in [1_831_536_000_000, 0] {
-        assert!(!connection.is_due(limits, at(epoch_ms, 6_000)));
+        assert!(!connection.is_due(at(epoch_ms, 6_000)));
     }
-    assert!(!connection.is_due(limits, at(0, 604_999)));
-    assert!(connection.is_due(limits, at(0, 605_000)));
+    assert!(!connection.is_due(at(0, 604_999)));
+    assert!(connection.is_due(at(0, 605_000)));
     connection.touch(at(1_800_000_600_000, 604_999));
-    assert!(!connection.is_due(limits, at(0, 605_000)));
+    assert!(!connection.is_due(at(0, 605_000)));
     assert_eq!(connection.last_active_ms(), 1_800_000_600_000);
 }
 

@@ -1,141 +1,155 @@
 //! Integrations, their templates and their responses.
 
-use gatepost_model::integration::{ConnectionType, Integration, IntegrationType};
+use std::collections::BTreeMap;
+
+use gatepost_model::{
+    arn::lambda_function_of_uri,
+    integration::{Integration, IntegrationType},
+};
 use gatepost_wire::{
     expression::{parameter_mapping::ParameterMapping, selection::SelectionExpression},
-    template::Template,
+    template::{Template, TemplateError},
 };
 use hyper::Method;
 
-use super::CompileError;
-use crate::deployed::{
-    Backend, DeployedIntegration, DeployedIntegrationResponse, DeployedMock, ResponseKey,
-    Templates, WithStageVariables,
+use super::{CompileError, surroundings::Surroundings};
+use crate::{
+    deployed::{
+        Backend, DeployedIntegration, DeployedIntegrationResponse, HttpEndpoint,
+        IntegrationResponses, LambdaFunction, ResponseKey, ResponseSelection, Templates,
+        Transformation, UrlTemplate,
+    },
+    integration::aws_service::{AwsService, InvalidService},
 };
 
 /// The integration of the route at `place`.
 pub(super) fn compile_integration(
     integration: &Integration,
+    surroundings: &Surroundings<'_>,
     place: &str,
 ) -> Result<DeployedIntegration, CompileError> {
-    let error = |what: String| {
-        Err(CompileError::new(
-            format!("{place}, integration {}", integration.integration_id),
-            what,
-        ))
+    let at = |what: String| {
+        let place = format!("{place}, integration {}", integration.integration_id);
+        CompileError::new(place, what)
     };
-    let not_yet = |what: &str| error(format!("{what} is not there yet in Gatepost"));
-    if matches!(integration.connection_type, ConnectionType::VpcLink(_)) {
-        return not_yet("connection type VPC_LINK");
-    }
-    if integration.content_handling_strategy.is_some() {
-        return not_yet("contentHandlingStrategy");
-    }
-    if integration.server_name_to_verify.is_some() {
-        return not_yet("tlsConfig");
-    }
-    let backend = match integration.integration_type {
-        IntegrationType::Aws => return not_yet("integration type AWS"),
-        IntegrationType::Http => return not_yet("integration type HTTP"),
-        IntegrationType::AwsProxy => {
-            let Some(uri) = &integration.integration_uri else {
-                return error("an AWS_PROXY integration needs an integrationUri".into());
-            };
-            Backend::LambdaProxy {
-                function: WithStageVariables(uri.clone()),
-            }
-        }
-        IntegrationType::HttpProxy => {
-            let Some(uri) = &integration.integration_uri else {
-                return error("an HTTP_PROXY integration needs an integrationUri".into());
-            };
-            let method = match integration.integration_method.as_deref() {
-                None | Some("ANY") => None,
-                Some(method) => match Method::from_bytes(method.as_bytes()) {
-                    Ok(method) => Some(method),
-                    Err(_) => return error(format!("`{method}` is no HTTP method")),
-                },
-            };
-            let mut request_parameters = Vec::new();
-            for (target, source) in &integration.request_parameters {
-                match ParameterMapping::parse(target, source) {
-                    Ok(mapping) => request_parameters.push(mapping),
-                    Err(problem) => return error(problem.to_string()),
-                }
-            }
-            let uri = WithStageVariables(uri.clone());
-            Backend::HttpProxy {
-                uri,
-                method,
-                request_parameters,
-            }
-        }
-        IntegrationType::Mock => match compile_mock(integration) {
-            Ok(mock) => Backend::Mock(mock),
-            Err(what) => return error(what),
-        },
-    };
+    let request_parameters = integration
+        .request_parameters
+        .iter()
+        .map(|(target, source)| ParameterMapping::parse(target, source))
+        .collect::<Result<_, _>>()
+        .map_err(|error| at(error.to_string()))?;
     Ok(DeployedIntegration {
         timeout: integration.timeout,
-        backend,
+        request_parameters,
+        content_handling: integration.content_handling_strategy,
+        bulkhead: surroundings.bulkhead(&integration.integration_id),
+        backend: backend(integration, surroundings).map_err(at)?,
     })
 }
 
-fn compile_mock(integration: &Integration) -> Result<DeployedMock, String> {
-    let request_templates = compile_templates(
-        integration.template_selection_expression.as_deref(),
-        integration.request_templates.iter(),
-    )?;
-    let mut responses = Vec::new();
-    for response in &integration.integration_responses {
-        let key = &response.integration_response_key;
-        if response.content_handling_strategy.is_some() {
-            return Err(format!(
-                "contentHandlingStrategy of integration response {key} is not there yet in Gatepost"
-            ));
-        }
-        let pattern = key.strip_prefix('/').and_then(|key| key.strip_suffix('/'));
-        let key = match pattern {
-            Some(pattern) => regex::Regex::new(&format!("^(?:{pattern})$"))
-                .map(ResponseKey::Pattern)
-                .map_err(|error| format!("integration response key {key}: {error}"))?,
-            None if key == "$default" => ResponseKey::Default,
-            None => {
-                return Err(format!(
-                    "integration response key `{key}` is neither $default nor /regex/"
-                ));
-            }
-        };
-        let response_templates = compile_templates(
-            response.template_selection_expression.as_deref(),
-            response.response_templates.iter(),
-        )?;
-        responses.push(DeployedIntegrationResponse {
-            key,
-            response_templates,
-        });
+fn backend(integration: &Integration, surroundings: &Surroundings<'_>) -> Result<Backend, String> {
+    let kind = integration.integration_type;
+    let uri = || {
+        let uri = integration.integration_uri.as_ref();
+        uri.ok_or_else(|| format!("an {} integration needs an integrationUri", kind.as_str()))
+    };
+    let resolve = |uri: &str| surroundings.resolve(uri);
+    let function = || uri().map(|uri| LambdaFunction(resolve(uri)));
+    let endpoint = || {
+        Ok::<_, String>(HttpEndpoint {
+            url: UrlTemplate::parse(&resolve(uri()?)),
+            method: method(integration)?,
+            client: surroundings.client(integration)?,
+        })
+    };
+    let by = |selection| transformation(integration, selection);
+    Ok(match kind {
+        IntegrationType::AwsProxy => Backend::LambdaProxy(function()?),
+        IntegrationType::Aws if lambda_function_of_uri(uri()?).is_some() => Backend::Lambda {
+            function: function()?,
+            transformation: by(ResponseSelection::ErrorMessage)?,
+        },
+        IntegrationType::Aws => Backend::Service {
+            service: service(uri()?, method(integration)?, surroundings)?,
+            transformation: by(ResponseSelection::StatusCode)?,
+        },
+        IntegrationType::HttpProxy => Backend::HttpProxy(endpoint()?),
+        IntegrationType::Http => Backend::Http {
+            endpoint: endpoint()?,
+            transformation: by(ResponseSelection::StatusCode)?,
+        },
+        IntegrationType::Mock => Backend::Mock(by(ResponseSelection::StatusCode)?),
+    })
+}
+
+/// The service of a URI; one that only stage variables make no URI of fails each call.
+fn service(
+    uri: &str,
+    method: Method,
+    surroundings: &Surroundings<'_>,
+) -> Result<Result<AwsService, InvalidService>, String> {
+    let resolved = surroundings.resolve(uri);
+    let service = AwsService::new(&resolved, method, &surroundings.outward.services);
+    match service {
+        Err(error) if resolved == uri => Err(error.to_string()),
+        service => Ok(service),
     }
-    let passthrough_behavior = integration.passthrough_behavior;
-    Ok(DeployedMock {
-        request_templates,
-        passthrough_behavior,
-        responses,
+}
+
+fn method(integration: &Integration) -> Result<Method, String> {
+    match integration.integration_method.as_deref() {
+        None | Some("ANY") => Ok(Method::POST),
+        Some(method) => Method::from_bytes(method.as_bytes())
+            .map_err(|_| format!("`{method}` is no HTTP method")),
+    }
+}
+
+fn transformation(
+    integration: &Integration,
+    selection: ResponseSelection,
+) -> Result<Transformation, String> {
+    let responses = integration
+        .integration_responses
+        .iter()
+        .map(|response| {
+            Ok(DeployedIntegrationResponse {
+                key: ResponseKey::parse(&response.integration_response_key)
+                    .map_err(|error| error.to_string())?,
+                response_templates: templates(
+                    response.template_selection_expression.as_deref(),
+                    &response.response_templates,
+                )?,
+                content_handling: response.content_handling_strategy,
+            })
+        })
+        .collect::<Result<_, String>>()?;
+    Ok(Transformation {
+        request_templates: templates(
+            integration.template_selection_expression.as_deref(),
+            &integration.request_templates,
+        )?,
+        passthrough_behavior: integration.passthrough_behavior,
+        responses: IntegrationResponses {
+            selection,
+            responses,
+        },
     })
 }
 
-fn compile_templates<'a>(
+fn templates(
     selection: Option<&str>,
-    templates: impl Iterator<Item = (&'a String, &'a String)>,
+    templates: &BTreeMap<String, String>,
 ) -> Result<Templates, String> {
     let selection = selection
         .map(SelectionExpression::parse)
         .transpose()
         .map_err(|error| format!("templateSelectionExpression: {error}"))?;
     let by_key = templates
+        .iter()
         .map(|(key, text)| match Template::parse(text) {
+            Err(error @ TemplateError::NotYet { .. }) => Err(format!("template {key}: {error}")),
             // Template keys are selected by value: `\$default` is written for `$default`.
-            Ok(template) => Ok((key.replace("\\$", "$"), template)),
-            Err(error) => Err(format!("template {key}: {error}")),
+            template => Ok((key.replace("\\$", "$"), template)),
         })
         .collect::<Result<_, _>>()?;
     Ok(Templates { selection, by_key })

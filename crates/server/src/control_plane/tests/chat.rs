@@ -14,6 +14,7 @@ use gatepost_model::{
     model::Model,
     route::{Route, RouteAuthorization, RouteKey, RouteResponse},
     stage::{AccessLogSettings, LoggingLevel, RouteSettings, Stage},
+    throttle::ThrottleSettings,
 };
 
 /// `date -u -d @1790294508` is Fri Sep 25 00:01:48 UTC 2026.
@@ -97,6 +98,8 @@ pub(super) fn chat() -> Arc<Api> {
             route_response_id: "resp01".into(),
             route_response_key: "$default".to_owned(),
             model_selection_expression: None,
+            response_models: map(&[("$default", "Text")]),
+            response_parameters: [("route.response.header.x".to_owned(), true)].into(),
         }],
         ..route("route01", "send")
     };
@@ -152,8 +155,10 @@ pub(super) fn chat() -> Arc<Api> {
         deployment_id: Some("deploy".into()),
         stage_variables: map(&[("table", "rooms")]),
         default_route_settings: RouteSettings {
-            throttling_burst_limit: Some(500),
-            throttling_rate_limit: Some(1000.0),
+            throttling: ThrottleSettings {
+                burst_limit: Some(500),
+                rate_limit: Some(1000.0),
+            },
             ..RouteSettings::default()
         },
         route_settings: [(

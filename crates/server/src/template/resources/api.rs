@@ -1,9 +1,9 @@
 //! `AWS::ApiGatewayV2::Api`, and the API that its children are gathered in.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use gatepost_model::{
-    DeploymentId,
+    DeploymentId, RouteId,
     api::{Api, ApiDefinition, DEFAULT_API_KEY_SELECTION_EXPRESSION},
     deployment::Deployment,
     stage::Stage,
@@ -20,11 +20,15 @@ pub(crate) struct ApiDraft {
     name: String,
     description: Option<String>,
     version: Option<String>,
-    tags: std::collections::BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
     pub(super) definition: ApiDefinition,
     pub(super) deployments: Vec<DeploymentDraft>,
     pub(super) stages: Vec<Stage>,
     pub(super) calls: Vec<Call>,
+    /// Where the schemas of the models stand.
+    pub(super) schema_positions: Vec<Position>,
+    /// Where its routes stand.
+    pub(super) route_positions: BTreeMap<RouteId, Position>,
 }
 
 /// A deployment whose definition is frozen once all of the API is read.
@@ -118,6 +122,8 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Api
         deployments: Vec::new(),
         stages: Vec::new(),
         calls: Vec::new(),
+        schema_positions: Vec::new(),
+        route_positions: BTreeMap::new(),
     })))
 }
 
@@ -144,7 +150,6 @@ impl ApiDraft {
     /// The finished API: every deployment is a snapshot of the whole definition, since a template
     /// declares one state.
     pub(super) fn finish(self, reading: &Reading<'_>) -> Api {
-        self.warn_of_half_two_way_routes(reading);
         if self.stages.is_empty() {
             reading.diagnostics().warn(
                 self.position,
@@ -174,29 +179,6 @@ impl ApiDraft {
             definition,
             deployments,
             stages: self.stages,
-        }
-    }
-
-    /// Replies need both halves (data-plane spec 5.10), and one is often forgotten.
-    fn warn_of_half_two_way_routes(&self, reading: &Reading<'_>) {
-        for route in &self.definition.routes {
-            let has_expression = route.route_response_selection_expression.is_some();
-            let (missing, mend) = match (has_expression, route.route_responses.is_empty()) {
-                (true, true) => ("RouteResponse", "add an AWS::ApiGatewayV2::RouteResponse"),
-                (false, false) => (
-                    "RouteResponseSelectionExpression",
-                    "add `RouteResponseSelectionExpression: $default`",
-                ),
-                _ => continue,
-            };
-            reading.diagnostics().warn(
-                self.position,
-                format!(
-                    "route {} sends no reply: it has no {missing}",
-                    route.route_key
-                ),
-                mend,
-            );
         }
     }
 }

@@ -4,8 +4,9 @@ use gatepost_model::authorizer::Authorizer;
 
 use super::{
     ApiDraft, Declared, Reading,
-    integration::{check_function, is_below},
+    integration::check_function,
     permission::{Call, Caller},
+    route::is_below,
 };
 use crate::template::properties::Properties;
 

@@ -1,17 +1,19 @@
-//! `AWS::ApiGatewayV2::Integration` and `AWS::ApiGatewayV2::IntegrationResponse`.
+//! `AWS::ApiGatewayV2::Integration`.
 
 use std::{collections::BTreeMap, time::Duration};
 
+use gatepost_gateway::deployed::UrlTemplate;
 use gatepost_model::{
     arn::{FunctionReference, lambda_function_of_uri},
-    integration::{
-        ConnectionType, Integration, IntegrationResponse, IntegrationType, PassthroughBehavior,
-    },
+    integration::{ContentHandlingStrategy, Integration, IntegrationType, PassthroughBehavior},
     limits::INTEGRATION_TIMEOUT_MILLIS,
 };
-use gatepost_wire::template::{Template, TemplateError};
+use gatepost_wire::{
+    expression::selection::SelectionExpression,
+    template::{Template, TemplateError},
+};
 
-use super::{ApiDraft, Declared, Reading};
+use super::{ApiDraft, Declared, Reading, connection, request_parameters, service};
 use crate::template::properties::Properties;
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
@@ -47,25 +49,31 @@ fn integration(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Integra
     let types = ["AWS", "AWS_PROXY", "HTTP", "HTTP_PROXY", "MOCK"];
     let integration_type = properties.one_of("IntegrationType", &types)?;
     let integration_type = IntegrationType::parse(&integration_type)?;
-    refuse(&properties, integration_type);
+    refuse(&properties);
+    warn_of_unused(&properties, integration_type);
     let request_templates = properties.string_map("RequestTemplates");
-    if integration_type == IntegrationType::Mock {
+    if !integration_type.is_proxy() {
         check_templates(&properties, "RequestTemplates", &request_templates);
-    } else if !request_templates.is_empty() {
-        let message = format!("{} applies no RequestTemplates", integration_type.as_str());
-        properties.warn("RequestTemplates", message, "");
+    }
+    let integration_uri = uri(&properties, integration_type, reading);
+    let request_parameters =
+        request_parameters::read(&properties, integration_uri.as_deref().unwrap_or_default());
+    let is_service = integration_type == IntegrationType::Aws
+        && integration_uri.as_deref().is_some_and(service::is_service);
+    if is_service {
+        service::warn_of_missing(&properties, &request_templates, &request_parameters);
     }
     let behaviors = ["WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"];
     Some(Integration {
         integration_id: declared.id.as_str().into(),
         integration_type,
-        integration_uri: uri(&properties, integration_type, reading),
-        integration_method: method(&properties, integration_type),
-        connection_type: ConnectionType::Internet,
-        credentials_arn: properties.string("CredentialsArn"),
-        request_parameters: request_parameters(&properties),
+        integration_uri,
+        integration_method: method(&properties, integration_type, is_service),
+        connection_type: connection::connection_type(&properties, integration_type, reading),
+        credentials_arn: credentials_arn(&properties),
+        request_parameters,
         request_templates,
-        template_selection_expression: properties.string("TemplateSelectionExpression"),
+        template_selection_expression: template_selection_expression(&properties),
         passthrough_behavior: match properties
             .one_of("PassthroughBehavior", &behaviors)
             .as_deref()
@@ -74,61 +82,20 @@ fn integration(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Integra
             Some("NEVER") => PassthroughBehavior::Never,
             _ => PassthroughBehavior::WhenNoMatch,
         },
-        content_handling_strategy: None,
+        content_handling_strategy: content_handling_strategy(&properties),
         timeout: Duration::from_millis(
             properties
                 .integer("TimeoutInMillis", INTEGRATION_TIMEOUT_MILLIS)
                 .unwrap_or(*INTEGRATION_TIMEOUT_MILLIS.end()),
         ),
-        server_name_to_verify: None,
+        server_name_to_verify: connection::server_name_to_verify(&properties),
         description: properties.string("Description"),
         integration_responses: Vec::new(),
     })
 }
 
-/// What WebSocket APIs do not have, and what Gatepost does not do yet.
-fn refuse(properties: &Properties<'_>, integration_type: IntegrationType) {
-    let not_yet = |name: &str, what: &str, mend: &str| {
-        properties
-            .diagnostics
-            .not_yet(properties.place(name), what, mend);
-    };
-    match integration_type {
-        IntegrationType::Aws => {
-            not_yet(
-                "IntegrationType",
-                "the integration type AWS",
-                "use AWS_PROXY",
-            );
-        }
-        IntegrationType::Http => {
-            not_yet(
-                "IntegrationType",
-                "the integration type HTTP",
-                "use HTTP_PROXY",
-            );
-        }
-        _ => {}
-    }
-    let connection_type = properties.one_of("ConnectionType", &["INTERNET", "VPC_LINK"]);
-    if connection_type.as_deref() == Some("VPC_LINK") {
-        let what = "the connection type VPC_LINK";
-        not_yet(
-            "ConnectionType",
-            what,
-            "use INTERNET with an address that is reachable here",
-        );
-    }
-    if properties.node("ContentHandlingStrategy").is_some() {
-        not_yet(
-            "ContentHandlingStrategy",
-            "ContentHandlingStrategy",
-            "remove it",
-        );
-    }
-    if properties.node("TlsConfig").is_some() {
-        not_yet("TlsConfig", "TlsConfig", "remove it");
-    }
+/// What WebSocket APIs do not have.
+fn refuse(properties: &Properties<'_>) {
     for name in ["IntegrationSubtype", "ResponseParameters"] {
         if properties.node(name).is_some() {
             let message = format!("{name} is for HTTP APIs only");
@@ -142,6 +109,52 @@ fn refuse(properties: &Properties<'_>, integration_type: IntegrationType) {
         let message = "a WebSocket API has the payload format 1.0 only";
         properties.warn("PayloadFormatVersion", message, "remove it");
     }
+}
+
+/// What a kind of integration has no use for.
+fn warn_of_unused(properties: &Properties<'_>, integration_type: IntegrationType) {
+    let name = integration_type.as_str();
+    let unused: &[&str] = match integration_type {
+        IntegrationType::AwsProxy => &["RequestTemplates", "ContentHandlingStrategy"],
+        IntegrationType::HttpProxy => &["RequestTemplates"],
+        IntegrationType::Mock => &["IntegrationUri", "ContentHandlingStrategy"],
+        IntegrationType::Aws | IntegrationType::Http => &[],
+    };
+    for property in unused {
+        if properties.node(property).is_some() {
+            let message = format!("{property} changes nothing: {name} does not use it");
+            properties.warn(property, message, "remove it");
+        }
+    }
+}
+
+/// `CredentialsArn`: a role, the caller (`arn:aws:iam::*:user/*`), or a stage variable.
+fn credentials_arn(properties: &Properties<'_>) -> Option<String> {
+    let arn = properties.string("CredentialsArn")?;
+    if !(arn.starts_with("arn:") || arn.starts_with("${stageVariables.")) {
+        let mend = "write !GetAtt Role.Arn";
+        properties.error("CredentialsArn", "Invalid role ARN", mend);
+    }
+    Some(arn)
+}
+
+/// `TemplateSelectionExpression` of an integration or an integration response.
+pub(super) fn template_selection_expression(properties: &Properties<'_>) -> Option<String> {
+    let name = "TemplateSelectionExpression";
+    let expression = properties.string(name)?;
+    if let Err(error) = SelectionExpression::parse(&expression) {
+        properties.error(name, format!("{name}: {error}"), "");
+    }
+    Some(expression)
+}
+
+/// `ContentHandlingStrategy` of an integration or an integration response.
+pub(super) fn content_handling_strategy(
+    properties: &Properties<'_>,
+) -> Option<ContentHandlingStrategy> {
+    let words = ["CONVERT_TO_BINARY", "CONVERT_TO_TEXT"];
+    let word = properties.one_of("ContentHandlingStrategy", &words)?;
+    ContentHandlingStrategy::parse(&word)
 }
 
 fn uri(
@@ -159,21 +172,28 @@ fn uri(
     }
     let uri = properties.string("IntegrationUri")?;
     match integration_type {
-        IntegrationType::AwsProxy => check_function(properties, "IntegrationUri", &uri, reading),
-        IntegrationType::HttpProxy => {
-            let begins = ["http://", "https://", "${stageVariables."];
-            if !begins.iter().any(|begin| uri.starts_with(begin)) {
-                let message = format!("`{uri}` is no HTTP URL");
-                properties.error(
-                    "IntegrationUri",
-                    message,
-                    "begin it with http:// or https://",
-                );
-            }
+        IntegrationType::Aws if service::is_service(&uri) => service::check_uri(properties, &uri),
+        IntegrationType::AwsProxy | IntegrationType::Aws => {
+            check_function(properties, "IntegrationUri", &uri, reading);
         }
-        _ => {}
+        IntegrationType::HttpProxy | IntegrationType::Http => check_url(properties, &uri),
+        IntegrationType::Mock => {}
     }
     Some(uri)
+}
+
+fn check_url(properties: &Properties<'_>, uri: &str) {
+    let name = "IntegrationUri";
+    let begins = ["http://", "https://", "${stageVariables."];
+    if !begins.iter().any(|begin| uri.starts_with(begin)) {
+        let message = format!("`{uri}` is no HTTP URL");
+        properties.error(name, message, "begin it with http:// or https://");
+    } else if !uri.contains("${")
+        && let Err(error) = UrlTemplate::parse(uri)
+    {
+        let message = format!("`{uri}` is no HTTP URL: {}", error.problem);
+        properties.error(name, message, "correct it");
+    }
 }
 
 /// Checks that a URI names a Lambda function, and warns of one that the template does not have,
@@ -214,18 +234,28 @@ pub(super) fn check_function(
     }
 }
 
-fn method(properties: &Properties<'_>, integration_type: IntegrationType) -> Option<String> {
-    let method = properties.string("IntegrationMethod");
+fn method(
+    properties: &Properties<'_>,
+    integration_type: IntegrationType,
+    is_service: bool,
+) -> Option<String> {
+    const METHODS: [&str; 8] = [
+        "ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT",
+    ];
+    let method = properties.one_of("IntegrationMethod", &METHODS);
     match integration_type {
-        IntegrationType::AwsProxy => {
+        IntegrationType::AwsProxy | IntegrationType::Aws if !is_service => {
             if method.as_deref().is_some_and(|method| method != "POST") {
                 let message = "Lambda functions are invoked with POST";
                 properties.warn("IntegrationMethod", message, "remove IntegrationMethod");
             }
             Some("POST".to_owned())
         }
-        IntegrationType::HttpProxy if method.is_none() => {
-            let message = "HTTP_PROXY without IntegrationMethod sends POST here";
+        IntegrationType::HttpProxy | IntegrationType::Http | IntegrationType::Aws
+            if properties.node("IntegrationMethod").is_none() =>
+        {
+            let name = integration_type.as_str();
+            let message = format!("{name} without IntegrationMethod sends POST here");
             properties.warn("IntegrationMethod", message, "add it");
             Some("POST".to_owned())
         }
@@ -233,57 +263,11 @@ fn method(properties: &Properties<'_>, integration_type: IntegrationType) -> Opt
     }
 }
 
-/// `RequestParameters` (data-plane spec 5.6): where to, and where from.
-fn request_parameters(properties: &Properties<'_>) -> BTreeMap<String, String> {
-    const TARGETS: [&str; 3] = [
-        "integration.request.header.",
-        "integration.request.querystring.",
-        "integration.request.path.",
-    ];
-    const SOURCES: [&str; 7] = [
-        "route.request.querystring.",
-        "route.request.multivaluequerystring.",
-        "route.request.header.",
-        "route.request.multivalueheader.",
-        "route.request.body",
-        "stageVariables.",
-        "context.",
-    ];
-    let parameters = properties.string_map("RequestParameters");
-    for entry in properties.entries_of("RequestParameters") {
-        if !TARGETS.iter().any(|target| is_below(&entry.key, target)) {
-            properties.diagnostics.error(
-                entry.position,
-                format!("Invalid mapping expression specified: {}", entry.key),
-                "map to integration.request.header.NAME, .querystring.NAME or .path.NAME",
-            );
-        }
-        let Some(source) = parameters.get(&entry.key) else {
-            continue;
-        };
-        let is_static = source.len() >= 2 && source.starts_with('\'') && source.ends_with('\'');
-        if !is_static && !SOURCES.iter().any(|begin| source.starts_with(begin)) {
-            properties.diagnostics.error(
-                entry.value.position,
-                format!("Invalid mapping expression specified: {source}"),
-                "map from route.request.*, stageVariables.*, context.* or a 'literal'",
-            );
-        }
-    }
-    parameters
-}
-
-/// Whether `text` is `prefix` with a name behind it.
-pub(super) fn is_below(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix).is_some_and(|name| {
-        !name.is_empty()
-            && name
-                .bytes()
-                .all(|c| c.is_ascii_alphanumeric() || b"._$-".contains(&c))
-    })
-}
-
-fn check_templates(properties: &Properties<'_>, name: &str, templates: &BTreeMap<String, String>) {
+pub(super) fn check_templates(
+    properties: &Properties<'_>,
+    name: &str,
+    templates: &BTreeMap<String, String>,
+) {
     for entry in properties.entries_of(name) {
         let Some(text) = templates.get(&entry.key) else {
             continue;
@@ -296,75 +280,15 @@ fn check_templates(properties: &Properties<'_>, name: &str, templates: &BTreeMap
                 let mend = "use literals, $context, $input.body, $input.json and $stageVariables";
                 properties.diagnostics.not_yet(at, &what, mend);
             }
-            Err(error) => {
+            Err(error @ TemplateError::TooLong(_)) => {
                 let message = format!("the mapping template {}: {error}", entry.key);
-                properties.diagnostics.error(at, message, "correct it");
+                properties.diagnostics.error(at, message, "shorten it");
+            }
+            // AWS takes it, and fails each request that selects it.
+            Err(error) => {
+                let message = format!("the mapping template {} fails: {error}", entry.key);
+                properties.diagnostics.warn(at, message, "correct it");
             }
         }
     }
-}
-
-/// Reads an integration response into its integration.
-pub(super) fn read_response(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
-    let Some(properties) = declared.properties(
-        &["ApiId", "IntegrationId", "IntegrationResponseKey"],
-        &[
-            "ContentHandlingStrategy",
-            "ResponseParameters",
-            "ResponseTemplates",
-            "TemplateSelectionExpression",
-        ],
-        reading,
-    ) else {
-        return;
-    };
-    if properties.node("ContentHandlingStrategy").is_some() {
-        let at = properties.place("ContentHandlingStrategy");
-        properties
-            .diagnostics
-            .not_yet(at, "ContentHandlingStrategy", "remove it");
-    }
-    let (Some(integration_id), Some(key)) = (
-        properties.string("IntegrationId"),
-        properties.string("IntegrationResponseKey"),
-    ) else {
-        return;
-    };
-    let is_regex = key.len() > 2 && key.starts_with('/') && key.ends_with('/');
-    if key != "$default" && !is_regex {
-        let message = format!("the integration response key `{key}` is not one");
-        properties.error(
-            "IntegrationResponseKey",
-            message,
-            "write $default or /regex/",
-        );
-    } else if is_regex && regex::Regex::new(&key[1..key.len() - 1]).is_err() {
-        let message = format!("the integration response key `{key}` is no regular expression");
-        properties.error("IntegrationResponseKey", message, "correct it");
-    }
-    let integrations = &mut api.definition.integrations;
-    let Some(integration) = integrations
-        .iter_mut()
-        .find(|integration| integration.integration_id.as_str() == integration_id)
-    else {
-        reading.unless_broken(&integration_id, || {
-            let message = format!("Invalid Integration identifier specified {integration_id}");
-            properties.error(
-                "IntegrationId",
-                message,
-                "name an integration of the same API",
-            );
-        });
-        return;
-    };
-    let response_templates = properties.string_map("ResponseTemplates");
-    check_templates(&properties, "ResponseTemplates", &response_templates);
-    integration.integration_responses.push(IntegrationResponse {
-        integration_response_id: declared.id.as_str().into(),
-        integration_response_key: key,
-        response_templates,
-        response_parameters: properties.string_map("ResponseParameters"),
-        template_selection_expression: properties.string("TemplateSelectionExpression"),
-        content_handling_strategy: None,
-    });
 }

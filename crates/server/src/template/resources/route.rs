@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use gatepost_model::{
     IntegrationId,
-    integration::IntegrationType,
     route::{Route, RouteAuthorization, RouteKey, RouteResponse},
 };
 
 use super::{
-    ApiDraft, Declared, Reading,
-    integration::is_below,
+    ApiDraft, Declared, Reading, model,
     permission::{Call, Caller},
+    request_parameters,
 };
 use crate::template::properties::Properties;
 
@@ -20,16 +19,19 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut Api
         Some(route) => {
             let target = route.target.as_ref();
             let integration = target.and_then(|target| api.definition.integration(target));
-            if let Some(integration) = integration
-                && integration.integration_type == IntegrationType::AwsProxy
-                && integration.credentials_arn.is_none()
-            {
-                api.calls.push(Call {
-                    position: declared.resource.position,
-                    uri: integration.integration_uri.clone().unwrap_or_default(),
-                    caller: Caller::Route(route.route_key.to_string()),
-                });
+            let position = declared.resource.position;
+            if let Some(integration) = integration {
+                request_parameters::warn_of_empty(&route, integration, declared, reading);
+                // Others than functions are no function's URI, and ask for no permission.
+                if integration.credentials_arn.is_none() {
+                    api.calls.push(Call {
+                        position,
+                        uri: integration.integration_uri.clone().unwrap_or_default(),
+                        caller: Caller::Route(route.route_key.to_string()),
+                    });
+                }
             }
+            api.route_positions.insert(route.route_id.clone(), position);
             api.definition.routes.push(route);
         }
         None => reading.mark_broken(declared),
@@ -80,13 +82,15 @@ fn route(declared: &Declared<'_>, reading: &Reading<'_>, api: &ApiDraft) -> Opti
             "write $default",
         );
     }
+    let (model_selection_expression, request_models) =
+        model::of_route(&properties, &route_key, reading, api);
     Some(Route {
         route_id: declared.id.as_str().into(),
         authorization: authorization(&properties, &route_key, reading, api),
         api_key_required: false,
         target: target(&properties, reading, api),
-        model_selection_expression: None,
-        request_models: properties.string_map("RequestModels"),
+        model_selection_expression,
+        request_models,
         request_parameters: request_parameters(&properties, &route_key),
         route_response_selection_expression: expression,
         route_responses: Vec::new(),
@@ -101,13 +105,6 @@ fn refuse(properties: &Properties<'_>) {
         properties
             .diagnostics
             .not_yet(at, "a route with ApiKeyRequired", "remove it");
-    }
-    if properties.node("ModelSelectionExpression").is_some() {
-        let at = properties.place("ModelSelectionExpression");
-        let mend = "remove ModelSelectionExpression and RequestModels";
-        properties
-            .diagnostics
-            .not_yet(at, "validation of messages with models", mend);
     }
     if properties.node("AuthorizationScopes").is_some() {
         let message = "AuthorizationScopes are for HTTP APIs only";
@@ -192,7 +189,7 @@ fn target(
     api: &ApiDraft,
 ) -> Option<IntegrationId> {
     if properties.node("Target").is_none() {
-        let message = "the route has no Target, so every message to it fails";
+        let message = "the route has no Target, and so nothing handles it";
         properties.warn(
             "Target",
             message,
@@ -232,7 +229,6 @@ fn request_parameters(properties: &Properties<'_>, route_key: &RouteKey) -> BTre
         );
     }
     let sources = ["route.request.querystring.", "route.request.header."];
-    let mut parameters = BTreeMap::new();
     for entry in entries {
         if !sources.iter().any(|source| is_below(&entry.key, source)) {
             properties.diagnostics.error(
@@ -241,18 +237,37 @@ fn request_parameters(properties: &Properties<'_>, route_key: &RouteKey) -> BTre
                 "name route.request.header.NAME or route.request.querystring.NAME",
             );
         }
-        let constraints = Properties::new(
-            "RequestParameters",
-            &entry.value,
-            entry.position,
-            &[],
-            &["Required"],
-            properties.diagnostics,
-        );
-        let is_required = constraints.and_then(|constraints| constraints.boolean("Required"));
-        parameters.insert(entry.key.clone(), is_required.unwrap_or(false));
     }
-    parameters
+    constraints(properties, "RequestParameters")
+}
+
+/// `ParameterConstraints` by name: whether each is required.
+fn constraints(properties: &Properties<'_>, name: &str) -> BTreeMap<String, bool> {
+    let entries = properties.entries_of(name).iter();
+    entries
+        .map(|entry| {
+            let constraints = Properties::new(
+                name,
+                &entry.value,
+                entry.position,
+                &[],
+                &["Required"],
+                properties.diagnostics,
+            );
+            let is_required = constraints.and_then(|constraints| constraints.boolean("Required"));
+            (entry.key.clone(), is_required.unwrap_or(false))
+        })
+        .collect()
+}
+
+/// Whether `text` is `prefix` with a name behind it.
+pub(super) fn is_below(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|name| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|c| c.is_ascii_alphanumeric() || b"._$-".contains(&c))
+    })
 }
 
 /// Reads a route response into its route.
@@ -287,6 +302,8 @@ pub(super) fn read_response(declared: &Declared<'_>, reading: &Reading<'_>, api:
             route_response_id: declared.id.as_str().into(),
             route_response_key: key,
             model_selection_expression: properties.string("ModelSelectionExpression"),
+            response_models: properties.string_map("ResponseModels"),
+            response_parameters: constraints(&properties, "ResponseParameters"),
         }),
         None => reading.unless_broken(&route_id, || {
             let message = format!("Invalid Route identifier specified {route_id}");

@@ -1,4 +1,4 @@
-//! `AWS::ApiGatewayV2::Deployment` and `AWS::ApiGatewayV2::Stage`.
+//! `AWS::ApiGatewayV2::Stage`.
 
 use std::collections::BTreeMap;
 
@@ -6,30 +6,11 @@ use gatepost_model::{
     DeploymentId,
     limits::STAGE_NAME_LENGTH,
     stage::{AccessLogSettings, LoggingLevel, RouteSettings, Stage},
+    throttle::ThrottleSettings,
 };
 
-use super::{ApiDraft, Declared, Reading, api::DeploymentDraft};
+use super::{ApiDraft, Declared, Reading, api::DeploymentDraft, connection, throttle};
 use crate::template::{ids, properties::Properties};
-
-/// Reads a deployment.
-pub(super) fn read_deployment(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
-    let optional = ["Description", "StageName"];
-    let Some(properties) = declared.properties(&["ApiId"], &optional, reading) else {
-        return;
-    };
-    if api.definition.routes.is_empty() {
-        reading.unless_anything_broken(|| {
-            let message = "At least one route is required before deploying the Api.";
-            properties.error("ApiId", message, "add an AWS::ApiGatewayV2::Route");
-        });
-    }
-    api.deployments.push(DeploymentDraft {
-        deployment_id: declared.id.as_str().into(),
-        description: properties.string("Description"),
-        auto_deployed: false,
-        stage_name: properties.string("StageName"),
-    });
-}
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
     if let Some(stage) = stage(declared, reading, api) {
@@ -55,12 +36,6 @@ fn stage(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) -> 
         reading,
     )?;
     let stage_name = name(&properties, api)?;
-    if properties.node("ClientCertificateId").is_some() {
-        let at = properties.place("ClientCertificateId");
-        properties
-            .diagnostics
-            .not_yet(at, "ClientCertificateId", "remove it");
-    }
     let auto_deploy = properties.boolean("AutoDeploy").unwrap_or(false);
     Some(Stage {
         deployment_id: deployment(&properties, &stage_name, declared, reading, api),
@@ -74,7 +49,7 @@ fn stage(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) -> 
             .unwrap_or_default(),
         route_settings: settings_by_route(&properties, reading, api),
         access_log_settings: access_log_settings(&properties),
-        client_certificate_id: None,
+        client_certificate_id: connection::client_certificate_id(&properties, reading),
         tags: properties.string_map("Tags"),
         created_at_ms: reading.now_ms,
         last_updated_at_ms: reading.now_ms,
@@ -192,14 +167,6 @@ const ROUTE_SETTINGS: [&str; 5] = [
 ];
 
 fn route_settings(settings: &Properties<'_>) -> RouteSettings {
-    let throttling_burst_limit = settings.integer("ThrottlingBurstLimit", 0..=u32::MAX);
-    let throttling_rate_limit = settings.number("ThrottlingRateLimit");
-    for name in ["ThrottlingBurstLimit", "ThrottlingRateLimit"] {
-        if settings.node(name).is_some() {
-            let message = format!("{name} is not enforced yet");
-            settings.warn(name, message, "every request is let through");
-        }
-    }
     RouteSettings {
         logging_level: settings
             .one_of("LoggingLevel", &["OFF", "ERROR", "INFO"])
@@ -210,8 +177,7 @@ fn route_settings(settings: &Properties<'_>) -> RouteSettings {
             }),
         data_trace_enabled: settings.boolean("DataTraceEnabled").unwrap_or(false),
         detailed_metrics_enabled: settings.boolean("DetailedMetricsEnabled").unwrap_or(false),
-        throttling_burst_limit,
-        throttling_rate_limit,
+        throttling: throttle::read(settings, "ThrottlingRateLimit", "ThrottlingBurstLimit"),
     }
 }
 
@@ -241,7 +207,14 @@ fn settings_by_route(
             &ROUTE_SETTINGS,
             properties.diagnostics,
         ) {
-            by_route.insert(key.clone(), route_settings(&settings));
+            let route_settings = route_settings(&settings);
+            if key == "$disconnect" && route_settings.throttling != ThrottleSettings::default() {
+                let message =
+                    "$disconnect is not throttled: nobody could be told that it did not run";
+                let mend = "leave the limits out; on AWS it may be skipped";
+                properties.diagnostics.warn(entry.position, message, mend);
+            }
+            by_route.insert(key.clone(), route_settings);
         }
     }
     by_route

@@ -1,6 +1,14 @@
 //! Text to [`JsonPath`].
 
-use super::{ExpressionError, JsonPath, Selector, Step};
+use super::{
+    ExpressionError, JsonPath, Selector, Step,
+    function::{Argument, Call, Function},
+};
+
+mod filter;
+
+/// How deeply filters may nest.
+const MAX_DEPTH: usize = 16;
 
 pub(super) fn parse(path: &str) -> Result<JsonPath, ExpressionError> {
     if path.is_empty() {
@@ -8,34 +16,116 @@ pub(super) fn parse(path: &str) -> Result<JsonPath, ExpressionError> {
     }
     let mut parser = Parser {
         path,
-        rest: path.strip_prefix('$').unwrap_or(path),
+        rest: path,
+        depth: 0,
     };
-    let mut steps = Vec::new();
-    if !path.starts_with(['$', '.', '[']) {
-        steps.push(Step {
-            deep: false,
-            selector: parser.dotted()?,
-        });
+    let parsed = parser.json_path()?;
+    if parser.rest.is_empty() {
+        Ok(parsed)
+    } else {
+        Err(parser.error("expected `.` or `[` after a step"))
     }
-    while !parser.rest.is_empty() {
-        steps.push(parser.step()?);
-    }
-    // One deep scan visits each value once; a second would multiply the visits by the depth of
-    // what the client sent.
-    if steps.iter().filter(|step| step.deep).count() > 1 {
-        return Err(parser.error("a path may have only one `..`"));
-    }
-    Ok(JsonPath { steps })
 }
 
-struct Parser<'p> {
+pub(super) struct Parser<'p> {
     path: &'p str,
     rest: &'p str,
+    /// In how many filters and parentheses this is.
+    depth: usize,
 }
 
 impl Parser<'_> {
+    fn json_path(&mut self) -> Result<JsonPath, ExpressionError> {
+        let before = self.rest;
+        let mut steps = Vec::new();
+        let mut function = None;
+        let has_root = self.take("$") || self.depth > 0 && self.take("@");
+        if !has_root && !self.rest.starts_with(['.', '[']) {
+            steps.push(Step {
+                deep: false,
+                selector: self.dotted()?,
+            });
+        }
+        while self.rest.starts_with(['.', '[']) {
+            if let Some(call) = self.call(&steps)? {
+                function = Some(Box::new(call));
+                break;
+            }
+            steps.push(self.step()?);
+        }
+        let source = before[..before.len() - self.rest.len()].into();
+        Ok(JsonPath {
+            source,
+            steps,
+            function,
+        })
+    }
+
+    /// `.name(…)`, if it comes next.
+    fn call(&mut self, steps: &[Step]) -> Result<Option<Call>, ExpressionError> {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let Some(after_dot) = self.rest.strip_prefix('.') else {
+            return Ok(None);
+        };
+        let name = &after_dot[..after_dot.find(|c| !is_name(c)).unwrap_or(after_dot.len())];
+        let Some(arguments) = after_dot[name.len()..].strip_prefix('(') else {
+            return Ok(None);
+        };
+        let Some(function) = Function::named(name) else {
+            return Err(self.error(format!("the function `{name}()` is not supported")));
+        };
+        let follows_list = steps.iter().any(|step| {
+            !step.deep
+                && !matches!(&step.selector, Selector::Names(names) if names.len() == 1)
+                && !matches!(&step.selector, Selector::Indexes(indexes) if indexes.len() == 1)
+        });
+        if follows_list && !steps.iter().any(|step| step.deep) {
+            return Err(self.error(format!(
+                "`{name}()` may follow a path to one value, or one with `..`, only"
+            )));
+        }
+        self.rest = arguments;
+        self.depth += 1;
+        let arguments = self.arguments()?;
+        self.depth -= 1;
+        if !function.arguments().contains(&arguments.len()) {
+            return Err(self.error(format!("`{name}()` has another number of arguments")));
+        }
+        Ok(Some(Call {
+            function,
+            arguments,
+        }))
+    }
+
+    fn arguments(&mut self) -> Result<Vec<Argument>, ExpressionError> {
+        let mut arguments = Vec::new();
+        self.check_depth()?;
+        self.skip_spaces();
+        if self.take(")") {
+            return Ok(arguments);
+        }
+        loop {
+            self.skip_spaces();
+            arguments.push(if self.rest.starts_with('$') {
+                Argument::Path(self.json_path()?)
+            } else {
+                Argument::Literal(self.literal()?)
+            });
+            self.skip_spaces();
+            if self.take(")") {
+                return Ok(arguments);
+            }
+            if !self.take(",") {
+                return Err(self.error("expected `,` or `)` in a function's arguments"));
+            }
+        }
+    }
+
     fn step(&mut self) -> Result<Step, ExpressionError> {
         let deep = self.take("..");
+        if !deep && self.rest.starts_with(".[") {
+            self.take(".");
+        }
         let selector = if self.rest.starts_with('[') {
             self.bracketed()?
         } else if deep || self.take(".") {
@@ -47,15 +137,17 @@ impl Parser<'_> {
     }
 
     fn dotted(&mut self) -> Result<Selector, ExpressionError> {
-        let end = self
-            .rest
-            .find(['.', '[', '(', ' ', '\t', '\n', '\r'])
-            .unwrap_or(self.rest.len());
+        let is_end = |c: char| {
+            matches!(c, '.' | '[' | '(' | ' ' | '\t' | '\n' | '\r')
+                || self.depth > 0
+                    && matches!(c, ')' | '=' | '<' | '>' | '!' | '&' | '|' | ',' | ']')
+        };
+        let end = self.rest.find(is_end).unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at(end);
         if rest.starts_with('(') {
             return Err(self.error(format!("the function `{name}()` is not supported")));
         }
-        if rest.starts_with(char::is_whitespace) {
+        if self.depth == 0 && rest.starts_with(char::is_whitespace) {
             return Err(self.error("write names with a space in brackets: `['a name']`"));
         }
         if name.is_empty() {
@@ -73,10 +165,22 @@ impl Parser<'_> {
         self.skip_spaces();
         let selector = if self.take("*") {
             Selector::Wildcard
-        } else if self.rest.starts_with('?') {
-            return Err(self.error("filters (`[?…]`) are not supported"));
+        } else if self.take("?") {
+            self.skip_spaces();
+            if !self.take("(") {
+                return Err(self.error("expected a filter as `[?(@.name == 'value')]`"));
+            }
+            let filter = self.filter()?;
+            if !self.take(")") {
+                return Err(self.error("expected `)` after a filter"));
+            }
+            Selector::Filter(Box::new(filter))
         } else if self.rest.starts_with(['\'', '"']) {
-            Selector::Names(self.list(Self::quoted)?)
+            let names = self.list(Self::quoted)?;
+            if names.len() > 1 && self.depth > 0 {
+                return Err(self.error("a filter cannot ask for several members at once"));
+            }
+            Selector::Names(names)
         } else {
             self.index_or_slice()?
         };
@@ -165,6 +269,13 @@ impl Parser<'_> {
 
     fn skip_spaces(&mut self) {
         self.rest = self.rest.trim_start();
+    }
+
+    fn check_depth(&self) -> Result<(), ExpressionError> {
+        if self.depth > MAX_DEPTH {
+            return Err(self.error("the path is nested too deeply"));
+        }
+        Ok(())
     }
 
     fn error(&self, problem: impl Into<String>) -> ExpressionError {

@@ -50,20 +50,24 @@ fn variable_path<'e>(
     }
 }
 
-/// How much of `text` may belong to a path: names, dots and brackets with all that is in them.
+/// How much of `text` may belong to a path: names, dots, brackets with all that is in them, and
+/// functions without arguments.
 fn path_length(text: &str) -> usize {
     let mut quote = None;
-    let mut in_brackets = false;
+    let mut brackets = 0;
     let mut escaped = false;
+    let mut call = false;
     for (at, c) in text.char_indices() {
         match (c, quote) {
             _ if escaped => escaped = false,
             ('\\', Some(_)) => escaped = true,
             (c, Some(open)) => quote = Some(open).filter(|open| *open != c),
-            ('\'' | '"', None) if in_brackets => quote = Some(c),
-            (']', None) => in_brackets = false,
-            ('[', None) => in_brackets = true,
-            (_, None) if in_brackets => {}
+            ('\'' | '"', None) if brackets > 0 => quote = Some(c),
+            (']', None) if brackets > 0 => brackets -= 1,
+            ('[', None) => brackets += 1,
+            (_, None) if brackets > 0 => {}
+            ('(', None) if text[at..].starts_with("()") => call = true,
+            (')', None) if call => call = false,
             ('.' | '_' | '-' | '*', None) => {}
             (c, None) if c.is_alphanumeric() => {}
             _ => return at,

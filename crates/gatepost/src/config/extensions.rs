@@ -1,0 +1,138 @@
+//! `[extensions]`: what AWS does not have, for all stages and for single ones
+//! (`[extensions.stages."ChatApi/prod"]`), which may have limits of their own too.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use gatepost_model::{
+    ApiId, StageName,
+    api::Api,
+    extensions::Extensions,
+    limits::Limits,
+    stage_settings::{SettingsByStage, StageSettings},
+};
+
+use super::{error::ConfigError, layers::Source, limits::stage_limits, reader::Reader};
+
+/// How stages are served.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StagesConfig {
+    /// `[limits]` and `[extensions]`: every stage that has no section.
+    pub others: StageSettings,
+    /// `[extensions.stages."API/STAGE"]`.
+    pub own: Vec<StageSection>,
+}
+
+/// A section for one stage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageSection {
+    /// The API's name, id or logical id, a slash, and the stage's name.
+    pub name: String,
+    /// What it comes to, together with what holds for all stages.
+    pub settings: StageSettings,
+    place: Source,
+}
+
+/// The sections for stages, with what they inherit.
+pub(super) fn stages(reader: &mut Reader, limits: &Limits) -> StagesConfig {
+    let sections = reader.subsections("extensions.stages");
+    let others = StageSettings {
+        limits: limits.clone(),
+        extensions: extensions(reader, "extensions", &Extensions::default()),
+    };
+    let own = sections.into_iter().map(|(name, section)| StageSection {
+        name,
+        place: reader.place_of_section(&section),
+        settings: StageSettings {
+            limits: stage_limits(reader, &section, &others.limits),
+            extensions: extensions(reader, &section, &others.extensions),
+        },
+    });
+    StagesConfig {
+        own: own.collect(),
+        others,
+    }
+}
+
+fn extensions(reader: &mut Reader, section: &str, inherited: &Extensions) -> Extensions {
+    let key = |name: &str| format!("{section}.{name}");
+    Extensions {
+        permessage_deflate: reader.flag(&key("permessage_deflate"), inherited.permessage_deflate),
+    }
+}
+
+impl StagesConfig {
+    /// The settings of each stage of `apis`; `logical_ids` are the names that a template gives
+    /// them.
+    ///
+    /// # Errors
+    /// A section that names no stage, or a stage that another section names.
+    pub fn resolve(
+        &self,
+        apis: &[Api],
+        logical_ids: &BTreeMap<ApiId, String>,
+    ) -> Result<SettingsByStage, Vec<ConfigError>> {
+        let stages: Vec<NamedStage> = apis
+            .iter()
+            .flat_map(|api| NamedStage::of(api, logical_ids))
+            .collect();
+        let mut own = BTreeMap::new();
+        let mut errors = Vec::new();
+        for section in &self.own {
+            let (place, stage) = (section.place.clone(), section.name.clone());
+            let meant = stages.iter().filter(|known| known.names.contains(&stage));
+            let meant: Vec<_> = meant.map(|known| known.key.clone()).collect();
+            if meant.is_empty() {
+                let suggestion = nearest(&stage, &stages);
+                errors.push(ConfigError::UnknownStage {
+                    place,
+                    stage,
+                    suggestion,
+                });
+            } else if meant.iter().any(|key| own.contains_key(key)) {
+                errors.push(ConfigError::TwoSections { place, stage });
+            } else {
+                let settings = Arc::new(section.settings.clone());
+                own.extend(meant.into_iter().map(|key| (key, Arc::clone(&settings))));
+            }
+        }
+        let others = Arc::new(self.others.clone());
+        if errors.is_empty() {
+            Ok(SettingsByStage { others, own })
+        } else {
+            Err(errors)
+        }
+    }
+}
+
+/// A stage with all that a section may call it.
+struct NamedStage {
+    key: (ApiId, StageName),
+    names: Vec<String>,
+}
+
+impl NamedStage {
+    /// The stages of an API: its logical id, name or id, a slash, the stage's name.
+    fn of<'a>(
+        api: &'a Api,
+        logical_ids: &'a BTreeMap<ApiId, String>,
+    ) -> impl Iterator<Item = Self> + 'a {
+        let logical_id = logical_ids.get(&api.api_id).map(String::as_str);
+        let mut names: Vec<&str> = logical_id.into_iter().collect();
+        names.extend([api.name.as_str(), api.api_id.as_str()]);
+        api.stages.iter().map(move |stage| Self {
+            key: (api.api_id.clone(), stage.stage_name.clone()),
+            names: names
+                .iter()
+                .map(|name| format!("{name}/{}", stage.stage_name))
+                .collect(),
+        })
+    }
+}
+
+/// The name of a stage that is most like `name`.
+fn nearest(name: &str, stages: &[NamedStage]) -> Option<String> {
+    let known = stages.iter().flat_map(|stage| &stage.names);
+    known
+        .min_by_key(|known| strsim::damerau_levenshtein(known, name))
+        .cloned()
+}

@@ -1,0 +1,110 @@
+//! What is around the routes of a stage and decides how their integrations reach backends: stage
+//! variables, the client certificate, VPC links.
+
+use std::sync::Arc;
+
+use gatepost_model::{
+    IntegrationId,
+    api::Api,
+    integration::{ConnectionType, Integration},
+    route::RouteKey,
+    stage::{LoggingLevel, Stage},
+};
+
+use super::{CompileError, logs::log_settings};
+use crate::{
+    deployed::{LogSettings, WithStageVariables},
+    integration::{
+        bulkhead::Bulkhead,
+        client_certificate::{ClientCertificate, UnknownClientCertificate},
+        http_client::{ConnectionSettings, HttpClient, server_name},
+        outward::Outward,
+        vpc_link::UnknownVpcLink,
+    },
+};
+
+/// What is around the routes of a stage.
+pub(super) struct Surroundings<'a> {
+    api: &'a Api,
+    stage: &'a Stage,
+    pub(super) outward: &'a Outward,
+    client_certificate: Option<ClientCertificate>,
+    logging_level: LoggingLevel,
+}
+
+impl<'a> Surroundings<'a> {
+    /// Of a stage; its client certificate must be configured.
+    pub(super) fn new(
+        api: &'a Api,
+        stage: &'a Stage,
+        outward: &'a Outward,
+        logging_level: LoggingLevel,
+    ) -> Result<Self, CompileError> {
+        let client_certificate = stage
+            .client_certificate_id
+            .as_ref()
+            .map(|id| {
+                let found = outward.client_certificates.get(id).cloned();
+                found.ok_or_else(|| {
+                    let place = format!("stage {}", stage.stage_name);
+                    CompileError::new(place, UnknownClientCertificate(id.clone()).to_string())
+                })
+            })
+            .transpose()?;
+        Ok(Self {
+            api,
+            stage,
+            outward,
+            client_certificate,
+            logging_level,
+        })
+    }
+
+    /// What is logged of a route's requests; of those that have no route, without one.
+    pub(super) fn log_settings(&self, route_key: Option<&RouteKey>) -> LogSettings {
+        let route_key = route_key.map(RouteKey::as_str);
+        log_settings(self.stage, route_key, self.logging_level)
+    }
+
+    /// A text with the stage variables filled in.
+    pub(super) fn resolve(&self, text: &str) -> String {
+        WithStageVariables(text.to_owned()).resolve(&self.stage.stage_variables)
+    }
+
+    /// The bulkhead of an integration.
+    pub(super) fn bulkhead(&self, integration: &IntegrationId) -> Arc<Bulkhead> {
+        let bulkheads = &self.outward.bulkheads;
+        bulkheads.of(&self.api.api_id, &self.stage.stage_name, integration)
+    }
+
+    /// Who calls an HTTP integration. A VPC link that a stage variable names in vain fails each
+    /// call, since another stage may name one that is there.
+    pub(super) fn client(
+        &self,
+        integration: &Integration,
+    ) -> Result<Result<HttpClient, UnknownVpcLink>, String> {
+        let vpc_link = match &integration.connection_type {
+            ConnectionType::Internet => None,
+            ConnectionType::VpcLink(written) => {
+                let id = self.resolve(written);
+                match self.outward.vpc_links.get(&id) {
+                    Some(vpc_link) => Some(vpc_link.clone()),
+                    None if id == *written => return Err(UnknownVpcLink(id).to_string()),
+                    None => return Ok(Err(UnknownVpcLink(id))),
+                }
+            }
+        };
+        let name_to_verify = match &integration.server_name_to_verify {
+            None => None,
+            Some(name) => Some(
+                server_name(name)
+                    .ok_or_else(|| format!("serverNameToVerify `{name}` is no host name"))?,
+            ),
+        };
+        Ok(Ok(self.outward.http.with(&ConnectionSettings {
+            server_name: name_to_verify,
+            client_certificate: self.client_certificate.clone(),
+            vpc_link,
+        })))
+    }
+}

@@ -1,0 +1,265 @@
+//! `AWS` with a service: any of AWS's, called in its own protocol and signed (data-plane spec 5.4).
+
+mod endpoints;
+mod services;
+
+use aws_credential_types::Credentials;
+use bytes::Bytes;
+use gatepost_model::{
+    arn::{InvalidServiceUri, ServiceTarget, ServiceUri},
+    fault::{Fault, FaultKind},
+    request_context::RequestContext,
+};
+use gatepost_wire::query_response::json_of_query_response;
+use http_body_util::Full;
+use hyper::{
+    HeaderMap, Method, Request, Response,
+    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName},
+};
+
+pub use self::endpoints::{InvalidEndpoint, ServiceEndpoint, ServiceEndpoints};
+use self::services::{Protocol, service_named};
+use super::{
+    IntegrationAnswer,
+    http::add_own_headers,
+    http_client::HttpClient,
+    parameters::{Parameters, insert},
+    sign::{Scope, sign},
+};
+use crate::deployed::{InvalidUrl, UrlTemplate};
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+
+/// Where AWS's services are, and who signs calls to them.
+#[derive(Debug, Clone, Default)]
+pub struct AwsServices {
+    /// The endpoints.
+    pub endpoints: ServiceEndpoints,
+    /// Who signs; without, only endpoints other than AWS's own can be called.
+    pub credentials: Option<Credentials>,
+}
+
+/// An action or path of a service, as an integration calls it.
+#[derive(Debug)]
+pub struct AwsService {
+    url: UrlTemplate,
+    method: Method,
+    host: Option<String>,
+    is_real_aws: bool,
+    region: String,
+    signing_name: String,
+    protocol: Protocol,
+    /// The action, unless a path says what to do.
+    action: Option<String>,
+}
+
+/// A URI that no service can be called by.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidService {
+    /// It is none.
+    #[error(transparent)]
+    Uri(#[from] InvalidServiceUri),
+    /// Its path is none.
+    #[error(transparent)]
+    Url(#[from] InvalidUrl),
+    /// The service has paths only.
+    #[error(
+        "{service} has no actions: name a path, arn:aws:apigateway:{{region}}:{service}:path/…"
+    )]
+    NoActions {
+        /// The service.
+        service: String,
+    },
+}
+
+impl AwsService {
+    /// What the URI of an integration names, stage variables filled in.
+    ///
+    /// # Errors
+    /// [`InvalidService`].
+    pub fn new(uri: &str, method: Method, services: &AwsServices) -> Result<Self, InvalidService> {
+        let uri = ServiceUri::parse(uri)?;
+        let service = service_named(uri.subdomain.as_deref(), &uri.service);
+        let endpoint = services.endpoints.endpoint_of(&uri);
+        let base = endpoint.url;
+        let (url, action) = match &uri.target {
+            ServiceTarget::Path(path) => (format!("{base}{path}"), None),
+            ServiceTarget::Action { .. } if service.protocol == Protocol::Rest => {
+                let service = uri.service;
+                return Err(InvalidService::NoActions { service });
+            }
+            ServiceTarget::Action { name, parameters } if parameters.is_empty() => {
+                (format!("{base}/"), Some(name.clone()))
+            }
+            ServiceTarget::Action { name, parameters } => {
+                (format!("{base}/?{parameters}"), Some(name.clone()))
+            }
+        };
+        Ok(Self {
+            url: UrlTemplate::parse(&url)?,
+            method,
+            host: endpoint.host,
+            is_real_aws: endpoint.is_real_aws,
+            signing_name: service.signing_name(&uri.service).to_owned(),
+            protocol: service.protocol,
+            region: uri.region,
+            action,
+        })
+    }
+}
+
+/// A call of a service.
+#[derive(Debug)]
+pub struct ServiceCall {
+    request: Request<Full<Bytes>>,
+    body: Bytes,
+    region: String,
+    signing_name: String,
+    is_real_aws: bool,
+}
+
+impl ServiceCall {
+    /// The call of `service` with these parameters and this body.
+    ///
+    /// # Errors
+    /// `Internal server error` when a parameter of the path has no value.
+    pub fn build(
+        service: &AwsService,
+        context: &RequestContext,
+        parameters: &Parameters,
+        body: Bytes,
+    ) -> Result<Self, Fault> {
+        let mut headers = HeaderMap::new();
+        add_own_headers(&mut headers, context, None);
+        insert(&mut headers, CONTENT_TYPE.as_str(), JSON, false);
+        insert(&mut headers, ACCEPT.as_str(), JSON, false);
+        if let Some(host) = &service.host {
+            insert(&mut headers, HOST.as_str(), host, false);
+        }
+        let mut query = parameters.query.clone();
+        if let Some(action) = &service.action {
+            match service.protocol {
+                Protocol::Json {
+                    content_type,
+                    target,
+                } => {
+                    let target = format!("{target}.{action}");
+                    insert(&mut headers, TARGET.as_str(), &target, false);
+                    insert(&mut headers, CONTENT_TYPE.as_str(), content_type, false);
+                }
+                Protocol::Query { version } if !parameters.headers.contains_key(TARGET) => {
+                    let is_form = parameters
+                        .header(CONTENT_TYPE.as_str())
+                        .is_some_and(|value| value.starts_with(FORM));
+                    let version = version.map(|version| ("Version", version));
+                    for (name, value) in [Some(("Action", action.as_str())), version]
+                        .into_iter()
+                        .flatten()
+                    {
+                        let is_given =
+                            parameters.query(name).is_some() || is_form && form_has(&body, name);
+                        if !is_given {
+                            query.push((name.to_owned(), value.to_owned()));
+                        }
+                    }
+                }
+                // With a target the query services that speak JSON too are called in JSON.
+                Protocol::Query { .. } | Protocol::Rest => {}
+            }
+        }
+        parameters.override_headers(&mut headers);
+        let uri = service
+            .url
+            .fill(|name| parameters.path(name), &query)
+            .map_err(|error| Fault::new(FaultKind::ApiConfiguration, error.to_string()))?;
+        let has_body = !matches!(service.method, Method::GET | Method::HEAD);
+        let body = if has_body { body } else { Bytes::new() };
+        let mut request = Request::new(Full::new(body.clone()));
+        *request.method_mut() = service.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok(Self {
+            request,
+            body,
+            region: service.region.clone(),
+            signing_name: service.signing_name.clone(),
+            is_real_aws: service.is_real_aws,
+        })
+    }
+
+    /// What is sent, before it is signed, and its body.
+    pub fn request(&self) -> (&Request<Full<Bytes>>, &Bytes) {
+        (&self.request, &self.body)
+    }
+
+    pub(super) async fn send(
+        mut self,
+        client: &HttpClient,
+        services: &AwsServices,
+    ) -> Result<IntegrationAnswer, Fault> {
+        let configuration = |detail: String| Fault::new(FaultKind::ApiConfiguration, detail);
+        let credentials = match &services.credentials {
+            Some(credentials) => credentials.clone(),
+            None if self.is_real_aws => {
+                let detail = "there are no credentials for AWS: set AWS_ACCESS_KEY_ID and \
+                              AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or [integrations] profile";
+                return Err(configuration(detail.into()));
+            }
+            None => Credentials::new("gatepost", "gatepost", None, None, "dummy"),
+        };
+        let scope = Scope {
+            region: &self.region,
+            service: &self.signing_name,
+        };
+        sign(&mut self.request, &self.body, &credentials, scope)
+            .map_err(|error| configuration(error.to_string()))?;
+        let wants_json = header(self.request.headers(), &ACCEPT).is_some_and(is_json);
+        let answer = client.send(self.request).await?;
+        Ok(read(answer, wants_json))
+    }
+}
+
+/// The answer; XML that an endpoint other than AWS's sends although it was asked for JSON becomes
+/// that.
+fn read(answer: Response<Bytes>, wants_json: bool) -> IntegrationAnswer {
+    let (mut parts, mut body) = answer.into_parts();
+    let is_xml = header(&parts.headers, &CONTENT_TYPE).is_some_and(|kind| {
+        ["text/xml", "application/xml"]
+            .iter()
+            .any(|xml| kind.starts_with(xml))
+    });
+    if is_xml
+        && wants_json
+        && let Some(json) = std::str::from_utf8(&body)
+            .ok()
+            .and_then(json_of_query_response)
+    {
+        body = json.to_string().into();
+        insert(&mut parts.headers, CONTENT_TYPE.as_str(), JSON, false);
+    }
+    IntegrationAnswer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body,
+        lambda: None,
+    }
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn is_json(media_types: &str) -> bool {
+    media_types.starts_with(JSON)
+}
+
+/// Whether a form has a field.
+fn form_has(form: &[u8], name: &str) -> bool {
+    form.split(|byte| *byte == b'&').any(|field| {
+        field
+            .strip_prefix(name.as_bytes())
+            .is_some_and(|rest| rest.first() == Some(&b'='))
+    })
+}

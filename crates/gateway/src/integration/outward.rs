@@ -1,0 +1,50 @@
+//! All that integrations reach outward with, as the user configured it.
+
+use std::collections::BTreeMap;
+
+use gatepost_model::limits::Limits;
+
+use super::{
+    aws_service::AwsServices,
+    bulkhead::{Bounds, Bulkheads},
+    client_certificate::{CertificateFileError, ClientCertificate},
+    egress::Egress,
+    http_client::{HttpClient, HttpClientConfig},
+    vpc_link::VpcLink,
+};
+
+/// All that integrations reach outward with.
+#[derive(Debug)]
+pub struct Outward {
+    /// Who calls HTTP backends.
+    pub http: HttpClient,
+    /// Where VPC links lead, by id.
+    pub vpc_links: BTreeMap<String, VpcLink>,
+    /// Client certificates, by `clientCertificateId`.
+    pub client_certificates: BTreeMap<String, ClientCertificate>,
+    /// Where AWS's services are, and who signs calls to them.
+    pub services: AwsServices,
+    /// The bulkheads of all integrations.
+    pub bulkheads: Bulkheads,
+}
+
+impl Outward {
+    /// With nothing configured but the limits.
+    ///
+    /// # Errors
+    /// [`CertificateFileError`] when TLS cannot be set up.
+    pub fn unconfigured(limits: &Limits) -> Result<Self, CertificateFileError> {
+        Ok(Self {
+            http: HttpClient::new(HttpClientConfig {
+                egress: Egress::default(),
+                ca_certificates: None,
+                idle_connections_per_backend: limits.idle_connections_per_backend,
+                max_answer_bytes: limits.max_integration_response_bytes,
+            })?,
+            vpc_links: BTreeMap::new(),
+            client_certificates: BTreeMap::new(),
+            services: AwsServices::default(),
+            bulkheads: Bulkheads::new(Bounds::of(limits)),
+        })
+    }
+}

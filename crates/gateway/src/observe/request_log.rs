@@ -1,0 +1,199 @@
+//! The log of one request while it is carried out. Its stages write their own entries as they
+//! happen; the end of the request, however it comes, hands the record to the store.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use gatepost_model::{
+    RequestId,
+    connection_id::ConnectionId,
+    fault::{Fault, FaultKind},
+    stage::LoggingLevel,
+};
+use gatepost_wire::execution_log::{Entry, Masked, Record, Severity, shown};
+
+use crate::{
+    clock::millis_since,
+    deployed::{LogSettings, StageSlot},
+    store::{ExecutionLogRecord, Lifecycle, Store},
+};
+
+/// A wait for a backend that lasts longer is not waited for by who follows the log.
+const LONG: Duration = Duration::from_secs(1);
+
+/// What is written down of a request; nothing, and at no cost, where nothing is logged.
+#[derive(Debug)]
+#[must_use = "a log that is not ended tells of a request that broke off"]
+pub struct RequestLog(Option<Recording>);
+
+#[derive(Debug)]
+struct Recording {
+    store: Arc<Store>,
+    log_group: Arc<str>,
+    settings: LogSettings,
+    request_id: RequestId,
+    connection_id: ConnectionId,
+    began: Instant,
+    began_at_ms: u64,
+    record: Record,
+    /// What the function calls this request in its own log.
+    endpoint_request_id: Option<Box<str>>,
+    /// Whether it is written what went wrong.
+    has_failed: bool,
+    has_ended: bool,
+}
+
+impl RequestLog {
+    /// The log of a request that began at `now_ms`, milliseconds since the epoch, on a route with
+    /// these settings.
+    pub fn begin(
+        store: &Arc<Store>,
+        stage: &StageSlot,
+        settings: LogSettings,
+        request_id: &RequestId,
+        connection_id: ConnectionId,
+        now_ms: u64,
+    ) -> Self {
+        if settings.logging_level == LoggingLevel::Off {
+            return Self(None);
+        }
+        let mut log = Self(Some(Recording {
+            store: Arc::clone(store),
+            log_group: Arc::clone(&stage.log_group),
+            settings,
+            request_id: request_id.clone(),
+            connection_id,
+            began: Instant::now(),
+            began_at_ms: now_ms,
+            record: Record::default(),
+            endpoint_request_id: None,
+            has_failed: false,
+            has_ended: false,
+        }));
+        log.write(&Entry::ExtendedRequestId(None));
+        log
+    }
+
+    /// Writes an entry, if the level is such.
+    pub fn write(&mut self, entry: &Entry<'_>) {
+        if let Some(recording) = &mut self.0 {
+            recording.write(entry);
+        }
+    }
+
+    /// Whether such entries are written, so that they need not be built in vain.
+    pub fn writes(&self, severity: Severity) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|recording| recording.writes(severity))
+    }
+
+    /// Writes how the request passed the check of API keys and usage plans, and that it begins.
+    pub fn starting_execution(&mut self, route_key: &str) {
+        self.write(&Entry::ApiKeyNotRequired {
+            route_key,
+            api_key: Masked::default(),
+        });
+        self.write(&Entry::StartingExecution { route_key });
+    }
+
+    /// Writes the request id that the backend gave the call.
+    pub fn endpoint_request_id(&mut self, id: String) {
+        if let Some(recording) = &mut self.0 {
+            recording.write(&Entry::EndpointRequestId(&id));
+            recording.endpoint_request_id = Some(id.into());
+        }
+    }
+
+    /// Writes what went wrong, unless a stage before has written it.
+    pub fn fault(&mut self, fault: &Fault) {
+        if let Some(recording) = &mut self.0
+            && !std::mem::replace(&mut recording.has_failed, true)
+        {
+            if matches!(
+                fault.kind,
+                FaultKind::Unauthorized | FaultKind::ExplicitDeny | FaultKind::ImplicitDeny
+            ) {
+                recording.write(&Entry::UnauthorizedRequest);
+            }
+            recording.write(&Entry::Failed(shown(&fault.detail)));
+        }
+    }
+
+    /// Waits for a backend. When that takes long, what is written so far is handed over, so that
+    /// who follows the log sees it.
+    pub async fn while_waiting<T>(&mut self, mut answer: impl Future<Output = T> + Unpin) -> T {
+        let Some(recording) = &mut self.0 else {
+            return answer.await;
+        };
+        if let Ok(answer) = tokio::time::timeout(LONG, &mut answer).await {
+            return answer;
+        }
+        recording.flush();
+        answer.await
+    }
+
+    /// The request is done.
+    pub fn end(mut self) {
+        if let Some(recording) = &mut self.0 {
+            recording.has_ended = true;
+        }
+    }
+}
+
+impl Recording {
+    fn writes(&self, severity: Severity) -> bool {
+        match severity {
+            Severity::Error => true,
+            Severity::Info => self.settings.logging_level == LoggingLevel::Info,
+            Severity::DataTrace => self.settings.data_trace,
+        }
+    }
+
+    fn write(&mut self, entry: &Entry<'_>) {
+        if !self.writes(entry.severity()) {
+            return;
+        }
+        let mut offset_ms = millis_since(self.began);
+        if self.record.is_empty() {
+            // A record begins with its first entry.
+            self.began = Instant::now();
+            self.began_at_ms += offset_ms;
+            offset_ms = 0;
+        }
+        self.record
+            .push(u32::try_from(offset_ms).unwrap_or(u32::MAX), entry);
+    }
+
+    fn flush(&mut self) {
+        if self.record.is_empty() {
+            return;
+        }
+        let record = ExecutionLogRecord {
+            log_group: Arc::clone(&self.log_group),
+            began_at_ms: self.began_at_ms,
+            request_id: self.request_id.clone(),
+            connection_id: Some(self.connection_id),
+            endpoint_request_id: self.endpoint_request_id.take(),
+            record: std::mem::take(&mut self.record),
+        };
+        self.store.record(Lifecycle::ExecutionLog(Box::new(record)));
+    }
+}
+
+impl Drop for Recording {
+    /// A request that was not ended broke off: its stage panicked, or Gatepost stopped meanwhile.
+    fn drop(&mut self) {
+        if !self.has_ended {
+            let broke_off = if std::thread::panicking() {
+                "Execution failed due to an internal error of Gatepost"
+            } else {
+                "Execution failed: Gatepost stopped before the request was done"
+            };
+            self.write(&Entry::Failed(broke_off));
+        }
+        self.flush();
+    }
+}
