@@ -733,7 +733,7 @@ MISTAKES = [
         "mapping-template",
         TEMPLATE,
         '{"pong": "$context.connectionId"}',
-        '{"pong": "$input.json($.x"}',
+        "{pong: $input.json(''$.x)}",
         '{"pong": "$context.requestId"}',
         "$input.json(",
     ),

@@ -1,7 +1,7 @@
 //! `gatepost check`: find mistakes before they run.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     io::{self, Write},
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 use gatepost_server::{
     check::{Finding, Report, Severity, Slug, check},
-    template::{Endpoint, LoadOptions},
+    template::{Configured, Endpoint, LoadOptions},
 };
 use serde_json::json;
 
@@ -103,6 +103,7 @@ fn options(arguments: &Arguments) -> LoadOptions {
             ws_base: String::new(),
             http_base: String::new(),
         },
+        configured: Configured::default(),
     }
 }
 
@@ -112,7 +113,7 @@ fn relative(report: &mut Report) {
     for finding in &mut report.findings {
         let file = fs::canonicalize(&finding.file).unwrap_or_else(|_| finding.file.clone());
         if let Ok(file) = file.strip_prefix(&here) {
-            finding.file = file.to_owned();
+            finding.file = file.into();
         }
     }
     report.findings.sort();
@@ -146,51 +147,35 @@ fn as_json(template: &Path, report: &Report) -> String {
 
 /// The findings under the headings of their subjects.
 fn as_text(report: &Report, style: Style) -> String {
-    let mut subjects: Vec<_> = report
-        .findings
-        .iter()
-        .map(|finding| finding.slug.subject())
-        .collect();
-    subjects.sort();
-    subjects.dedup();
+    let subjects = report.findings.iter();
+    let subjects: BTreeSet<_> = subjects.map(|finding| finding.slug.subject()).collect();
     let mut text = String::new();
     for subject in subjects {
-        text += &style.bold(subject.heading());
-        text.push('\n');
+        text.extend([style.bold(subject.heading()), "\n".to_owned()]);
         let findings = report.findings.iter();
-        for finding in findings.filter(|finding| finding.slug.subject() == subject) {
-            text += &lines(finding, style);
-        }
+        let findings = findings.filter(|finding| finding.slug.subject() == subject);
+        text.extend(findings.map(|finding| lines(finding, style)));
         text.push('\n');
     }
-    let of = |severity| {
+    let counted = |severity: Severity| {
         let findings = report.findings.iter();
-        findings
+        let count = findings
             .filter(|finding| finding.slug.severity() == severity)
-            .count()
+            .count();
+        let plural = if count == 1 { "" } else { "s" };
+        (count > 0).then(|| format!("{count} {}{plural}", severity.as_str()))
     };
-    let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
-    text += &match (errors, warnings) {
-        (0, 0) => "Nothing found".to_owned(),
-        (errors, 0) => counted(errors, "error"),
-        (0, warnings) => counted(warnings, "warning"),
-        (errors, warnings) => {
-            format!(
-                "{}, {}",
-                counted(errors, "error"),
-                counted(warnings, "warning")
-            )
-        }
-    };
-    if report.silenced > 0 {
-        text += &format!(", {} silenced", report.silenced);
+    let mut parts: Vec<String> = [Severity::Error, Severity::Warning]
+        .into_iter()
+        .filter_map(counted)
+        .collect();
+    if parts.is_empty() {
+        parts.push("Nothing found".to_owned());
     }
-    text + ".\n"
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
+    if report.silenced > 0 {
+        parts.push(format!("{} silenced", report.silenced));
+    }
+    text + &parts.join(", ") + ".\n"
 }
 
 fn lines(finding: &Finding, style: Style) -> String {
@@ -200,18 +185,15 @@ fn lines(finding: &Finding, style: Style) -> String {
         Severity::Warning => style.bold("warning"),
     };
     let place = format!("{}:{}:", finding.file.display(), finding.line);
-    let mut text = format!(
-        "  {} {severity}: {} {}\n    {}.\n",
+    let mend = match finding.mend.trim_end_matches('.') {
+        "" => String::new(),
+        mend => format!("    To mend it: {}.\n", printable(mend)),
+    };
+    format!(
+        "  {} {severity}: {} {}\n    {}.\n{mend}",
         printable(&place),
         printable(&finding.message),
         style.dim(&format!("[{}]", slug.as_str())),
         slug.consequence(),
-    );
-    if !finding.mend.is_empty() {
-        text += &format!(
-            "    To mend it: {}.\n",
-            printable(finding.mend.trim_end_matches('.'))
-        );
-    }
-    text
+    )
 }

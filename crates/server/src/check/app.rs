@@ -36,7 +36,8 @@ pub(super) struct Route<'i> {
     pub(super) key: &'i str,
     pub(super) integration: Option<&'i Resource>,
     pub(super) integration_responses: Vec<&'i Resource>,
-    pub(super) route_responses: Vec<&'i Resource>,
+    /// Its route responses.
+    pub(super) replies: Vec<&'i Resource>,
     /// The function of the template that it invokes, by its number.
     pub(super) function: Option<usize>,
 }
@@ -46,6 +47,12 @@ pub(super) struct Function<'i> {
     pub(super) resource: &'i Resource,
     /// What the handler does, for each way in which it is invoked.
     pub(super) traces: Vec<(Trigger, Trace)>,
+}
+
+/// The last part of an ARN, with the resource's id as a template writes it.
+pub(super) fn as_written(arn: &str, resource: &Resource) -> String {
+    let tail = arn.rsplit(':').next().unwrap_or(arn);
+    tail.replace(&resource.id, &format!("${{{}}}", resource.logical_id))
 }
 
 impl Route<'_> {
@@ -59,7 +66,7 @@ impl Route<'_> {
             .resource
             .text("RouteResponseSelectionExpression")
             .is_some();
-        selects && !self.route_responses.is_empty()
+        selects && !self.replies.is_empty()
     }
 }
 
@@ -174,7 +181,7 @@ impl<'i> App<'i> {
                     .copied()
                     .filter(|response| belongs(integration, response, "IntegrationId"))
                     .collect(),
-                route_responses: route_responses
+                replies: route_responses
                     .iter()
                     .copied()
                     .filter(|response| belongs(Some(resource), response, "RouteId"))

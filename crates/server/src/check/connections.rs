@@ -6,7 +6,7 @@ use super::{
     slug::Slug,
     trace::{Effect, EffectKind, GuardHandler, Trace, Trigger, Value},
 };
-use crate::template::inspect::Resource;
+use crate::template::{document::Node, inspect::Resource};
 
 /// What catches a `GoneException`.
 const CATCH_GONE: [&str; 7] = [
@@ -226,9 +226,7 @@ fn kept(app: &App<'_>, api: &Api<'_>, findings: &Findings) {
         let templates = connect
             .integration
             .and_then(|it| it.node(&["RequestTemplates"]));
-        let texts = templates
-            .map(|templates| templates.entries())
-            .unwrap_or_default();
+        let texts = templates.map(Node::entries).unwrap_or_default();
         let texts = texts.iter().filter_map(|entry| entry.value.as_text());
         for table in tables(app) {
             if texts

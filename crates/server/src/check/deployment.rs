@@ -46,10 +46,7 @@ fn depends(app: &App<'_>, api: &Api<'_>, deployment: &Resource, findings: &Findi
     }
     let routes = api.routes.iter();
     let parts = routes.flat_map(|route| {
-        let responses = route
-            .route_responses
-            .iter()
-            .chain(&route.integration_responses);
+        let responses = route.replies.iter().chain(&route.integration_responses);
         std::iter::once(&route.resource).chain(responses)
     });
     let mut missing: Vec<&str> = parts

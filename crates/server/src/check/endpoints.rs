@@ -8,6 +8,8 @@ use super::{
     trace::{EffectKind, Piece, Place, Sdk, Text, Value},
 };
 
+use crate::template::inspect::Resource;
+
 /// What SDKs take as endpoint when the code names none.
 const VARIABLES: [&str; 2] = [
     "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
@@ -153,7 +155,7 @@ impl Client<'_> {
 
     /// `https://{domainName}…`: the host that the client of the connection used.
     fn domain_name(&self, steps: &[&str]) {
-        let keys: Vec<&str> = self.mapping_keys(&self.api.mappings);
+        let keys = mapping_keys(&self.api.mappings);
         match steps.first() {
             None if keys.is_empty() => self.no_stage(),
             None => {}
@@ -208,8 +210,8 @@ impl Client<'_> {
     }
 
     /// `https://ws.example.com…`, with the mappings of the domain.
-    fn custom_domain(&self, mappings: &[&crate::template::inspect::Resource], steps: &[&str]) {
-        let keys = self.mapping_keys(mappings);
+    fn custom_domain(&self, mappings: &[&Resource], steps: &[&str]) {
+        let keys = mapping_keys(mappings);
         let first = steps.first().copied().unwrap_or_default();
         if keys.contains(&first) {
             return;
@@ -231,7 +233,7 @@ impl Client<'_> {
     }
 
     /// The mappings of a custom domain of the template, if the host is one.
-    fn mappings_of(&self, host: &str) -> Option<Vec<&crate::template::inspect::Resource>> {
+    fn mappings_of(&self, host: &str) -> Option<Vec<&Resource>> {
         let mappings: Vec<_> = self
             .api
             .mappings
@@ -240,16 +242,6 @@ impl Client<'_> {
             .filter(|mapping| mapping.text("DomainName") == Some(host))
             .collect();
         (!mappings.is_empty()).then_some(mappings)
-    }
-
-    fn mapping_keys<'m>(
-        &self,
-        mappings: &[&'m crate::template::inspect::Resource],
-    ) -> Vec<&'m str> {
-        let mappings = mappings.iter();
-        mappings
-            .map(|mapping| mapping.text("ApiMappingKey").unwrap_or_default())
-            .collect()
     }
 
     fn stages(&self) -> Vec<&str> {
@@ -293,6 +285,13 @@ impl Client<'_> {
             None => self.findings.source(slug, self.place, message, mend),
         }
     }
+}
+
+fn mapping_keys<'m>(mappings: &[&'m Resource]) -> Vec<&'m str> {
+    let mappings = mappings.iter();
+    mappings
+        .map(|mapping| mapping.text("ApiMappingKey").unwrap_or_default())
+        .collect()
 }
 
 /// The text with the members of the event, and what is not known, as single characters.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use gatepost_wire::iam_policy::arn_like;
 
 use super::{
-    app::{Api, App, Function},
+    app::{Api, App, Function, as_written},
     finding::Findings,
     slug::Slug,
     trace::{EffectKind, Trigger},
@@ -159,17 +159,15 @@ fn judge(
     if refused.is_empty() {
         return;
     }
-    let resources = grants
+    let mut resources = grants
         .statements
         .iter()
         .filter(|statement| !statement.is_deny);
-    let resource = resources
-        .filter_map(|statement| statement.resources.as_ref()?.first())
-        .next();
+    let resource = resources.find_map(|statement| statement.resources.as_ref()?.first());
     let Some((pattern, at)) = resource else {
         return;
     };
-    let tail = pattern.splitn(6, ':').nth(5).unwrap_or(pattern);
+    let tail = as_written(pattern, api.resource);
     if refused.len() < methods.len() {
         let message = format!(
             "{logical_id} calls {}, and may not: {tail}",

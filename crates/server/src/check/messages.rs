@@ -64,11 +64,11 @@ fn payload(data: &Value, place: &Place, what: &str, findings: &Findings) {
         let message = format!("{what} is bytes that are no text");
         let mend = "encode them, e.g. with base64";
         findings.source(Slug::BinaryPayload, place, message, mend);
-    } else if let Value::Answer(path) = data {
-        if path.contains("get_object.Body") {
-            let message = format!("{what} is a whole object of a bucket");
-            let mend = "send a presigned URL of it, or parts";
-            findings.source(Slug::MessageSizeUnbounded, place, message, mend);
-        }
+    } else if let Value::Answer(path) = data
+        && path.contains("get_object.Body")
+    {
+        let message = format!("{what} is a whole object of a bucket");
+        let mend = "send a presigned URL of it, or parts";
+        findings.source(Slug::MessageSizeUnbounded, place, message, mend);
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn check(app: &App<'_>, findings: &Findings) {
             }
         }
         for (route, function) in app.handlers(api) {
-            let is_one_way = route.route_responses.is_empty()
+            let is_one_way = route.replies.is_empty()
                 && route
                     .resource
                     .node(&["RouteResponseSelectionExpression"])
@@ -73,7 +73,7 @@ fn selected(api: &Api<'_>, findings: &Findings) {
 fn halves(route: &Route<'_>, findings: &Findings) {
     let name = "RouteResponseSelectionExpression";
     let expression = route.resource.text(name);
-    match (expression, route.route_responses.first()) {
+    match (expression, route.replies.first()) {
         (Some("$default"), None) => {
             let message = format!("the two-way route {} has no RouteResponse", route.key);
             let mend = "add an AWS::ApiGatewayV2::RouteResponse with `RouteResponseKey: $default`";

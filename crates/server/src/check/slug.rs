@@ -67,7 +67,7 @@ macro_rules! slugs {
         /// `docs/checks.md`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Slug {
-            $(#[doc = $consequence] $variant,)*
+            $(#[doc = concat!("`", $name, "`: `", $consequence, "`")] $variant,)*
         }
 
         impl Slug {

@@ -21,8 +21,8 @@ pub(crate) use folder::Code;
 use lower::Lower;
 use syntax::{Line, Module};
 
-/// The largest file that is read, bytes; what is larger was written by a tool.
-const MAX_BYTES: u64 = 1 << 20;
+/// The largest file that is read, bytes: a bundle with the SDK has one to two million.
+const MAX_BYTES: u64 = 4 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {

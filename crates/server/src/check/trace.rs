@@ -6,8 +6,10 @@ mod calls;
 mod effect;
 mod expressions;
 mod library;
+mod methods;
 mod modules;
 mod operations;
+mod sdk;
 mod statements;
 mod value;
 
@@ -131,6 +133,8 @@ struct Frame {
 struct Handling {
     frames: usize,
     tells: bool,
+    /// It may end otherwise than by failing again.
+    ends: bool,
     status_code: Option<Place>,
 }
 

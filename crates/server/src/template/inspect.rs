@@ -189,19 +189,7 @@ pub(crate) fn handler_files(runtime: &str, handler: &str) -> Vec<String> {
     let runtime = Runtime::parse(runtime);
     let files = runtime.and_then(|runtime| handler::files(&runtime, handler).ok());
     let mut files = files.unwrap_or_default();
-    let sources: Vec<String> = files
-        .iter()
-        .filter_map(|file| {
-            let (stem, suffix) = file.rsplit_once('.')?;
-            let suffix = match suffix {
-                "js" => "ts",
-                "mjs" => "mts",
-                "cjs" => "cts",
-                _ => return None,
-            };
-            Some(format!("{stem}.{suffix}"))
-        })
-        .collect();
+    let sources = handler::typescript(&files);
     files.extend(sources);
     files
 }

@@ -7,13 +7,13 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::{
-    lower::Lower,
+    lower::{Lower, children_of, has_token, line_of},
     syntax::{
-        Block, Case, Class, Expression, Function, Handler, Import, ImportNames, Parameter, Pattern,
-        Statement, StatementKind, Try,
+        Block, Case, Class, Expression, ExpressionKind as Kind, Function, Handler, Import,
+        ImportNames, Parameter, Pattern, Statement, StatementKind, Try,
     },
 };
-use expression::{expression, text_of_string};
+use expression::{argument, expression, text_of_string};
 
 pub(super) fn module(lower: &Lower<'_>, root: Node<'_>) -> Block {
     block(lower, root)
@@ -24,7 +24,7 @@ fn block(lower: &Lower<'_>, node: Node<'_>) -> Block {
     let Some(lower) = lower.deeper() else {
         return statements;
     };
-    for child in lower.children(node) {
+    for child in children_of(node) {
         statement(&lower, child, &mut statements);
     }
     statements
@@ -46,7 +46,7 @@ fn body(lower: &Lower<'_>, node: Option<Node<'_>>) -> Block {
 }
 
 fn statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
-    let line = lower.line(node);
+    let line = line_of(node);
     let field = |name: &str| node.child_by_field_name(name);
     let of = |name: &str| {
         field(name).map_or_else(
@@ -57,12 +57,12 @@ fn statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
     let mut push = |kind| into.push(Statement::new(line, kind));
     match node.kind() {
         "expression_statement" => {
-            for child in lower.children(node) {
+            for child in children_of(node) {
                 push(StatementKind::Expression(expression(lower, child)));
             }
         }
         "lexical_declaration" | "variable_declaration" => {
-            for declarator in lower.children(node) {
+            for declarator in children_of(node) {
                 let (Some(name), Some(value)) = (
                     declarator.child_by_field_name("name"),
                     declarator.child_by_field_name("value"),
@@ -76,13 +76,13 @@ fn statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
             }
         }
         "return_statement" => {
-            let value = lower.children(node).into_iter().next();
+            let value = children_of(node).into_iter().next();
             push(StatementKind::Return(
                 value.map(|value| expression(lower, value)),
             ));
         }
         "throw_statement" => {
-            let value = lower.children(node).into_iter().next();
+            let value = children_of(node).into_iter().next();
             push(StatementKind::Raise(
                 value.map(|value| expression(lower, value)),
             ));
@@ -95,11 +95,18 @@ fn statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
                 otherwise: body(lower, otherwise),
             });
         }
-        "for_in_statement" => push(StatementKind::For {
-            item: field("left").map_or(Pattern::Nothing, |left| pattern(lower, left)),
-            over: of("right"),
-            body: body(lower, field("body")),
-        }),
+        "for_in_statement" => {
+            let over = of("right");
+            push(StatementKind::For {
+                item: field("left").map_or(Pattern::Nothing, |left| pattern(lower, left)),
+                over: if has_token(node, "in") {
+                    keys_of(over)
+                } else {
+                    over
+                },
+                body: body(lower, field("body")),
+            });
+        }
         "for_statement" => {
             if let Some(initializer) = field("initializer") {
                 statement(lower, initializer, into);
@@ -167,7 +174,7 @@ fn cases(lower: &Lower<'_>, node: Node<'_>) -> Vec<Case> {
     let Some(switch) = node.child_by_field_name("body") else {
         return Vec::new();
     };
-    let clauses = lower.children(switch).into_iter();
+    let clauses = children_of(switch).into_iter();
     clauses
         .filter_map(|clause| {
             let lower = lower.deeper()?;
@@ -190,6 +197,22 @@ fn cases(lower: &Lower<'_>, node: Node<'_>) -> Vec<Case> {
         .collect()
 }
 
+/// `Object.keys(…)`: what `for (… in …)` goes through.
+fn keys_of(object: Expression) -> Expression {
+    let line = object.line;
+    let member = Kind::Member {
+        object: Box::new(Expression::new(line, Kind::Name("Object".to_owned()))),
+        name: "keys".to_owned(),
+        is_optional: false,
+    };
+    let call = Kind::Call {
+        callee: Box::new(Expression::new(line, member)),
+        arguments: vec![argument(object)],
+        is_new: false,
+    };
+    Expression::new(line, call)
+}
+
 /// Whether what follows the statement is not run.
 fn leaves(statement: &Statement) -> bool {
     match &statement.kind {
@@ -201,14 +224,14 @@ fn leaves(statement: &Statement) -> bool {
 
 fn function(lower: &Lower<'_>, node: Node<'_>) -> Function {
     let name = node.child_by_field_name("name");
-    let line = lower.line(node);
+    let line = line_of(node);
     let content = node.child_by_field_name("body");
     let body = match content {
         Some(content) if content.kind() == "statement_block" => block(lower, content),
         // `() => value`.
         Some(content) => {
             let kind = StatementKind::Return(Some(expression(lower, content)));
-            vec![Statement::new(lower.line(content), kind)]
+            vec![Statement::new(line_of(content), kind)]
         }
         None => Vec::new(),
     };
@@ -217,7 +240,7 @@ fn function(lower: &Lower<'_>, node: Node<'_>) -> Function {
         line,
         parameters: parameters(lower, node),
         body,
-        is_async: lower.has_token(node, "async"),
+        is_async: has_token(node, "async"),
     }
 }
 
@@ -230,7 +253,7 @@ fn parameters(lower: &Lower<'_>, function: Node<'_>) -> Vec<Parameter> {
         }];
     }
     let list = function.child_by_field_name("parameters");
-    let nodes = list.map_or_else(Vec::new, |list| lower.children(list));
+    let nodes = list.map_or_else(Vec::new, |list| children_of(list));
     let parameters = nodes.into_iter().filter_map(|node| {
         let name = node.child_by_field_name("pattern")?;
         if name.kind() == "this" {
@@ -251,7 +274,7 @@ fn parameters(lower: &Lower<'_>, function: Node<'_>) -> Vec<Parameter> {
 
 fn class(lower: &Lower<'_>, node: Node<'_>) -> Class {
     let name = node.child_by_field_name("name");
-    let heritage = lower.children(node).into_iter();
+    let heritage = children_of(node).into_iter();
     let parent = heritage
         .filter(|child| child.kind() == "class_heritage")
         .find_map(|heritage| {
@@ -261,7 +284,7 @@ fn class(lower: &Lower<'_>, node: Node<'_>) -> Class {
     let mut methods = Vec::new();
     let mut fields = Vec::new();
     let members = node.child_by_field_name("body");
-    for member in members.map_or_else(Vec::new, |members| lower.children(members)) {
+    for member in members.map_or_else(Vec::new, |members| children_of(members)) {
         match member.kind() {
             "method_definition" => methods.push(Rc::new(function(lower, member))),
             "public_field_definition" => {
@@ -283,7 +306,7 @@ fn class(lower: &Lower<'_>, node: Node<'_>) -> Class {
 }
 
 fn import(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
-    let line = lower.line(node);
+    let line = line_of(node);
     let Some(source) = node.child_by_field_name("source") else {
         return;
     };
@@ -293,15 +316,14 @@ fn import(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
         let kind = StatementKind::Import(Import { module, names });
         into.push(Statement::new(line, kind));
     };
-    let Some(clause) = lower
-        .children(node)
+    let Some(clause) = children_of(node)
         .into_iter()
         .find(|child| child.kind() == "import_clause")
     else {
         push(ImportNames::Nothing);
         return;
     };
-    for part in lower.children(clause) {
+    for part in children_of(clause) {
         match part.kind() {
             "identifier" => {
                 let name = lower.text(part);
@@ -320,7 +342,7 @@ fn import(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
 
 /// `a as b` of an import or export clause: `(a, b)`.
 fn specifiers(lower: &Lower<'_>, clause: Node<'_>) -> Vec<(String, String)> {
-    let specifiers = lower.children(clause).into_iter();
+    let specifiers = children_of(clause).into_iter();
     specifiers
         .filter_map(|specifier| {
             let name = lower.text(specifier.child_by_field_name("name")?);
@@ -332,12 +354,11 @@ fn specifiers(lower: &Lower<'_>, clause: Node<'_>) -> Vec<(String, String)> {
 }
 
 fn export(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
-    let line = lower.line(node);
+    let line = line_of(node);
     let mut push = |kind| into.push(Statement::new(line, kind));
     let source = node.child_by_field_name("source");
-    let is_default = lower.has_token(node, "default");
-    let clause = lower
-        .children(node)
+    let is_default = has_token(node, "default");
+    let clause = children_of(node)
         .into_iter()
         .find(|child| child.kind() == "export_clause");
     if let Some(source) = source {
@@ -387,7 +408,7 @@ fn export(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
     // `export default value`, and TypeScript's `export = value`.
     if let Some(value) = node
         .child_by_field_name("value")
-        .or_else(|| lower.children(node).into_iter().next())
+        .or_else(|| children_of(node).into_iter().next())
     {
         let name = "default".to_owned();
         push(StatementKind::Assign {
@@ -422,15 +443,13 @@ fn pattern(lower: &Lower<'_>, node: Node<'_>) -> Pattern {
             Pattern::Place(Box::new(expression(&lower, node)))
         }
         "array_pattern" | "array" => Pattern::List(
-            lower
-                .children(node)
+            children_of(node)
                 .into_iter()
                 .map(|child| pattern(&lower, child))
                 .collect(),
         ),
         "object_pattern" | "object" => Pattern::Object(
-            lower
-                .children(node)
+            children_of(node)
                 .into_iter()
                 .filter_map(|member| member_pattern(&lower, member))
                 .collect(),

@@ -34,23 +34,23 @@ impl<'t> Lower<'t> {
             .unwrap_or_default()
             .to_owned()
     }
+}
 
-    pub(super) fn line(&self, node: Node<'_>) -> Line {
-        u32::try_from(node.start_position().row + 1).unwrap_or(u32::MAX)
-    }
+pub(super) fn line_of(node: Node<'_>) -> Line {
+    u32::try_from(node.start_position().row + 1).unwrap_or(u32::MAX)
+}
 
-    /// The named children, comments left out.
-    pub(super) fn children<'n>(&self, node: Node<'n>) -> Vec<Node<'n>> {
-        let mut walk = node.walk();
-        let children = node.named_children(&mut walk);
-        children.filter(|child| child.kind() != "comment").collect()
-    }
+/// The named children, comments left out.
+pub(super) fn children_of(node: Node<'_>) -> Vec<Node<'_>> {
+    let mut walk = node.walk();
+    let children = node.named_children(&mut walk);
+    children.filter(|child| child.kind() != "comment").collect()
+}
 
-    /// Whether a keyword or operator stands among the node's own children.
-    pub(super) fn has_token(&self, node: Node<'_>, token: &str) -> bool {
-        let mut walk = node.walk();
-        node.children(&mut walk).any(|child| child.kind() == token)
-    }
+/// Whether a keyword or operator stands among the node's own children.
+pub(super) fn has_token(node: Node<'_>, token: &str) -> bool {
+    let mut walk = node.walk();
+    node.children(&mut walk).any(|child| child.kind() == token)
 }
 
 /// The value of a number as source writes it; 0 for what is none.

@@ -1,16 +1,19 @@
 //! Python source to the small language.
 
+mod expression;
+
 use std::rc::Rc;
 
 use tree_sitter::Node;
 
 use super::{
-    lower::{Lower, number},
+    lower::{Lower, children_of, has_token, line_of},
     syntax::{
-        Argument, Block, Case, Class, Entry, Expression, ExpressionKind as Kind, Function, Handler,
-        Import, ImportNames, Operator, Parameter, Pattern, Statement, StatementKind, Try,
+        Block, Case, Class, Expression, ExpressionKind as Kind, Function, Handler, Import,
+        ImportNames, Operator, Parameter, Pattern, Statement, StatementKind, Try,
     },
 };
+use expression::{argument, expression};
 
 pub(super) fn module(lower: &Lower<'_>, root: Node<'_>) -> Block {
     block(lower, root)
@@ -22,7 +25,7 @@ fn block(lower: &Lower<'_>, node: Node<'_>) -> Block {
     let Some(lower) = lower.deeper() else {
         return statements;
     };
-    for child in lower.children(node) {
+    for child in children_of(node) {
         statement(&lower, child, &mut statements);
     }
     statements
@@ -34,23 +37,23 @@ fn field_block(lower: &Lower<'_>, node: Node<'_>, field: &str) -> Block {
 }
 
 fn statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
-    let line = lower.line(node);
+    let line = line_of(node);
     let mut push = |kind| into.push(Statement::new(line, kind));
     let field = |name: &str| node.child_by_field_name(name);
     match node.kind() {
         "expression_statement" => {
-            for child in lower.children(node) {
+            for child in children_of(node) {
                 expression_statement(lower, child, into);
             }
         }
         "return_statement" => {
-            let value = lower.children(node).into_iter().next();
+            let value = children_of(node).into_iter().next();
             push(StatementKind::Return(
                 value.map(|value| expression(lower, value)),
             ));
         }
         "raise_statement" => {
-            let value = lower.children(node).into_iter().next();
+            let value = children_of(node).into_iter().next();
             push(StatementKind::Raise(
                 value.map(|value| expression(lower, value)),
             ));
@@ -96,7 +99,7 @@ fn statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
         "break_statement" | "continue_statement" => push(StatementKind::Jump),
         "delete_statement" => {
             // Seen as a call, which deletes what it is given.
-            let items = lower.children(node).into_iter();
+            let items = children_of(node).into_iter();
             let arguments = items.map(|item| argument(expression(lower, item)));
             push(StatementKind::Expression(Expression::new(
                 line,
@@ -109,7 +112,7 @@ fn statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
         }
         "block" => push(StatementKind::Block(block(lower, node))),
         _ => {
-            for child in lower.children(node) {
+            for child in children_of(node) {
                 push(StatementKind::Expression(expression(lower, child)));
             }
         }
@@ -117,7 +120,7 @@ fn statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
 }
 
 fn expression_statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
-    let line = lower.line(node);
+    let line = line_of(node);
     let kind = match (
         node.kind(),
         node.child_by_field_name("left"),
@@ -137,7 +140,7 @@ fn expression_statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
             }
         }
         ("augmented_assignment", Some(left), Some(right)) => {
-            let operator = if lower.has_token(node, "+=") {
+            let operator = if has_token(node, "+=") {
                 Operator::Add
             } else {
                 Operator::Other
@@ -167,7 +170,7 @@ fn if_statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
     for alternative in alternatives.into_iter().rev() {
         match alternative.child_by_field_name("condition") {
             Some(condition) => {
-                let line = lower.line(alternative);
+                let line = line_of(alternative);
                 let kind = StatementKind::If {
                     condition: expression(lower, condition),
                     then: field_block(lower, alternative, "consequence"),
@@ -184,7 +187,7 @@ fn if_statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
             then: field_block(lower, node, "consequence"),
             otherwise,
         };
-        into.push(Statement::new(lower.line(node), kind));
+        into.push(Statement::new(line_of(node), kind));
     }
 }
 
@@ -194,12 +197,12 @@ fn try_statement(lower: &Lower<'_>, node: Node<'_>) -> Try {
         handlers: Vec::new(),
         finally: Vec::new(),
     };
-    for child in lower.children(node) {
+    for child in children_of(node) {
         match child.kind() {
             "except_clause" | "except_group_clause" => parts.handlers.push(handler(lower, child)),
             "else_clause" => parts.body.extend(field_block(lower, child, "body")),
             "finally_clause" => {
-                let body = lower.children(child).into_iter();
+                let body = children_of(child).into_iter();
                 parts.finally = body.flat_map(|body| block(lower, body)).collect();
             }
             _ => {}
@@ -214,7 +217,7 @@ fn handler(lower: &Lower<'_>, node: Node<'_>) -> Handler {
         binding: None,
         body: Vec::new(),
     };
-    for child in lower.children(node) {
+    for child in children_of(node) {
         match child.kind() {
             "block" => handler.body = block(lower, child),
             "as_pattern" => {
@@ -234,7 +237,7 @@ fn handler(lower: &Lower<'_>, node: Node<'_>) -> Handler {
 fn names_of(lower: &Lower<'_>, node: Node<'_>, names: &mut Vec<String>) {
     match node.kind() {
         "tuple" | "parenthesized_expression" => {
-            for child in lower.children(node) {
+            for child in children_of(node) {
                 names_of(lower, child, names);
             }
         }
@@ -248,13 +251,13 @@ fn names_of(lower: &Lower<'_>, node: Node<'_>, names: &mut Vec<String>) {
 }
 
 fn with_statement(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
-    let line = lower.line(node);
+    let line = line_of(node);
     let mut body = field_block(lower, node, "body");
     let mut before = Vec::new();
-    let clause = lower.children(node).into_iter();
+    let clause = children_of(node).into_iter();
     let items = clause
         .filter(|child| child.kind() == "with_clause")
-        .flat_map(|clause| lower.children(clause));
+        .flat_map(|clause| children_of(clause));
     for item in items {
         let Some(value) = item.child_by_field_name("value") else {
             continue;
@@ -303,7 +306,7 @@ fn suppressed(lower: &Lower<'_>, node: Node<'_>) -> Option<Vec<String>> {
         return None;
     }
     let mut names = Vec::new();
-    for argument in lower.children(node.child_by_field_name("arguments")?) {
+    for argument in children_of(node.child_by_field_name("arguments")?) {
         names_of(lower, argument, &mut names);
     }
     Some(names)
@@ -313,16 +316,16 @@ fn function(lower: &Lower<'_>, node: Node<'_>) -> Function {
     let name = node.child_by_field_name("name");
     Function {
         name: name.map_or_else(String::new, |name| lower.text(name)),
-        line: lower.line(node),
+        line: line_of(node),
         parameters: parameters(lower, node),
         body: field_block(lower, node, "body"),
-        is_async: lower.has_token(node, "async"),
+        is_async: has_token(node, "async"),
     }
 }
 
 fn parameters(lower: &Lower<'_>, function: Node<'_>) -> Vec<Parameter> {
     let list = function.child_by_field_name("parameters");
-    let nodes = list.map_or_else(Vec::new, |list| lower.children(list));
+    let nodes = list.map_or_else(Vec::new, |list| children_of(list));
     nodes
         .into_iter()
         .filter_map(|node| {
@@ -332,8 +335,9 @@ fn parameters(lower: &Lower<'_>, function: Node<'_>) -> Vec<Parameter> {
                     node.child_by_field_name("name"),
                     node.child_by_field_name("value"),
                 ),
-                "typed_parameter" => (node.named_child(0), None),
-                "list_splat_pattern" | "dictionary_splat_pattern" => (node.named_child(0), None),
+                "typed_parameter" | "list_splat_pattern" | "dictionary_splat_pattern" => {
+                    (node.named_child(0), None)
+                }
                 _ => return None,
             };
             let name = name?;
@@ -380,7 +384,7 @@ fn class(lower: &Lower<'_>, node: Node<'_>) -> Class {
 }
 
 fn import(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
-    let line = lower.line(node);
+    let line = line_of(node);
     let mut push = |module: String, names| {
         let kind = StatementKind::Import(Import { module, names });
         into.push(Statement::new(line, kind));
@@ -408,8 +412,7 @@ fn import(lower: &Lower<'_>, node: Node<'_>, into: &mut Block) {
         }
         return;
     };
-    if lower
-        .children(node)
+    if children_of(node)
         .iter()
         .any(|child| child.kind() == "wildcard_import")
     {
@@ -427,13 +430,13 @@ fn cases(lower: &Lower<'_>, node: Node<'_>) -> Vec<Case> {
     let Some(body) = node.child_by_field_name("body") else {
         return Vec::new();
     };
-    let clauses = lower.children(body).into_iter();
+    let clauses = children_of(body).into_iter();
     clauses
         .filter(|clause| clause.kind() == "case_clause")
         .map(|clause| {
             let mut values = Vec::new();
             let mut is_default = false;
-            for pattern in lower.children(clause) {
+            for pattern in children_of(clause) {
                 if pattern.kind() == "case_pattern" {
                     case_pattern(lower, pattern, &mut values, &mut is_default);
                 }
@@ -454,7 +457,7 @@ fn case_pattern(
     values: &mut Vec<Expression>,
     is_default: &mut bool,
 ) {
-    let children = lower.children(node);
+    let children = children_of(node);
     if children.is_empty() {
         // `_`.
         *is_default = true;
@@ -475,8 +478,7 @@ fn pattern(lower: &Lower<'_>, node: Node<'_>) -> Pattern {
     match node.kind() {
         "identifier" => Pattern::Name(lower.text(node)),
         "pattern_list" | "tuple_pattern" | "list_pattern" | "tuple" | "list" => Pattern::List(
-            lower
-                .children(node)
+            children_of(node)
                 .into_iter()
                 .map(|child| pattern(&lower, child))
                 .collect(),
@@ -487,296 +489,4 @@ fn pattern(lower: &Lower<'_>, node: Node<'_>) -> Pattern {
         "attribute" | "subscript" => Pattern::Place(Box::new(expression(&lower, node))),
         _ => Pattern::Nothing,
     }
-}
-
-fn argument(value: Expression) -> Argument {
-    Argument {
-        name: None,
-        value,
-        is_spread: false,
-    }
-}
-
-pub(super) fn expression(lower: &Lower<'_>, node: Node<'_>) -> Expression {
-    let line = lower.line(node);
-    let Some(lower) = lower.deeper() else {
-        return Expression::nothing(line);
-    };
-    Expression::new(line, kind(&lower, node))
-}
-
-fn kind(lower: &Lower<'_>, node: Node<'_>) -> Kind {
-    let line = lower.line(node);
-    let of = |name: &str| {
-        let child = node.child_by_field_name(name);
-        Box::new(child.map_or_else(
-            || Expression::nothing(line),
-            |child| expression(lower, child),
-        ))
-    };
-    let children = || {
-        let children = lower.children(node).into_iter();
-        children.map(|child| expression(lower, child)).collect()
-    };
-    match node.kind() {
-        "identifier" => Kind::Name(lower.text(node)),
-        "attribute" => {
-            let attribute = node.child_by_field_name("attribute");
-            let name = attribute.map_or_else(String::new, |name| lower.text(name));
-            Kind::Member {
-                object: of("object"),
-                name,
-                is_optional: false,
-            }
-        }
-        "subscript" => Kind::Index(of("value"), of("subscript")),
-        "call" => Kind::Call {
-            callee: of("function"),
-            arguments: arguments(lower, node),
-            is_new: false,
-        },
-        "string" => string(lower, node),
-        "concatenated_string" => Kind::Template(children()),
-        "integer" | "float" => Kind::Number(number(&lower.text(node))),
-        "true" => Kind::Bool(true),
-        "false" => Kind::Bool(false),
-        "none" | "ellipsis" => Kind::Nothing,
-        "dictionary" => Kind::Object(dictionary(lower, node)),
-        "list" | "tuple" | "set" | "expression_list" => Kind::List(children()),
-        "list_comprehension"
-        | "set_comprehension"
-        | "generator_expression"
-        | "dictionary_comprehension" => comprehension(lower, node),
-        "binary_operator" => Kind::Binary {
-            operator: if lower.has_token(node, "+") {
-                Operator::Add
-            } else if lower.has_token(node, "*") {
-                Operator::Multiply
-            } else {
-                Operator::Other
-            },
-            left: of("left"),
-            right: of("right"),
-        },
-        "boolean_operator" => Kind::Binary {
-            operator: if lower.has_token(node, "and") {
-                Operator::And
-            } else {
-                Operator::Or
-            },
-            left: of("left"),
-            right: of("right"),
-        },
-        "comparison_operator" => comparison(lower, node),
-        "not_operator" => Kind::Not(of("argument")),
-        "conditional_expression" => {
-            let mut parts: Vec<Expression> = children();
-            if parts.len() != 3 {
-                return Kind::Other(parts);
-            }
-            let otherwise = parts.pop().map(Box::new);
-            let condition = parts.pop().map(Box::new);
-            let then = parts.pop().map(Box::new);
-            match (condition, then, otherwise) {
-                (Some(condition), Some(then), Some(otherwise)) => Kind::Conditional {
-                    condition,
-                    then,
-                    otherwise,
-                },
-                _ => Kind::Nothing,
-            }
-        }
-        "lambda" => {
-            let body = node.child_by_field_name("body");
-            let value = body.map(|body| expression(lower, body));
-            Kind::Function(Rc::new(Function {
-                name: String::new(),
-                line,
-                parameters: parameters(lower, node),
-                body: vec![Statement::new(line, StatementKind::Return(value))],
-                is_async: false,
-            }))
-        }
-        "await" => {
-            let inner = node.named_child(0);
-            Kind::Await(Box::new(inner.map_or_else(
-                || Expression::nothing(line),
-                |inner| expression(lower, inner),
-            )))
-        }
-        "parenthesized_expression" => match node.named_child(0) {
-            Some(inner) => kind(lower, inner),
-            None => Kind::Nothing,
-        },
-        "named_expression" => {
-            let name = node.child_by_field_name("name");
-            let target = name.map_or(Pattern::Nothing, |name| pattern(lower, name));
-            Kind::Assign(Box::new(target), of("value"))
-        }
-        _ => Kind::Other(children()),
-    }
-}
-
-fn arguments(lower: &Lower<'_>, call: Node<'_>) -> Vec<Argument> {
-    let Some(list) = call.child_by_field_name("arguments") else {
-        return Vec::new();
-    };
-    if list.kind() == "generator_expression" {
-        return vec![argument(expression(lower, list))];
-    }
-    let nodes = lower.children(list).into_iter();
-    nodes
-        .map(|node| match node.kind() {
-            "keyword_argument" => Argument {
-                name: node
-                    .child_by_field_name("name")
-                    .map(|name| lower.text(name)),
-                value: node.child_by_field_name("value").map_or_else(
-                    || Expression::nothing(lower.line(node)),
-                    |value| expression(lower, value),
-                ),
-                is_spread: false,
-            },
-            "list_splat" | "dictionary_splat" => Argument {
-                name: None,
-                value: node.named_child(0).map_or_else(
-                    || Expression::nothing(lower.line(node)),
-                    |value| expression(lower, value),
-                ),
-                is_spread: true,
-            },
-            _ => argument(expression(lower, node)),
-        })
-        .collect()
-}
-
-fn dictionary(lower: &Lower<'_>, node: Node<'_>) -> Vec<Entry> {
-    let entries = lower.children(node).into_iter();
-    entries
-        .filter_map(|entry| {
-            let of = |name: &str| Some(expression(lower, entry.child_by_field_name(name)?));
-            match entry.kind() {
-                "pair" => Some(Entry::Pair(of("key")?, of("value")?)),
-                "dictionary_splat" => Some(Entry::Spread(expression(lower, entry.named_child(0)?))),
-                _ => None,
-            }
-        })
-        .collect()
-}
-
-fn comprehension(lower: &Lower<'_>, node: Node<'_>) -> Kind {
-    let line = lower.line(node);
-    let body = node.child_by_field_name("body");
-    let mut element = match body {
-        // The values of a dictionary are what matters.
-        Some(pair) if pair.kind() == "pair" => pair
-            .child_by_field_name("value")
-            .map(|value| expression(lower, value)),
-        Some(body) => Some(expression(lower, body)),
-        None => None,
-    }
-    .unwrap_or_else(|| Expression::nothing(line));
-    let clauses = lower.children(node).into_iter();
-    let clauses: Vec<Node<'_>> = clauses
-        .filter(|clause| clause.kind() == "for_in_clause")
-        .collect();
-    for clause in clauses.into_iter().rev() {
-        let left = clause.child_by_field_name("left");
-        let over = clause.child_by_field_name("right");
-        let kind = Kind::Comprehension {
-            item: Box::new(left.map_or(Pattern::Nothing, |left| pattern(lower, left))),
-            over: Box::new(
-                over.map_or_else(|| Expression::nothing(line), |over| expression(lower, over)),
-            ),
-            element: Box::new(element),
-        };
-        element = Expression::new(line, kind);
-    }
-    element.kind
-}
-
-fn comparison(lower: &Lower<'_>, node: Node<'_>) -> Kind {
-    let mut parts: Vec<Expression> = lower
-        .children(node)
-        .into_iter()
-        .map(|child| expression(lower, child))
-        .collect();
-    let operator = ["==", "!=", "in", "is"]
-        .into_iter()
-        .find(|token| lower.has_token(node, token));
-    let operator = match operator {
-        Some("==" | "is") => Operator::Equal,
-        Some("!=") => Operator::NotEqual,
-        Some("in") => Operator::In,
-        _ => Operator::Other,
-    };
-    match (parts.pop(), parts.pop(), parts.is_empty()) {
-        (Some(right), Some(left), true) => Kind::Binary {
-            operator,
-            left: Box::new(left),
-            right: Box::new(right),
-        },
-        _ => Kind::Nothing,
-    }
-}
-
-fn string(lower: &Lower<'_>, node: Node<'_>) -> Kind {
-    let line = lower.line(node);
-    let mut prefix = String::new();
-    let mut parts = Vec::new();
-    let mut walk = node.walk();
-    for child in node.children(&mut walk) {
-        match child.kind() {
-            "string_start" => prefix = lower.text(child).to_ascii_lowercase(),
-            "string_content" => {
-                let text = lower.text(child);
-                let text = if prefix.contains('r') {
-                    text
-                } else {
-                    unescaped(&text)
-                };
-                parts.push(Expression::new(line, Kind::Text(text)));
-            }
-            "interpolation" => {
-                let inner = child.child_by_field_name("expression");
-                parts.extend(inner.map(|inner| expression(lower, inner)));
-            }
-            _ => {}
-        }
-    }
-    let lengths = parts.iter().map(|part| match &part.kind {
-        Kind::Text(text) => text.len(),
-        _ => 0,
-    });
-    if prefix.contains('b') && lower.text(node).contains("\\x") {
-        return Kind::Bytes(lengths.sum());
-    }
-    if parts.len() > 1 || prefix.contains('f') {
-        return Kind::Template(parts);
-    }
-    match parts.pop() {
-        Some(Expression {
-            kind: Kind::Text(text),
-            ..
-        }) => Kind::Text(text),
-        _ => Kind::Text(String::new()),
-    }
-}
-
-fn unescaped(text: &str) -> String {
-    let mut result = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match (c, c == '\\') {
-            (_, true) => match chars.next() {
-                Some('n') => result.push('\n'),
-                Some('t') => result.push('\t'),
-                Some('r') => result.push('\r'),
-                Some('\n') | None => {}
-                Some(other) => result.push(other),
-            },
-            (c, false) => result.push(c),
-        }
-    }
-    result
 }

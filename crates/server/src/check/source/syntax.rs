@@ -199,6 +199,8 @@ pub(crate) enum ExpressionKind {
     Assign(Box<Pattern>, Box<Expression>),
     /// A class without a name of its own.
     Class(Rc<Class>),
+    /// `(first, last)`: the value of the last.
+    Sequence(Vec<Expression>),
     /// Anything else: what is in it is still done.
     Other(Vec<Expression>),
 }

@@ -4,12 +4,16 @@ use std::{ops::Range, rc::Rc};
 
 use super::{
     EffectKind, Frame, MAX_CALLS, Place, Tracer,
+    statements::Flow,
     value::{ClassValue, Closure, Instance, Members, Scope, Value},
 };
 use crate::check::source::{
     Language,
-    syntax::{Argument, Expression, ExpressionKind, Handler, Line},
+    syntax::{Argument, Expression, ExpressionKind, Handler, Line, Pattern},
 };
+
+/// What compilers put around modules.
+const WRAPPERS: [&str; 4] = ["__importDefault", "__importStar", "__toCommonJS", "__toESM"];
 
 /// An argument of a call.
 #[derive(Debug, Clone)]
@@ -76,6 +80,12 @@ impl Tracer<'_> {
             if guard {
                 self.active_guards.pop();
             }
+            if *is_new
+                && !matches!(object, Value::Library(_))
+                && let Some(value) = self.bundled(name, &given, line)
+            {
+                return (value, first..last);
+            }
             let shelter = if is_gathering(&object, name) {
                 0..0
             } else {
@@ -88,6 +98,20 @@ impl Tracer<'_> {
         let first = self.trace.effects.len();
         let given = self.arguments(arguments, scope);
         let last = self.trace.effects.len();
+        if *is_new
+            && !matches!(callee_value, Value::Library(_))
+            && let ExpressionKind::Name(name) = &callee.kind
+            && let Some(value) = self.bundled(name, &given, line)
+        {
+            return (value, first..last);
+        }
+        if let ExpressionKind::Name(name) = &callee.kind
+            && WRAPPERS.contains(&name.as_str())
+        {
+            let first = given.into_iter().next();
+            let whole = first.map_or(Value::Unknown, |first| first.value);
+            return (whole, 0..0);
+        }
         let value = match (&callee_value, &callee.kind) {
             // `super(…)` in a constructor.
             (Value::Library(name), _) if &**name == "super" => {
@@ -139,8 +163,7 @@ impl Tracer<'_> {
         arguments: &[Argument],
         scope: &Rc<Scope>,
     ) -> Value {
-        let handler_at = if name == "catch" { 0 } else { 1 };
-        let handler = arguments.get(handler_at);
+        let handler = arguments.get(usize::from(name != "catch"));
         let guard = handler.map(|_| {
             self.begin_guard(&[Handler {
                 catches: Vec::new(),
@@ -167,7 +190,7 @@ impl Tracer<'_> {
             }
             let error = Given::positional(Value::Unknown);
             self.call_value(&handler, vec![error], false, object.line);
-            self.end_handling(guard, 0, first, super::statements::Flow::Goes);
+            self.end_handling(guard, 0, first, Flow::Goes);
         }
         value
     }
@@ -211,7 +234,6 @@ impl Tracer<'_> {
             return value;
         }
         match self.member(object, name, true, line) {
-            Value::Unknown => self.call_unknown(object, name, &given, line),
             value @ (Value::Function(_) | Value::Class(_)) => {
                 self.call_value(&value, given, is_new, line)
             }
@@ -271,7 +293,7 @@ impl Tracer<'_> {
             let flow = tracer.block(&closure.function.body, &scope);
             let frame = tracer.frames.pop();
             let mut returns = frame.map_or_else(Vec::new, |frame| frame.returns);
-            let ends = flow == super::statements::Flow::Goes;
+            let ends = flow == Flow::Goes;
             let may_end_without_value =
                 ends || returns.iter().any(|value| matches!(value, Value::Nothing));
             if ends {
@@ -314,7 +336,7 @@ impl Tracer<'_> {
                 continue;
             }
             let by_name = match &parameter.pattern {
-                crate::check::source::syntax::Pattern::Name(name) => {
+                Pattern::Name(name) => {
                     let at = named.iter().position(|(other, _)| other == name);
                     at.map(|at| named.remove(at).1)
                 }
@@ -333,13 +355,8 @@ impl Tracer<'_> {
     }
 
     /// Binds in this scope, whatever an outer one has.
-    fn bind_new(
-        &mut self,
-        pattern: &crate::check::source::syntax::Pattern,
-        value: Value,
-        scope: &Rc<Scope>,
-    ) {
-        if let crate::check::source::syntax::Pattern::Name(name) = pattern {
+    fn bind_new(&mut self, pattern: &Pattern, value: Value, scope: &Rc<Scope>) {
+        if let Pattern::Name(name) = pattern {
             scope.set(name, value);
         } else {
             self.bind(pattern, value, scope);
@@ -348,18 +365,18 @@ impl Tracer<'_> {
 
     fn instantiate(&mut self, class: &Rc<ClassValue>, given: Vec<Given>, line: Line) -> Value {
         let fields: Members = Members::default();
-        let mut ancestor = Some(Rc::clone(class));
+        let mut ancestor = Some(class);
         while let Some(current) = ancestor {
             let statics = current.statics.borrow();
             fields.borrow_mut().splice(0..0, statics.iter().cloned());
-            ancestor = current.parent.clone();
+            ancestor = current.parent.as_ref();
         }
         let instance = Value::Instance(Rc::new(Instance {
             class: Rc::clone(class),
             fields,
         }));
         for name in ["__init__", "constructor"] {
-            if let Some(Value::Function(closure)) = self.method(class, name, Some(&instance)) {
+            if let Some(Value::Function(closure)) = method_of(class, name, Some(&instance)) {
                 let place = self.place(line);
                 self.invoke(&closure, given, Some(place));
                 break;
@@ -378,33 +395,10 @@ impl Tracer<'_> {
         let Some(parent) = instance.class.parent.clone() else {
             return;
         };
-        if let Some(Value::Function(closure)) = self.method(&parent, "constructor", Some(&this)) {
+        if let Some(Value::Function(closure)) = method_of(&parent, "constructor", Some(&this)) {
             let place = self.place(line);
             self.invoke(&closure, given, Some(place));
         }
-    }
-
-    /// A method of a class or of its parents.
-    pub(super) fn method(
-        &self,
-        class: &Rc<ClassValue>,
-        name: &str,
-        this: Option<&Value>,
-    ) -> Option<Value> {
-        let methods = class.class.methods.iter();
-        if let Some(function) = methods.rev().find(|function| function.name == name) {
-            return Some(Value::Function(Rc::new(Closure {
-                function: Rc::clone(function),
-                scope: Rc::clone(&class.scope),
-                module: class.module,
-                this: this.cloned(),
-            })));
-        }
-        let statics = Value::Object(Rc::clone(&class.statics));
-        let parent = class.parent.as_ref();
-        statics
-            .member(name)
-            .or_else(|| self.method(parent?, name, this))
     }
 
     /// A call that leads out of the app, to nobody knows what: functions that it is given are run,
@@ -477,6 +471,24 @@ impl Tracer<'_> {
             self.invoke(closure, arguments, Some(place));
         }
     }
+}
+
+/// A method of a class or of its parents.
+pub(super) fn method_of(class: &Rc<ClassValue>, name: &str, this: Option<&Value>) -> Option<Value> {
+    let mut methods = class.class.methods.iter().rev();
+    if let Some(function) = methods.find(|function| function.name == name) {
+        return Some(Value::Function(Rc::new(Closure {
+            function: Rc::clone(function),
+            scope: Rc::clone(&class.scope),
+            module: class.module,
+            this: this.cloned(),
+        })));
+    }
+    let statics = Value::Object(Rc::clone(&class.statics));
+    let parent = class.parent.as_ref();
+    statics
+        .member(name)
+        .or_else(|| method_of(parent?, name, this))
 }
 
 /// Whether waiting for the call is waiting for all that it is given.

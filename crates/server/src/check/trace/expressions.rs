@@ -4,7 +4,8 @@ use std::{cell::RefCell, rc::Rc};
 
 use super::{
     EffectKind, Tracer, Trigger,
-    value::{Piece, Scope, Text, Value, join},
+    calls::method_of,
+    value::{Closure, Piece, Scope, Text, Value, join},
 };
 use crate::check::source::{
     Language,
@@ -12,7 +13,7 @@ use crate::check::source::{
 };
 
 /// The longest list that is walked item by item.
-const MAX_ITEMS: usize = 8;
+const MAX_ITEMS: usize = 32;
 
 impl Tracer<'_> {
     pub(super) fn expression(&mut self, expression: &Expression, scope: &Rc<Scope>) -> Value {
@@ -22,7 +23,7 @@ impl Tracer<'_> {
     fn value_of(&mut self, expression: &Expression, scope: &Rc<Scope>) -> Value {
         let line = expression.line;
         match &expression.kind {
-            ExpressionKind::Name(name) => self.name(name, scope),
+            ExpressionKind::Name(name) => named(name, scope),
             ExpressionKind::Member {
                 object,
                 name,
@@ -99,6 +100,10 @@ impl Tracer<'_> {
                 self.bind(target, value.clone(), scope);
                 value
             }
+            ExpressionKind::Sequence(parts) => {
+                let mut values = self.all(parts, scope);
+                values.pop().unwrap_or(Value::Nothing)
+            }
             ExpressionKind::Other(parts) => {
                 self.all(parts, scope);
                 Value::Unknown
@@ -111,15 +116,6 @@ impl Tracer<'_> {
         parts.map(|part| self.expression(part, scope)).collect()
     }
 
-    fn name(&mut self, name: &str, scope: &Rc<Scope>) -> Value {
-        match name {
-            "undefined" => return Value::Nothing,
-            "del" | "delete" => return Value::library(name),
-            _ => {}
-        }
-        scope.get(name).unwrap_or_else(|| Value::library(name))
-    }
-
     /// `object.name`.
     pub(super) fn member(
         &mut self,
@@ -130,14 +126,18 @@ impl Tracer<'_> {
     ) -> Value {
         match object {
             Value::Event(path) => self.event_member(path, name, is_optional, line),
-            Value::Object(_) => object.member(name).unwrap_or(Value::Unknown),
+            Value::Object(_) => match object.member(name) {
+                Some(Value::Getter(getter)) => self.got(&getter),
+                Some(value) => value,
+                None => Value::Unknown,
+            },
             Value::Instance(instance) => {
                 let own = Value::Object(Rc::clone(&instance.fields));
                 let own = own.member(name);
-                own.or_else(|| self.method(&instance.class, name, Some(object)))
+                own.or_else(|| method_of(&instance.class, name, Some(object)))
                     .unwrap_or(Value::Unknown)
             }
-            Value::Class(class) => self.method(class, name, None).unwrap_or(Value::Unknown),
+            Value::Class(class) => method_of(class, name, None).unwrap_or(Value::Unknown),
             Value::Module(module) => self.exported(*module, name).unwrap_or(Value::Unknown),
             Value::Library(path) => match (&**path, name) {
                 ("os", "environ") | ("process", "env") => Value::Environment,
@@ -147,6 +147,14 @@ impl Tracer<'_> {
             Value::Answer(path) => Value::Answer(format!("{path}.{name}").into()),
             Value::Function(_) if name == "bind" => Value::Unknown,
             _ => Value::Unknown,
+        }
+    }
+
+    /// The value of a getter; the getter itself, while what it returns is not there yet.
+    pub(super) fn got(&mut self, getter: &Rc<Closure>) -> Value {
+        match self.invoke(getter, Vec::new(), None).value {
+            Value::Unknown | Value::Library(_) => Value::Getter(Rc::clone(getter)),
+            value => value,
         }
     }
 
@@ -304,7 +312,13 @@ impl Tracer<'_> {
         match over {
             Value::List(items) if items.borrow().len() <= MAX_ITEMS => items.borrow().clone(),
             Value::Answer(path) => vec![Value::Answer(format!("{path}[]").into())],
-            _ => vec![Value::Unknown],
+            // The keys of a dictionary.
+            object => match object.keys() {
+                Some((keys, true)) if keys.len() <= MAX_ITEMS => {
+                    keys.into_iter().map(Value::text).collect()
+                }
+                _ => vec![Value::Unknown],
+            },
         }
     }
 
@@ -413,6 +427,15 @@ fn status_code_compared(condition: &Expression, depth: usize) -> Option<Line> {
     }
 }
 
+/// What a name means; one that the app does not bind is the runtime's.
+fn named(name: &str, scope: &Rc<Scope>) -> Value {
+    match name {
+        "undefined" => Value::Nothing,
+        "del" | "delete" => Value::library(name),
+        _ => scope.get(name).unwrap_or_else(|| Value::library(name)),
+    }
+}
+
 fn owner_of(scope: &Rc<Scope>, name: &str) -> Option<Rc<Scope>> {
     let mut parent = scope.parent.as_ref()?;
     loop {
@@ -465,7 +488,7 @@ fn multiplied(first: &Value, second: &Value) -> Value {
             repeated(text, *times)
         }
         (Value::Bytes(length), Value::Number(times)) => {
-            Value::Bytes(length.map(|length| times_of(length, *times)))
+            Value::Bytes(length.map(|length| length.saturating_mul(size(*times))))
         }
         _ => Value::Unknown,
     }
@@ -473,17 +496,18 @@ fn multiplied(first: &Value, second: &Value) -> Value {
 
 /// A text so many times.
 pub(super) fn repeated(text: &Value, times: f64) -> Value {
-    join([Piece::Filler(times_of(text.least_bytes(0), times))])
+    join([Piece::Filler(
+        text.least_bytes(0).saturating_mul(size(times)),
+    )])
 }
 
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
     reason = "a size that saturates is too large anyway"
 )]
-fn times_of(length: usize, times: f64) -> usize {
-    (length as f64 * times) as usize
+pub(super) fn size(number: f64) -> usize {
+    number as usize
 }
 
 /// The text of an error that is raised, when it is known.

@@ -1,46 +1,75 @@
-//! What the functions and methods of runtimes and common packages do with values.
+//! What the functions of runtimes and common packages do with values.
 
 use std::rc::Rc;
 
 use super::{
-    EffectKind, Sdk, Tracer,
+    EffectKind, Tracer,
     calls::Given,
-    expressions::{is_known_error, repeated},
-    operations::service_of,
-    value::{Client, Command, Piece, Value, join},
+    expressions::{is_known_error, size},
+    value::Value,
 };
 use crate::check::source::syntax::Line;
 
 /// What makes bytes that are no text.
-const MAKE_BYTES: [&str; 24] = [
+const MAKES_BYTES: [&str; 24] = [
+    "ArrayBuffer",
     "Buffer.alloc",
     "Buffer.allocUnsafe",
-    "Uint8Array",
-    "Uint16Array",
     "Float32Array",
-    "ArrayBuffer",
+    "Uint16Array",
+    "Uint8Array",
+    "base64.b64decode",
+    "base64.urlsafe_b64decode",
     "bytearray",
+    "bz2.compress",
+    "cbor.encode",
+    "cbor2.dumps",
     "crypto.randomBytes",
     "gzip.compress",
-    "zlib.compress",
-    "bz2.compress",
     "lzma.compress",
-    "zlib.gzipSync",
-    "zlib.deflateSync",
-    "zlib.brotliCompressSync",
-    "os.urandom",
-    "secrets.token_bytes",
-    "pickle.dumps",
     "marshal.dumps",
-    "struct.pack",
     "msgpack.packb",
-    "msgpack.pack",
-    "cbor2.dumps",
-    "cbor.encode",
+    "os.urandom",
+    "pickle.dumps",
+    "secrets.token_bytes",
+    "struct.pack",
+    "zlib.compress",
+    "zlib.deflateSync",
+    "zlib.gzipSync",
+];
+
+/// What makes a text of anything.
+const MAKES_TEXT: [&str; 6] = [
+    "base64.b64encode",
+    "base64.b85encode",
+    "base64.urlsafe_b64encode",
+    "binascii.hexlify",
+    "btoa",
+    "uuid.uuid4",
+];
+
+/// What gives back what it is given, or as good as that.
+const GIVES_BACK: [&str; 16] = [
+    "Error",
+    "Exception",
+    "Object.freeze",
+    "Promise.resolve",
+    "RuntimeError",
+    "String",
+    "TextDecoder.decode",
+    "TextEncoder.encode",
+    "ValueError",
+    "asyncio.run",
+    "list",
+    "reversed",
+    "set",
+    "sorted",
+    "str",
+    "tuple",
 ];
 
 /// What only writes to a log.
-const LOGS: [&str; 5] = ["print", "console", "logging", "logger", "warnings"];
+const LOGS: [&str; 5] = ["console", "logger", "logging", "print", "warnings"];
 
 impl Tracer<'_> {
     /// Calls something that the app does not define, by its dotted name.
@@ -53,108 +82,24 @@ impl Tracer<'_> {
     ) -> Value {
         let first = given.first().map(|given| given.value.clone());
         let first = first.unwrap_or(Value::Nothing);
-        let second = given.get(1).map(|given| &given.value);
+        let second = given.get(1).map(|given| given.value.clone());
         let last = path.rsplit(['.', '/']).next().unwrap_or(path);
-        if MAKE_BYTES.iter().any(|name| is_named(path, name)) {
-            let length = match first {
-                Value::Number(length) => Value::Number(length),
-                _ => Value::Nothing,
-            };
-            return match length {
-                Value::Number(_) => Value::Bytes(Some(
-                    repeated(&Value::text("x"), number(&length)).least_bytes(0),
-                )),
-                _ => Value::Bytes(None),
-            };
+        if MAKES_BYTES.iter().any(|name| is_named(path, name)) {
+            return Value::Bytes(match first {
+                Value::Number(length) => Some(size(length)),
+                _ => None,
+            });
         }
-        match path {
-            "json.dumps" | "JSON.stringify" | "simplejson.dumps" | "orjson.dumps"
-            | "ujson.dumps" => return Value::Json(Rc::new(first)),
-            "json.loads" | "JSON.parse" | "simplejson.loads" | "orjson.loads" => {
-                return match first {
-                    Value::Json(value) => (*value).clone(),
-                    Value::Event(path) => {
-                        Value::Event(path.iter().cloned().chain(["{}".to_owned()]).collect())
-                    }
-                    _ => Value::Unknown,
-                };
-            }
-            "os.getenv" => {
-                return match first.known_text().map(|name| self.variable(&name)) {
-                    Some(Value::Unknown) | None => second.cloned().unwrap_or(Value::Unknown),
-                    Some(value) => value,
-                };
-            }
-            "require" => {
-                return match first.known_text() {
-                    Some(module) => self.require(&module),
-                    None => Value::Unknown,
-                };
-            }
-            "base64.b64encode"
-            | "base64.urlsafe_b64encode"
-            | "btoa"
-            | "base64.b85encode"
-            | "uuid.uuid4"
-            | "binascii.hexlify" => return Value::some_text(),
-            "base64.b64decode" | "base64.urlsafe_b64decode" => return Value::Bytes(None),
-            "Buffer.from" => return buffer(&first, second),
-            "bytes" => {
-                return match first {
-                    Value::Text(_) | Value::Json(_) => first,
-                    Value::Unknown | Value::Event(_) | Value::Answer(_) => Value::Unknown,
-                    _ => Value::Bytes(None),
-                };
-            }
-            "str" | "String" | "Promise.resolve" | "asyncio.run" | "Object.freeze" => {
-                return first;
-            }
-            "dict" => {
-                let members = given
-                    .iter()
-                    .filter_map(|given| Some((given.name.clone()?, given.value.clone())));
-                return Value::object(members.collect());
-            }
-            "list" | "tuple" | "set" | "sorted" | "reversed" => return first,
-            "open" => {
-                let is_binary = second
-                    .and_then(Value::known_text)
-                    .is_some_and(|mode| mode.contains('b'));
-                return Value::library(if is_binary { "open(b)" } else { "open(t)" });
-            }
-            "fs.readFileSync"
-            | "readFileSync"
-            | "fs.promises.readFile"
-            | "fs/promises.readFile"
-            | "fs/promises.readFileSync" => {
-                return match second {
-                    None | Some(Value::Nothing) => Value::Bytes(None),
-                    Some(_) => Value::some_text(),
-                };
-            }
-            "callback" => {
-                // The callback of a Node handler: an error, else the answer.
-                let kind = match first {
-                    Value::Nothing => EffectKind::Return {
-                        value: second.cloned().unwrap_or(Value::Nothing),
-                    },
-                    error => EffectKind::Raise {
-                        message: is_known_error(&error),
-                    },
-                };
-                self.record(line, kind);
-                return Value::Nothing;
-            }
-            "context.succeed" | "context.done" => {
-                self.record(line, EffectKind::Return { value: first });
-                return Value::Nothing;
-            }
-            "TextEncoder" | "TextDecoder" => return Value::library(path),
-            "TextEncoder.encode" | "TextDecoder.decode" => return first,
-            "Error" | "Exception" | "ValueError" | "RuntimeError" => return first,
-            _ => {}
+        if MAKES_TEXT.contains(&path) {
+            return Value::some_text();
         }
-        if let Some(value) = self.sdk(path, last, given, is_new, line) {
+        if GIVES_BACK.contains(&path) {
+            return first;
+        }
+        if let Some(value) = self.known_function(path, given, &first, second, line) {
+            return value;
+        }
+        if let Some(value) = self.sdk(path, given, is_new, line) {
             return value;
         }
         if LOGS.iter().any(|name| path.starts_with(name)) || path.contains("logger.") {
@@ -164,6 +109,7 @@ impl Tracer<'_> {
         match (value, first) {
             // `middy(handler)`, `wrap(handler)`.
             (Value::Unknown, function @ Value::Function(_)) => function,
+            // A session, or a context that makes clients.
             (Value::Unknown, _) if path.starts_with("boto3") || path.starts_with("aioboto") => {
                 Value::library(format!("{path}()"))
             }
@@ -171,220 +117,112 @@ impl Tracer<'_> {
         }
     }
 
-    /// The SDKs: clients and commands.
-    fn sdk(
+    /// The functions whose value matters.
+    fn known_function(
         &mut self,
         path: &str,
-        last: &str,
         given: &[Given],
-        is_new: bool,
+        first: &Value,
+        second: Option<Value>,
         line: Line,
     ) -> Option<Value> {
-        let first = given.first().map(|given| given.value.clone());
-        let options = first.clone().unwrap_or(Value::Nothing);
-        let is_python = path.starts_with("boto") || path.starts_with("aiobot");
-        if is_python && matches!(last, "client" | "resource" | "create_client") {
-            let named = |name: &str| {
-                let given = given.iter();
-                given
-                    .filter(|given| given.name.as_deref() == Some(name))
-                    .map(|given| given.value.clone())
-                    .next()
-            };
-            let service = first.filter(|_| given.first().is_some_and(|g| g.name.is_none()));
-            let service = service.or_else(|| named("service_name"))?.known_text()?;
-            let is_whole = !given.iter().any(|given| given.is_spread);
-            if service == "apigatewaymanagementapi" && is_whole {
-                let endpoint = named("endpoint_url").or_else(|| Some(given.get(6)?.value.clone()));
-                let region = named("region_name");
-                let sdk = Sdk::Boto3;
-                self.record(
-                    line,
-                    EffectKind::Client {
-                        endpoint,
-                        region,
-                        sdk,
-                    },
-                );
-            }
-            return Some(client(&service));
-        }
-        if let Some(operation) = last.strip_suffix("Command").filter(|_| is_new) {
-            return Some(Value::Command(Rc::new(Command {
-                operation: snake(operation),
-                input: options,
-            })));
-        }
-        let is_v2 = path.starts_with("aws-sdk");
-        if is_new && is_v2 && last == "Endpoint" {
-            return Some(options);
-        }
-        let is_management = matches!(
-            last.to_ascii_lowercase().as_str(),
-            "apigatewaymanagementapi" | "apigatewaymanagementapiclient"
-        );
-        if is_management && is_new {
-            let sdk = if is_v2
-                || last == "ApiGatewayManagementApi" && options.member("apiVersion").is_some()
-            {
-                Sdk::JavaScriptV2
-            } else {
-                Sdk::JavaScriptV3
-            };
-            let (endpoint, region) = match &options {
-                Value::Object(_) => (options.member("endpoint"), options.member("region")),
-                Value::Nothing => (None, None),
-                // Options from elsewhere.
-                _ => (Some(Value::Unknown), None),
-            };
-            let is_open = options.member("...").is_some();
-            let endpoint = endpoint.or_else(|| is_open.then_some(Value::Unknown));
-            self.record(
-                line,
-                EffectKind::Client {
-                    endpoint,
-                    region,
-                    sdk,
-                },
-            );
-            return Some(client("apigatewaymanagementapi"));
-        }
-        if matches!(path, p if p.ends_with("DynamoDBDocumentClient.from") || p.ends_with("DynamoDBDocument.from"))
-        {
-            return Some(client("dynamodb"));
-        }
-        let is_sdk =
-            is_v2 || path.starts_with("@aws-sdk/client-") || path.starts_with("@aws-sdk/lib-");
-        if is_new && is_sdk {
-            return Some(client(service_of(path, last)));
-        }
-        None
-    }
-
-    /// The methods of values that are known.
-    pub(super) fn known_method(
-        &mut self,
-        object: &Value,
-        name: &str,
-        given: &[Given],
-        line: Line,
-    ) -> Option<Value> {
-        let first = given.first().map(|given| given.value.clone());
-        let key = || first.as_ref().and_then(Value::known_text);
-        let other = || given.get(1).map(|given| given.value.clone());
-        match (object, name) {
-            (Value::Event(path), "get") => {
-                let member = self.event_member(path, &key()?, true, line);
-                Some(match (member, other()) {
-                    (Value::Nothing, Some(default)) => default,
-                    (member, _) => member,
-                })
-            }
-            (Value::Event(path), "encode" | "toString" | "strip" | "trim") => {
-                Some(Value::Event(Rc::clone(path)))
-            }
-            (Value::Environment, "get") => Some(match self.variable(&key()?) {
-                Value::Unknown => other().unwrap_or(Value::Unknown),
+        Some(match path {
+            "json.dumps" | "JSON.stringify" | "simplejson.dumps" | "orjson.dumps"
+            | "ujson.dumps" => Value::Json(Rc::new(first.clone())),
+            "json.loads" | "JSON.parse" | "simplejson.loads" | "orjson.loads" => match first {
+                Value::Json(value) => Value::clone(value),
+                Value::Event(path) => {
+                    Value::Event(path.iter().cloned().chain(["{}".to_owned()]).collect())
+                }
+                _ => Value::Unknown,
+            },
+            "os.getenv" => match self.variable(&first.known_text()?) {
+                Value::Unknown => second.unwrap_or(Value::Unknown),
                 value => value,
-            }),
-            (Value::Object(members), "get") => {
-                let member = object.member(&key()?);
-                let is_told = !members
-                    .borrow()
-                    .iter()
-                    .any(|(key, _)| key == "..." || key == "?");
-                match member {
-                    Some(value) => Some(value),
-                    None if is_told => Some(other().unwrap_or(Value::Nothing)),
-                    None => Some(Value::Unknown),
-                }
+            },
+            "require" => self.require(&first.known_text()?),
+            "Buffer.from" => buffer(first, second.as_ref()),
+            "bytes" => match first {
+                Value::Text(_) | Value::Json(_) => first.clone(),
+                Value::Unknown | Value::Event(_) | Value::Answer(_) => Value::Unknown,
+                _ => Value::Bytes(None),
+            },
+            "dict" => {
+                let members = given.iter();
+                let members =
+                    members.filter_map(|given| Some((given.name.clone()?, given.value.clone())));
+                Value::object(members.collect())
             }
-            (Value::Object(members), "update" | "setdefault") => {
-                if let Some(Value::Object(others)) = &first {
-                    let others = others.borrow().clone();
-                    members.borrow_mut().extend(others);
-                }
-                members.borrow_mut().extend(
-                    given
-                        .iter()
-                        .filter_map(|given| Some((given.name.clone()?, given.value.clone()))),
-                );
-                Some(Value::Nothing)
+            "open" => {
+                let mode = second.and_then(|mode| mode.known_text());
+                let is_binary = mode.is_some_and(|mode| mode.contains('b'));
+                Value::library(if is_binary { "open(b)" } else { "open(t)" })
             }
-            (Value::Text(_) | Value::Json(_), name) => text_method(object, name, first.as_ref()),
-            (Value::Bytes(_), "hex" | "toString") => Some(Value::some_text()),
-            (Value::Bytes(_), "decode") => Some(Value::some_text()),
-            (Value::Library(path), "read" | "readlines") if &**path == "open(b)" => {
-                Some(Value::Bytes(None))
-            }
-            (Value::Library(path), "read") if &**path == "open(t)" => Some(Value::some_text()),
-            (Value::Library(path), "encode" | "decode") if path.starts_with("Text") => first,
-            (Value::List(items), "append" | "push") => {
-                // Told as a call too: it may be a list of what is gone.
-                if items.borrow().len() < 64 {
-                    items.borrow_mut().extend(first);
-                }
-                let has_connection_id = false;
-                let name = name.to_owned();
+            "fs.readFileSync" | "fs.promises.readFile" | "fs/promises.readFile" => match second {
+                None | Some(Value::Nothing) => Value::Bytes(None),
+                Some(_) => Value::some_text(),
+            },
+            // The callback of a Node handler: an error, else the answer.
+            "callback" => {
                 self.record(
                     line,
-                    EffectKind::Call {
-                        name,
-                        has_connection_id,
+                    match first {
+                        Value::Nothing => EffectKind::Return {
+                            value: second.unwrap_or(Value::Nothing),
+                        },
+                        error => EffectKind::Raise {
+                            message: is_known_error(error),
+                        },
                     },
                 );
-                Some(Value::Nothing)
+                Value::Nothing
             }
-            (Value::List(_), "includes") => {
-                let items = object.clone();
-                let Value::List(items) = &items else {
-                    return None;
-                };
-                let wanted = first?;
-                let items = items.borrow();
-                let mut is_told = true;
-                for item in items.iter() {
-                    match item.equals(&wanted) {
-                        Some(true) => return Some(Value::Bool(true)),
-                        Some(false) => {}
-                        None => is_told = false,
-                    }
+            "context.succeed" | "context.done" => {
+                let value = first.clone();
+                self.record(line, EffectKind::Return { value });
+                Value::Nothing
+            }
+            "TextEncoder" | "TextDecoder" => Value::library(path),
+            "Object.keys" | "Object.getOwnPropertyNames" => match first.keys() {
+                Some((keys, true)) => Value::list(keys.into_iter().map(Value::text).collect()),
+                _ => Value::Unknown,
+            },
+            "Object.values" => match first {
+                Value::Object(members) => {
+                    let members = members.borrow();
+                    Value::list(members.iter().map(|(_, value)| value.clone()).collect())
                 }
-                Some(if is_told {
-                    Value::Bool(false)
-                } else {
-                    Value::Unknown
-                })
+                _ => Value::Unknown,
+            },
+            "Object.assign" => {
+                if let (Value::Object(members), Some(Value::Object(more))) = (first, &second) {
+                    let more = more.borrow().clone();
+                    members.borrow_mut().extend(more);
+                }
+                first.clone()
             }
-            (Value::Client(client), "Table") => Some(Value::Client(Rc::new(Client {
-                service: client.service.clone(),
-                table: first,
-            }))),
-            (
-                Value::Unknown,
-                "SerializeToString" | "tobytes" | "to_bytes" | "toBuffer" | "arrayBuffer"
-                | "getvalue",
-            ) => Some(Value::Bytes(None)),
-            _ => None,
+            "Object.defineProperty" => self.define(first, second.as_ref(), given.get(2)),
+            _ => return None,
+        })
+    }
+
+    /// `Object.defineProperty(object, name, {get})`: how bundlers put out what modules export.
+    fn define(&mut self, object: &Value, name: Option<&Value>, how: Option<&Given>) -> Value {
+        let name = name.and_then(Value::known_text);
+        let how = how.map(|given| &given.value);
+        let value = match how.and_then(|how| how.member("get")) {
+            Some(Value::Function(getter)) => Some(self.got(&getter)),
+            Some(getter @ Value::Getter(_)) => Some(getter),
+            _ => how.and_then(|how| how.member("value")),
+        };
+        if let (Value::Object(members), Some(name), Some(value)) = (object, name, value) {
+            members.borrow_mut().push((name, value));
         }
+        object.clone()
     }
 }
 
-fn client(service: &str) -> Value {
-    Value::Client(Rc::new(Client {
-        service: service.to_owned(),
-        table: None,
-    }))
-}
-
-fn number(value: &Value) -> f64 {
-    match value {
-        Value::Number(number) => *number,
-        _ => 0.0,
-    }
-}
-
-/// Whether a dotted name ends so: `node` names what Python does otherwise.
+/// Whether a dotted name ends so: packages are imported in many ways.
 fn is_named(path: &str, name: &str) -> bool {
     path == name
         || path
@@ -401,52 +239,4 @@ fn buffer(value: &Value, encoding: Option<&Value>) -> Value {
         }
         (value, _) => value.clone(),
     }
-}
-
-fn text_method(text: &Value, name: &str, first: Option<&Value>) -> Option<Value> {
-    let times = |value: Option<&Value>| match value {
-        Some(Value::Number(number)) => Some(*number),
-        _ => None,
-    };
-    match name {
-        // The bytes of a text are a text's.
-        "encode" | "decode" | "toString" | "strip" | "trim" | "trimEnd" | "rstrip" | "valueOf" => {
-            Some(text.clone())
-        }
-        "repeat" => Some(repeated(text, times(first)?)),
-        "padEnd" | "padStart" | "ljust" | "rjust" | "zfill" | "center" => {
-            Some(repeated(&Value::text("x"), times(first)?))
-        }
-        "concat" => Some(join(text.pieces().into_iter().chain(first?.pieces()))),
-        "join" => Some(Value::some_text()),
-        "format" => Some(join([Piece::Hole(Value::Unknown)])),
-        "replace" => {
-            let whole = text.known_text()?;
-            let from = first?.known_text()?;
-            // What `wss://` is replaced with is seen where it is used.
-            (!whole.contains(&from)).then(|| text.clone())
-        }
-        "startsWith" | "startswith" => {
-            let prefix = first?.known_text()?;
-            Some(Value::Bool(text.known_text()?.starts_with(&prefix)))
-        }
-        "lower" | "toLowerCase" => Some(Value::text(text.known_text()?.to_lowercase())),
-        _ => None,
-    }
-}
-
-/// `PostToConnection`, `postToConnection` as `post_to_connection`.
-pub(super) fn snake(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len() + 4);
-    for c in name.chars() {
-        if c.is_ascii_uppercase() {
-            if !snake.is_empty() {
-                snake.push('_');
-            }
-            snake.push(c.to_ascii_lowercase());
-        } else {
-            snake.push(c);
-        }
-    }
-    snake
 }

@@ -66,9 +66,12 @@ impl Tracer<'_> {
         match self.exports_of(module) {
             Value::Object(members) => {
                 let members = Value::Object(members);
-                // `import x from` what is not a module of ECMAScript is all of it.
-                let whole = || (name == "default").then(|| members.clone());
-                members.member(name).or_else(whole)
+                match members.member(name) {
+                    Some(Value::Getter(getter)) => Some(self.got(&getter)),
+                    Some(value) => Some(value),
+                    // `import x from` what is not a module of ECMAScript is all of it.
+                    None => (name == "default").then_some(members),
+                }
             }
             other => (name == "default").then_some(other),
         }

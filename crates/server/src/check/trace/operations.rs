@@ -3,7 +3,7 @@
 use super::{
     EffectKind, Tracer,
     calls::Given,
-    library::snake,
+    sdk::snake,
     value::{Client, Value},
 };
 use crate::check::source::syntax::Line;
@@ -228,19 +228,5 @@ fn invoke(operation: &str, input: &Value) -> EffectKind {
     EffectKind::Invoke {
         function: input.member("FunctionName").unwrap_or(Value::Unknown),
         is_asynchronous,
-    }
-}
-
-/// The service of a class of the JavaScript SDKs.
-pub(super) fn service_of(path: &str, class: &str) -> &'static str {
-    let is = |name: &str| path.to_ascii_lowercase().contains(name);
-    let class = class.to_ascii_lowercase();
-    match class.trim_end_matches("client") {
-        _ if is("dynamodb") => "dynamodb",
-        "lambda" => "lambda",
-        "s3" => "s3",
-        "sqs" => "sqs",
-        "sns" => "sns",
-        _ => "other",
     }
 }

@@ -80,6 +80,7 @@ impl Tracer<'_> {
                 Flow::Goes
             }
             StatementKind::Return(value) => {
+                self.ends_handling();
                 self.tells_by_return(value.as_ref());
                 let value = value.as_ref();
                 let value = value.map_or(Value::Nothing, |value| self.expression(value, scope));
@@ -137,7 +138,10 @@ impl Tracer<'_> {
                 Flow::Goes
             }
             StatementKind::Block(block) => self.block(block, scope),
-            StatementKind::Jump => Flow::Leaves,
+            StatementKind::Jump => {
+                self.ends_handling();
+                Flow::Leaves
+            }
         }
     }
 
@@ -188,7 +192,7 @@ impl Tracer<'_> {
         let before = scope.names.borrow().clone();
         let mut ends = Vec::new();
         for block in blocks {
-            *scope.names.borrow_mut() = before.clone();
+            scope.names.borrow_mut().clone_from(&before);
             let flow = self.block(block, scope);
             if flow == Flow::Goes {
                 ends.push(scope.names.borrow().clone());
@@ -226,7 +230,7 @@ impl Tracer<'_> {
         let before = scope.names.borrow().clone();
         let mut ends = Vec::new();
         for number in 0..cases.len() {
-            *scope.names.borrow_mut() = before.clone();
+            scope.names.borrow_mut().clone_from(&before);
             if self.case(&cases[number..], scope) == Flow::Goes {
                 ends.push(scope.names.borrow().clone());
             }
@@ -300,6 +304,7 @@ impl Tracer<'_> {
         self.handling.push(Handling {
             frames: self.frames.len(),
             tells: false,
+            ends: false,
             status_code: None,
         });
         self.trace.effects.len()
@@ -316,8 +321,16 @@ impl Tracer<'_> {
         {
             handler.effects = first..last;
             handler.tells = handling.tells;
-            handler.only_raises = flow == Flow::Leaves && raises;
+            handler.only_raises = flow == Flow::Leaves && raises && !handling.ends;
             handler.status_code = handling.status_code;
+        }
+    }
+
+    /// A return or jump out of a handler.
+    fn ends_handling(&mut self) {
+        let frames = self.frames.len();
+        if let Some(handling) = self.handling.last_mut() {
+            handling.ends |= handling.frames == frames;
         }
     }
 
@@ -370,15 +383,15 @@ fn merged(mut ends: Vec<HashMap<String, Value>>) -> HashMap<String, Value> {
     for end in ends {
         for (name, value) in end {
             match names.get(&name) {
-                // What is made once when it is first needed.
-                Some(Value::Nothing) => {
-                    names.insert(name, value);
-                }
-                Some(other) if !matches!(value, Value::Nothing) && !other.is_same(&value) => {
+                Some(other)
+                    if !matches!((other, &value), (Value::Nothing, _) | (_, Value::Nothing))
+                        && !other.is_same(&value) =>
+                {
                     names.insert(name, Value::Unknown);
                 }
-                Some(_) => {}
-                None => {
+                // What is made once, when it is first needed, is there.
+                Some(other) if !matches!(other, Value::Nothing) => {}
+                _ => {
                     names.insert(name, value);
                 }
             }

@@ -22,6 +22,8 @@ pub(crate) enum Value {
     Object(Members),
     List(Rc<RefCell<Vec<Value>>>),
     Function(Rc<Closure>),
+    /// A member whose value is what a function returns.
+    Getter(Rc<Closure>),
     Class(Rc<ClassValue>),
     Instance(Rc<Instance>),
     /// A module of the app, by its number.
@@ -220,6 +222,21 @@ impl Value {
                 .map(|(_, value)| value.clone()),
             _ => None,
         }
+    }
+
+    /// The names of the members, and whether those are all.
+    pub(crate) fn keys(&self) -> Option<(Vec<String>, bool)> {
+        let Self::Object(members) = self else {
+            return None;
+        };
+        let members = members.borrow();
+        let is_told = |key: &&String| *key != "..." && *key != "?";
+        let keys = members.iter().map(|(key, _)| key);
+        let mut told: Vec<String> = keys.clone().filter(is_told).cloned().collect();
+        let is_whole = told.len() == members.len();
+        told.sort();
+        told.dedup();
+        Some((told, is_whole))
     }
 
     /// Whether `test` holds of the value or of anything in it.

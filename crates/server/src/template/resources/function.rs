@@ -270,7 +270,9 @@ fn code_of(
         .as_ref()
         .is_some_and(|node| node.get("BuildMethod").is_some())
         || matches!(runtime, Runtime::Provided(_))
-        || code::holds(first, &wanted.replace(".js", ".ts"));
+        || handler::typescript(&files)
+            .iter()
+            .any(|file| code::holds(first, file));
     let mend = if is_built {
         "build it first, e.g. with `sam build`"
     } else {

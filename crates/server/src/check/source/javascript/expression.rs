@@ -6,12 +6,12 @@ use tree_sitter::Node;
 
 use super::{class, function, key_text, pattern};
 use crate::check::source::{
-    lower::{Lower, number},
+    lower::{Lower, children_of, has_token, line_of, number},
     syntax::{Argument, Entry, Expression, ExpressionKind as Kind, Operator, Pattern},
 };
 
 pub(super) fn expression(lower: &Lower<'_>, node: Node<'_>) -> Expression {
-    let line = lower.line(node);
+    let line = line_of(node);
     let Some(lower) = lower.deeper() else {
         return Expression::nothing(line);
     };
@@ -19,7 +19,7 @@ pub(super) fn expression(lower: &Lower<'_>, node: Node<'_>) -> Expression {
 }
 
 fn kind(lower: &Lower<'_>, node: Node<'_>) -> Kind {
-    let line = lower.line(node);
+    let line = line_of(node);
     let field = |name: &str| node.child_by_field_name(name);
     let of = |name: &str| {
         Box::new(field(name).map_or_else(
@@ -32,7 +32,7 @@ fn kind(lower: &Lower<'_>, node: Node<'_>) -> Kind {
         None => Kind::Nothing,
     };
     let children = || {
-        let children = lower.children(node).into_iter();
+        let children = children_of(node).into_iter();
         children.map(|child| expression(lower, child)).collect()
     };
     match node.kind() {
@@ -74,14 +74,14 @@ fn kind(lower: &Lower<'_>, node: Node<'_>) -> Kind {
             Some(value) => kind(lower, value),
             None => Kind::Nothing,
         },
-        "sequence_expression" => Kind::Other(children()),
+        "sequence_expression" => Kind::Sequence(children()),
         "assignment_expression" => {
             let target = field("left").map_or(Pattern::Nothing, |left| pattern(lower, left));
             Kind::Assign(Box::new(target), of("right"))
         }
         "augmented_assignment_expression" => {
             let target = field("left").map_or(Pattern::Nothing, |left| pattern(lower, left));
-            let operator = if lower.has_token(node, "+=") {
+            let operator = if has_token(node, "+=") {
                 Operator::Add
             } else {
                 Operator::Other
@@ -98,8 +98,8 @@ fn kind(lower: &Lower<'_>, node: Node<'_>) -> Kind {
             left: of("left"),
             right: of("right"),
         },
-        "unary_expression" if lower.has_token(node, "!") => Kind::Not(of("argument")),
-        "unary_expression" if lower.has_token(node, "delete") => Kind::Call {
+        "unary_expression" if has_token(node, "!") => Kind::Not(of("argument")),
+        "unary_expression" if has_token(node, "delete") => Kind::Call {
             callee: Box::new(Expression::new(line, Kind::Name("delete".to_owned()))),
             arguments: vec![argument(*of("argument"))],
             is_new: false,
@@ -114,7 +114,7 @@ fn kind(lower: &Lower<'_>, node: Node<'_>) -> Kind {
 }
 
 fn call(lower: &Lower<'_>, node: Node<'_>) -> Kind {
-    let line = lower.line(node);
+    let line = line_of(node);
     let callee = node.child_by_field_name("function");
     // `import('./module')` is what `require` is.
     let callee = match callee {
@@ -123,6 +123,11 @@ fn call(lower: &Lower<'_>, node: Node<'_>) -> Kind {
         }
         Some(callee) => expression(lower, callee),
         None => Expression::nothing(line),
+    };
+    // `(0, module.function)(…)`, as compilers write it.
+    let callee = match callee.kind {
+        Kind::Sequence(mut parts) => parts.pop().unwrap_or(Expression::nothing(line)),
+        kind => Expression::new(line, kind),
     };
     Kind::Call {
         callee: Box::new(callee),
@@ -145,7 +150,7 @@ fn operator(lower: &Lower<'_>, node: Node<'_>) -> Operator {
     }
 }
 
-fn argument(value: Expression) -> Argument {
+pub(super) fn argument(value: Expression) -> Argument {
     Argument {
         name: None,
         value,
@@ -160,7 +165,7 @@ fn arguments(lower: &Lower<'_>, call: Node<'_>) -> Vec<Argument> {
     if list.kind() == "template_string" {
         return vec![argument(expression(lower, list))];
     }
-    let nodes = lower.children(list).into_iter();
+    let nodes = children_of(list).into_iter();
     nodes
         .map(|node| match (node.kind(), node.named_child(0)) {
             ("spread_element", Some(inner)) => Argument {
@@ -173,10 +178,10 @@ fn arguments(lower: &Lower<'_>, call: Node<'_>) -> Vec<Argument> {
 }
 
 fn object(lower: &Lower<'_>, node: Node<'_>) -> Vec<Entry> {
-    let members = lower.children(node).into_iter();
+    let members = children_of(node).into_iter();
     members
         .filter_map(|member| {
-            let line = lower.line(member);
+            let line = line_of(member);
             let text = |text: String| Expression::new(line, Kind::Text(text));
             let field = |name: &str| member.child_by_field_name(name);
             match member.kind() {
@@ -206,9 +211,9 @@ fn object(lower: &Lower<'_>, node: Node<'_>) -> Vec<Entry> {
 }
 
 fn template(lower: &Lower<'_>, node: Node<'_>) -> Kind {
-    let line = lower.line(node);
+    let line = line_of(node);
     let mut parts = Vec::new();
-    for child in lower.children(node) {
+    for child in children_of(node) {
         match child.kind() {
             "string_fragment" => {
                 parts.push(Expression::new(line, Kind::Text(lower.text(child))));
@@ -228,7 +233,7 @@ fn template(lower: &Lower<'_>, node: Node<'_>) -> Kind {
 }
 
 pub(super) fn text_of_string(lower: &Lower<'_>, node: Node<'_>) -> String {
-    let parts = lower.children(node).into_iter();
+    let parts = children_of(node).into_iter();
     parts
         .map(|part| match part.kind() {
             "escape_sequence" => escaped(&lower.text(part)),
