@@ -1,6 +1,6 @@
 //! Integrations: what reaches the backend, and what comes back of it.
 
-use gatepost_wire::template::{Template, TemplateError};
+use gatepost_wire::template::Template;
 
 use super::{
     app::{Api, App, Route},
@@ -229,13 +229,10 @@ fn parsed(resource: &Resource, property: &str, findings: &Findings) {
         let Some(text) = entry.value.as_text() else {
             continue;
         };
-        match Template::parse(text) {
-            Ok(_) | Err(TemplateError::NotYet { .. }) => {}
-            Err(error) => {
-                let at = entry.value.position;
-                let message = format!("the mapping template {}: {error}", entry.key);
-                findings.template(Slug::MappingTemplate, at, message, "correct it");
-            }
+        if let Err(error) = Template::parse(text) {
+            let at = entry.value.position;
+            let message = format!("the mapping template {}: {error}", entry.key);
+            findings.template(Slug::MappingTemplate, at, message, "correct it");
         }
     }
 }

@@ -96,6 +96,12 @@ impl Diagnostics {
         push_new(&mut self.errors.borrow_mut(), diagnostic);
     }
 
+    /// Refuses something that works on AWS.
+    pub(super) fn not_yet(&self, at: Position, what: &str, mend: &str) {
+        let message = format!("{what} is not there yet in Gatepost");
+        self.error_of(DiagnosticKind::NotYet, at, message, mend);
+    }
+
     /// Records what loads, but may not do what its author expects.
     pub(super) fn warn(&self, at: Position, message: impl Into<String>, mend: impl Into<String>) {
         let kind = DiagnosticKind::Template;
