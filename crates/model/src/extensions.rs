@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr, time::Duration};
 pub struct Extensions {
     /// `permessage_deflate`: compress messages when the client offers it (RFC 7692).
     pub permessage_deflate: bool,
+    /// `binary_frames`: clients may send and get binary messages, which backends see in base64.
+    pub binary_frames: bool,
     /// `allowed_origins`: who may connect from a browser; empty is everybody.
     pub allowed_origins: Vec<OriginPattern>,
     /// `connect_response_headers`: headers of the `$connect` integration's answer that go on the

@@ -60,6 +60,7 @@ fn extensions(reader: &mut Reader, section: &str, inherited: &Extensions) -> Ext
     let origins = inherited.allowed_origins.iter().map(ToString::to_string);
     Extensions {
         permessage_deflate: reader.flag(&key("permessage_deflate"), inherited.permessage_deflate),
+        binary_frames: reader.flag(&key("binary_frames"), inherited.binary_frames),
         allowed_origins: reader.list(
             &key("allowed_origins"),
             &origins.collect::<Vec<_>>(),
