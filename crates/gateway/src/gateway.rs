@@ -348,11 +348,11 @@ impl Gateway {
         &self,
         api_id: &ApiId,
         since_ms: u64,
-        held: Option<Arc<HeldPosts>>,
+        held: Option<&Arc<HeldPosts>>,
     ) -> ConnectionId {
         loop {
             let id = self.key().issue(api_id, self.config.node, random_bytes());
-            if self.registry.begin_handshake(id, since_ms, held.clone()) {
+            if self.registry.begin_handshake(id, since_ms, held.cloned()) {
                 return id;
             }
         }

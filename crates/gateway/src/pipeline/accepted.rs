@@ -55,7 +55,7 @@ impl IssuedId {
         Self {
             gateway: Arc::clone(gateway),
             api_id: stage.api_id.clone(),
-            connection_id: gateway.begin_handshake(&stage.api_id, since_ms, held.clone()),
+            connection_id: gateway.begin_handshake(&stage.api_id, since_ms, held.as_ref()),
             since_ms,
             held,
             accepted: false,
