@@ -24,7 +24,7 @@ pub(super) fn post_to_connection(
 ) -> Result<Response<Full<Bytes>>, Failure> {
     let message = message(&connection.stage, call);
     let sent = connection.send(&message, gateway.limits(), Moment::now());
-    answer(sent, || ended(connection))
+    answer(&sent, || ended(connection))
 }
 
 /// Waits for a connection whose `$connect` route runs, on a stage that holds posts.
@@ -38,7 +38,7 @@ pub(super) async fn held(
         let gone = || Failure::Gone(establishing.gone());
         let message = message(&establishing.held.stage, call).into_owned();
         match establishing.held.wait(message).await {
-            Waited::Sent(sent) => return answer(sent, gone),
+            Waited::Sent(sent) => return answer(&sent, gone),
             Waited::InVain => return Err(gone()),
             Waited::Settled => {}
         }
@@ -54,7 +54,7 @@ pub(super) async fn held(
 }
 
 fn answer(
-    sent: Result<(), SendError>,
+    sent: &Result<(), SendError>,
     gone: impl FnOnce() -> Failure,
 ) -> Result<Response<Full<Bytes>>, Failure> {
     match sent {
