@@ -271,7 +271,7 @@ const IDS: u32 = 2000;
 fn registry() -> Registry {
     let registry = Registry::new();
     for n in 0..IDS {
-        registry.begin_handshake(id(n), NOW.epoch_ms);
+        registry.begin_handshake(id(n), NOW.epoch_ms, None);
     }
     registry
 }
@@ -292,7 +292,7 @@ fn registry_find(registry: Registry) -> Registry {
 #[bench::of_2000_ids(registry())]
 fn registry_enter_and_remove(registry: Registry) -> Registry {
     for n in IDS..2 * IDS {
-        assert!(registry.begin_handshake(black_box(id(n)), NOW.epoch_ms));
+        assert!(registry.begin_handshake(black_box(id(n)), NOW.epoch_ms, None));
     }
     for n in IDS..2 * IDS {
         registry.remove(&black_box(id(n)));

@@ -16,6 +16,8 @@ pub struct Extensions {
     pub connect_response_headers: Vec<String>,
     /// `server_pings`: a client that has been silent for so long is pinged.
     pub server_pings: Option<Duration>,
+    /// `hold_posts`: a post for a connection that is being established waits so long for it.
+    pub hold_posts: Option<Duration>,
 }
 
 /// An origin that may connect: `https://app.example.com`, `https://*.example.com` for all names

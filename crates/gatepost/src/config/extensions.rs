@@ -12,7 +12,8 @@ use gatepost_model::{
 };
 
 use super::{
-    HOUR, SECOND, error::ConfigError, layers::Source, limits::stage_limits, reader::Reader,
+    HOUR, MILLISECOND, MINUTE, SECOND, error::ConfigError, layers::Source, limits::stage_limits,
+    reader::Reader,
 };
 
 /// How stages are served.
@@ -77,6 +78,11 @@ fn extensions(reader: &mut Reader, section: &str, inherited: &Extensions) -> Ext
             &key("server_pings"),
             inherited.server_pings,
             SECOND..=HOUR,
+        ),
+        hold_posts: reader.duration_or_off(
+            &key("hold_posts"),
+            inherited.hold_posts,
+            100 * MILLISECOND..=10 * MINUTE,
         ),
     }
 }

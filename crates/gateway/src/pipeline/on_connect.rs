@@ -72,7 +72,7 @@ pub async fn on_connect(
     let Some(deployed) = request.stage.deployed.load_full() else {
         return Err(Refusal::forbidden("the stage is being deleted"));
     };
-    let issued = IssuedId::new(gateway, &deployed.api_id);
+    let issued = IssuedId::new(gateway, &request.stage);
     let handshake = Handshake {
         gateway,
         deployed: &deployed,
