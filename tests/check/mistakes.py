@@ -73,6 +73,15 @@ SECOND_API = """  Other:
     Properties: {Name: other, ProtocolType: HTTP}
 """
 TABLE = "  Connections:\n    Type: AWS::DynamoDB::Table\n"
+STAGE = """  Prod:
+    Type: AWS::ApiGatewayV2::Stage
+    Properties:
+      ApiId: !Ref Chat
+      StageName: prod
+      DeploymentId: !Ref Deployment
+      StageVariables:
+        backend: backend.example.com
+"""
 SECURE = "      AuthorizationType: CUSTOM\n      AuthorizerId: !Ref Token\n"
 PING_TEMPLATE = "      RequestTemplates:\n        $default: '{\"statusCode\": 200}'\n"
 HTTP_CONNECT = """      IntegrationType: HTTP_PROXY
@@ -605,6 +614,17 @@ MISTAKES = [
         "CALLBACK:",
         also=("api-unreachable",),
     ),
+    Mistake(
+        "mapping-with-a-key",
+        "endpoint-mapping-key",
+        TEMPLATE,
+        CALLBACK,
+        "          CALLBACK: https://ws.example.com\n",
+        "          CALLBACK: https://ws.example.com/chat\n",
+        "CALLBACK:",
+        more=((TEMPLATE, TABLE, DOMAIN.replace("Prod}", "Prod, ApiMappingKey: chat}") + TABLE),),
+        also=("endpoint-domain-and-stage",),
+    ),
     # --- routes
     Mistake(
         "reply-on-a-one-way-route",
@@ -949,6 +969,15 @@ MISTAKES = [
         "      ProtocolType: WEBSOCKET\n      DisableExecuteApiEndpoint: false\n",
         "DisableExecuteApiEndpoint",
         also=("endpoint-disabled",),
+    ),
+    Mistake(
+        "api-without-stage",
+        "api-without-stage",
+        TEMPLATE,
+        STAGE,
+        "",
+        STAGE.replace("prod", '"prod"'),
+        "  Chat:\n",
     ),
     # --- the template itself
     Mistake(
