@@ -133,7 +133,7 @@ fn id(n: u32) -> ConnectionId {
 #[library_benchmark]
 #[bench::of_a_message(live())]
 fn route_selection(live: Live) -> (Live, Option<RoutedRequest>) {
-    let received = ReceivedMessage::new(&live.connection, black_box(MESSAGE), NOW.epoch_ms);
+    let received = ReceivedMessage::new(&live.connection, &black_box(MESSAGE).into(), NOW.epoch_ms);
     let routed = received.and_then(|message| message.select_route().ok());
     (live, routed)
 }
@@ -142,7 +142,7 @@ fn post() -> (Live, Limits) {
     let live = live();
     // The first write of a thread pays for what all others share.
     let limits = Limits::default();
-    live.connection.send_text(b"first", &limits, NOW).unwrap();
+    live.connection.send(&"first".into(), &limits, NOW).unwrap();
     (live, limits)
 }
 
@@ -151,7 +151,7 @@ fn post() -> (Live, Limits) {
 fn posting((live, limits): (Live, Limits)) -> (Live, Limits) {
     let sent = live
         .connection
-        .send_text(black_box(MESSAGE.as_bytes()), &limits, NOW);
+        .send(&black_box(MESSAGE).into(), &limits, NOW);
     assert!(black_box(sent).is_ok());
     (live, limits)
 }
@@ -271,7 +271,7 @@ const IDS: u32 = 2000;
 fn registry() -> Registry {
     let registry = Registry::new();
     for n in 0..IDS {
-        registry.begin_handshake(id(n), NOW.epoch_ms);
+        registry.begin_handshake(id(n), NOW.epoch_ms, None);
     }
     registry
 }
@@ -292,7 +292,7 @@ fn registry_find(registry: Registry) -> Registry {
 #[bench::of_2000_ids(registry())]
 fn registry_enter_and_remove(registry: Registry) -> Registry {
     for n in IDS..2 * IDS {
-        assert!(registry.begin_handshake(black_box(id(n)), NOW.epoch_ms));
+        assert!(registry.begin_handshake(black_box(id(n)), NOW.epoch_ms, None));
     }
     for n in IDS..2 * IDS {
         registry.remove(&black_box(id(n)));

@@ -10,6 +10,7 @@ pub mod lambda_event;
 pub mod lambda_response;
 pub mod logs;
 pub mod management_api;
+pub mod payload;
 pub mod query_response;
 pub mod sigv4;
 pub mod template;

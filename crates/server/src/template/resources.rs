@@ -28,6 +28,7 @@ use std::{
 };
 
 use api::{ApiDraft, ApiKind};
+pub(super) use function::source as code_source;
 
 use super::{
     App, cycles,
