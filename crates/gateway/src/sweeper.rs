@@ -3,12 +3,15 @@
 
 use std::{
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use gatepost_model::limits::Limits;
 
 use crate::{clock::Moment, gateway::Gateway, observe::Event};
+
+/// How often it is told at most that log entries were lost.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Starts the sweeper; it ends with the gateway, and starts again when it panics.
 pub(crate) fn start(gateway: &Arc<Gateway>) {
@@ -23,6 +26,7 @@ pub(crate) fn start(gateway: &Arc<Gateway>) {
 
 async fn run(gateway: Weak<Gateway>) {
     let mut lost = 0;
+    let mut lost_log_entries = LostLogEntries::default();
     loop {
         let Some(period) = gateway.upgrade().map(|gateway| period_of(&gateway)) else {
             return;
@@ -38,15 +42,39 @@ async fn run(gateway: Weak<Gateway>) {
         for connection in due {
             connection.enforce_limits(now);
         }
+        lost_log_entries.tell(&gateway);
         let dropped = gateway.config.store.dropped();
         if lost == 0 && dropped > 0 {
             gateway.observer().emit(Event::Warning(
-                "the store cannot keep up or its disk is full: reasons of 410 and function logs \
-                 are lost; make room on the disk"
+                "the store cannot keep up or its disk is full: reasons of 410 are lost; make room \
+                 on the disk"
                     .into(),
             ));
         }
         lost = dropped;
+    }
+}
+
+/// The log entries that the store lost, told as a number every now and then.
+#[derive(Default)]
+struct LostLogEntries {
+    told: u64,
+    told_at: Option<Instant>,
+}
+
+impl LostLogEntries {
+    fn tell(&mut self, gateway: &Gateway) {
+        let lost = gateway.store().dropped_log_entries();
+        let is_due = self.told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY);
+        if lost == self.told || !is_due {
+            return;
+        }
+        gateway.observer().emit(Event::Warning(format!(
+            "{} log entries were lost, since the disk did not take them in time: log less \
+             ([logs] level), or make room on the disk",
+            lost - self.told
+        )));
+        (self.told, self.told_at) = (lost, Some(Instant::now()));
     }
 }
 

@@ -1,5 +1,5 @@
-//! The reads of CloudWatch Logs over what functions printed (JSON 1.1, 2014-03-28;
-//! control-and-observability spec G.1). A log group here is that of a function.
+//! The reads of CloudWatch Logs over what functions printed and what the stages' execution logs
+//! tell (JSON 1.1, 2014-03-28; control-and-observability spec G.1).
 
 mod cursor;
 mod describe_log_groups;

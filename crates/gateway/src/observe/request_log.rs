@@ -15,9 +15,8 @@ use gatepost_model::{
 use gatepost_wire::execution_log::{Entry, Masked, Record, Severity, shown};
 
 use crate::{
-    clock::millis_since,
     deployed::{LogSettings, StageSlot},
-    store::{ExecutionLogRecord, Lifecycle, Store},
+    store::{ExecutionLogRecord, LogEntry, MAX_RECORD, Store},
 };
 
 /// A wait for a backend that lasts longer is not waited for by who follows the log.
@@ -37,6 +36,7 @@ struct Recording {
     connection_id: ConnectionId,
     began: Instant,
     began_at_ms: u64,
+    duration_ms: u32,
     record: Record,
     /// What the function calls this request in its own log.
     endpoint_request_id: Option<Box<str>>,
@@ -67,6 +67,7 @@ impl RequestLog {
             connection_id,
             began: Instant::now(),
             began_at_ms: now_ms,
+            duration_ms: 0,
             record: Record::default(),
             endpoint_request_id: None,
             has_failed: false,
@@ -156,15 +157,18 @@ impl Recording {
         if !self.writes(entry.severity()) {
             return;
         }
-        let mut offset_ms = millis_since(self.began);
+        let mut offset = self.began.elapsed();
+        if offset > MAX_RECORD {
+            self.flush();
+        }
         if self.record.is_empty() {
             // A record begins with its first entry.
-            self.began = Instant::now();
-            self.began_at_ms += offset_ms;
-            offset_ms = 0;
+            self.began += offset;
+            self.began_at_ms += u64::from(millis(offset));
+            offset = Duration::ZERO;
         }
-        self.record
-            .push(u32::try_from(offset_ms).unwrap_or(u32::MAX), entry);
+        self.duration_ms = millis(offset);
+        self.record.push(self.duration_ms, entry);
     }
 
     fn flush(&mut self) {
@@ -174,13 +178,19 @@ impl Recording {
         let record = ExecutionLogRecord {
             log_group: Arc::clone(&self.log_group),
             began_at_ms: self.began_at_ms,
+            duration_ms: self.duration_ms,
             request_id: self.request_id.clone(),
             connection_id: Some(self.connection_id),
             endpoint_request_id: self.endpoint_request_id.take(),
             record: std::mem::take(&mut self.record),
         };
-        self.store.record(Lifecycle::ExecutionLog(Box::new(record)));
+        self.store.log(LogEntry::Execution(Box::new(record)));
     }
+}
+
+/// Whole milliseconds; no record lasts longer than they can tell.
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
 impl Drop for Recording {

@@ -21,7 +21,7 @@ use gatepost_gateway::{
 };
 use gatepost_model::{
     ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function,
-    stage::LoggingLevel, stage_settings::SettingsByStage,
+    stage_settings::SettingsByStage,
 };
 use gatepost_server::{
     lambda::{CaBundle, LocalRunner, RunnerConfig},
@@ -50,7 +50,6 @@ use crate::{
 /// Events that may wait for the terminal; more are counted as dropped.
 const EVENT_QUEUE: usize = 16_384;
 const ACCOUNT_ID: &str = "000000000000";
-const MAX_LOG_LINES: usize = 1_000_000;
 
 /// A running app.
 pub struct App {
@@ -135,7 +134,8 @@ impl App {
             Retention {
                 max_tombstones: config.limits.max_tombstones,
                 tombstone_age: config.limits.tombstone_age,
-                max_log_lines: MAX_LOG_LINES,
+                log_age: config.logs.retention,
+                max_bytes: config.logs.max_bytes as u64,
             },
         )?;
         let ca = LocalCa::open_or_create(state.path())?;
@@ -188,7 +188,7 @@ impl App {
             region: region.clone(),
             account_id: ACCOUNT_ID.into(),
             node: 0,
-            logging_level: LoggingLevel::Info,
+            logging_level: config.logs.level,
             store,
             lambda,
             outward,
