@@ -2,6 +2,7 @@
 make the reply."""
 
 import json
+import threading
 
 import pytest
 from support.talk import error_frame, is_silent, say
@@ -40,6 +41,10 @@ def app(module_dev, module_backend):
         return HttpCustom(f"{module_backend.url}/{path}", two_way=True, **options)
 
     made = '{"said":$input.json(\'$.text\'),"by":"$context.routeKey","at":"$stageVariables.place"}'
+    broken = {
+        "RequestTemplates": {"good": '{"statusCode":200}', "$default": '{"statusCode":${'},
+        "TemplateSelectionExpression": "${request.body.kind}",
+    }
     form = {
         "integration.request.header.Content-Type": "'application/x-www-form-urlencoded'",
         "integration.request.header.who": "context.routeKey",
@@ -90,6 +95,7 @@ def app(module_dev, module_backend):
                         "$integration.response.body.errorMessage", **{"no": "never"}
                     ),
                 ),
+                "broken": Mock("fine", integration=broken),
                 "static": http("static", responses=selected_by("fixed", fixed="is fixed")),
                 "unreachable": HttpCustom("http://127.0.0.1:1/", two_way=True),
             },
@@ -125,6 +131,34 @@ def test_a_mapped_content_type_is_sent(client, backend):
     assert got.headers["content-type"] == ["application/x-www-form-urlencoded"]
     assert got.headers["who"] == ["form"]
     assert got.body == "text=7"
+
+
+def test_what_a_client_sends_is_no_template(client, backend):
+    text = "$context.connectionId ${stageVariables.place} #set($x=1) $input.body"
+    before = len(backend.seen("/made"))
+    say(client, "made", text=text)
+    got = json.loads(backend.received("/made", count=before + 1)[-1].body)
+    assert got["said"] == text
+
+
+def test_what_a_backend_answers_is_no_template(client, backend):
+    backend.answer("/status", body='{"text":"$context.connectionId #if(true)"}')
+    say(client, "status")
+    assert client.recv(timeout=10) == '{"well":"$context.connectionId #if(true)"}'
+
+
+def test_replies_come_in_the_order_in_which_they_are_done(client, backend):
+    """Messages of a connection run side by side; no reply waits for that of an earlier message."""
+    done = threading.Event()
+    backend.answer("/raw", body="slow", delay=done)
+    backend.answer("/status", body='{"text":"quick"}')
+    before = len(backend.seen("/raw"))
+    say(client, "raw")
+    backend.received("/raw", count=before + 1)
+    say(client, "status")
+    assert client.recv(timeout=10) == '{"well":"quick"}'
+    done.set()
+    assert client.recv(timeout=10) == "slow"
 
 
 def test_without_templates_message_and_answer_pass_as_they_are(client, backend):
@@ -205,6 +239,16 @@ def test_an_expression_selects_the_response_template(client, backend, action, an
 def test_the_message_may_select_the_response_template(client, want, reply):
     say(client, "by-body", want=want)
     assert client.recv(timeout=10) == reply
+
+
+def test_a_broken_template_fails_only_what_selects_it(app, client, backend):
+    """AWS takes a template that breaks Velocity's grammar; here its place is told at start."""
+    for kind in ("good", None, "good"):
+        say(client, "broken", kind=kind)
+        reply = client.recv(timeout=10)
+        assert reply == "fine" if kind else INTERNAL.fullmatch(reply)
+    warnings = [event["text"] for event in app.events("warning")]
+    assert [text for text in warnings if "the mapping template $default fails" in text]
 
 
 def test_a_backend_that_cannot_be_reached_is_an_error_frame(client):

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from support.talk import (
+    WHOAMI,
     connection_id,
     error_frame,
     is_silent,
@@ -130,10 +131,15 @@ def variants(module_dev, backend):
     by_variable = {"IntegrationUri": {"Fn::Sub": BY_VARIABLE}}
     never = by_kind("good", PassthroughBehavior="NEVER")
     quick = {"TimeoutInMillis": 300}
+    event = {
+        "RequestParameters": {"integration.request.header.X-Amz-Invocation-Type": "'Event'"}
+    }
     return module_dev(
         websocket_app(
             {
                 "bare": Function("Main", two_way=True, integration=bare),
+                "event": Function("Main", two_way=True, integration=event),
+                "whoami": WHOAMI,
                 "variable": Function("Main", two_way=True, integration=by_variable),
                 "slow": Function("Main", integration=quick),
                 "status": Mock(
@@ -164,6 +170,23 @@ def variants(module_dev, backend):
 @pytest.fixture
 def visitor(variants, connect):
     return connect(variants.url())
+
+
+def test_replies_come_in_the_order_in_which_they_are_done(client):
+    """Messages of a connection run side by side; no reply waits for that of an earlier message."""
+    say(client, "two", sleep=1.5, answer={"body": "slow"})
+    say(client, "two", answer={"body": "quick"})
+    assert client.recv(timeout=10) == "quick"
+    assert client.recv(timeout=10) == "slow"
+
+
+@pytest.mark.checklist(121)
+def test_a_proxy_function_may_be_invoked_asynchronously(visitor, variants):
+    """Nobody waits for what it answers, so a two-way route has nothing to reply."""
+    own = connection_id(visitor)
+    say(visitor, "event", answer={"body": "unheard"}, **{"raise": "unheard"})
+    variants.recorded("MESSAGE", connectionId=own)
+    assert is_silent(visitor)
 
 
 @pytest.mark.checklist(97)

@@ -26,7 +26,7 @@ pub use integration_response::{
     DeployedIntegrationResponse, IntegrationResponses, InvalidResponseKey, ResponseKey,
     ResponseSelection,
 };
-pub use templates::Templates;
+pub use templates::{SelectedTemplate, Templates};
 pub use url_template::{InvalidUrl, UrlTemplate};
 
 /// A stage of an API and what it serves now. Live connections hold it, so that they use a new

@@ -40,7 +40,7 @@ pub enum ExpressionError {
     /// A mapping target that would change how the request is framed or routed.
     #[error(
         "header `{0}` belongs to the connection to the backend and cannot be mapped; choose \
-         another name"
+         another name (`Host` may have a static value or a stage variable)"
     )]
     ForbiddenHeader(String),
     /// A mapping source that does not exist.

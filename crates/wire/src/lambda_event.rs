@@ -34,6 +34,20 @@ pub struct HandshakeRequest {
     pub trace_id: String,
 }
 
+/// The headers of the handshake as integrations of `$connect` may ask for them: those of the
+/// `CONNECT` event, the client's own words about where it comes from replaced.
+pub fn connect_headers(request: &HandshakeRequest) -> Vec<(String, String)> {
+    let headers = EventHeaders::new(request);
+    let mut pairs = Vec::with_capacity(request.headers.len() + 4);
+    for (name, values) in headers.of_connect() {
+        let of_name = values
+            .iter()
+            .map(|value| (name.to_string(), (*value).to_owned()));
+        pairs.extend(of_name);
+    }
+    pairs
+}
+
 /// The `CONNECT` event (data-plane spec 3.1).
 pub fn connect_event(context: &RequestContext, request: &HandshakeRequest) -> Vec<u8> {
     let headers = EventHeaders::new(request);

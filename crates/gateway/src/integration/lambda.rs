@@ -61,6 +61,7 @@ impl LambdaCall {
                 qualifier: parameters.query("Qualifier").map(str::to_owned),
                 invocation_type,
                 client_context,
+                trace_id: parameters.header("x-amzn-trace-id").map(str::to_owned),
                 ..InvokeRequest::synchronous(name, payload)
             },
         })

@@ -134,8 +134,8 @@ fn transformed_body(
     input: &TransformationInput<'_>,
 ) -> Result<String, Fault> {
     let templates = &transformation.request_templates;
-    if let Some(template) = input.template(templates) {
-        return input.render(template, &request.body);
+    if let Some(made) = input.transform(templates, &request.body)? {
+        return Ok(made);
     }
     let passes = match transformation.passthrough_behavior {
         PassthroughBehavior::WhenNoMatch => true,

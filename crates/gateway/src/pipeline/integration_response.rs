@@ -166,12 +166,11 @@ fn transformed(
         Some(ContentHandlingStrategy::ConvertToBinary) => to_binary(&answer.body)?,
     };
     let input = TransformationInput::of_response(request, handshake, answer);
-    let body = match input.template(&response.response_templates) {
-        None => body,
-        Some(template) => input
-            .render(template, &String::from_utf8_lossy(&body))?
-            .into(),
-    };
+    let made = input.transform(
+        &response.response_templates,
+        &String::from_utf8_lossy(&body),
+    )?;
+    let body = made.map_or(body, Bytes::from);
     Ok(IntegrationReply {
         status: status(answer),
         has_status: true,

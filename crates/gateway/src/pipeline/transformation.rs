@@ -12,12 +12,12 @@ use bytes::Bytes;
 use gatepost_model::fault::{Fault, FaultKind};
 use gatepost_wire::{
     expression::{
-        parameter_mapping::{MappingInput, ParameterMapping},
+        parameter_mapping::{MappingInput, MappingSource, ParameterMapping},
         selection::Variable,
         to_java_string,
     },
-    lambda_event::HandshakeRequest,
-    template::{Params, Template, TemplateInput},
+    lambda_event::{HandshakeRequest, connect_headers},
+    template::{Params, TemplateInput},
 };
 use serde_json::Value;
 
@@ -40,6 +40,8 @@ pub(super) struct TransformationInput<'a> {
     handshake: Option<&'a HandshakeRequest>,
     /// What the backend answered; of an integration response only.
     answer: Option<&'a IntegrationAnswer>,
+    /// The handshake's headers, made when first asked for.
+    headers: OnceCell<Vec<(String, String)>>,
     /// The message as JSON, parsed when first asked for.
     json: OnceCell<Option<Value>>,
 }
@@ -54,6 +56,7 @@ impl<'a> TransformationInput<'a> {
             request,
             handshake,
             answer: None,
+            headers: OnceCell::new(),
             json: OnceCell::new(),
         }
     }
@@ -75,42 +78,76 @@ impl<'a> TransformationInput<'a> {
         if mappings.is_empty() {
             return Parameters::default();
         }
-        let (headers, query) = self.handshake.map_or((&[][..], &[][..]), |handshake| {
-            (&handshake.headers, &handshake.query)
-        });
+        let asks_body =
+            |mapping: &ParameterMapping| matches!(mapping.source, MappingSource::Body(_));
         let input = MappingInput {
             context: &self.request.context,
-            body: self.json(),
-            headers,
-            query,
+            body: mappings
+                .iter()
+                .any(asks_body)
+                .then(|| self.json())
+                .flatten(),
+            headers: self.headers(),
+            query: self.query(),
         };
         Parameters::resolve(mappings, &input)
     }
 
-    /// The template that the selection expression chooses.
-    pub(super) fn template<'t>(&self, templates: &'t Templates) -> Option<&'t Template> {
+    /// What the template that the selection expression chooses makes of `body`; `None` when none
+    /// is chosen.
+    ///
+    /// # Errors
+    /// `Internal server error` when the template is broken or does not render.
+    pub(super) fn transform(
+        &self,
+        templates: &Templates,
+        body: &str,
+    ) -> Result<Option<String>, Fault> {
         let key = templates
             .selection
             .as_ref()
             .map(|selection| selection.evaluate(&mut |variable| self.variable(variable)));
-        templates.select(key.as_deref())
-    }
-
-    /// The template with `body` as its `$input`.
-    pub(super) fn render(&self, template: &Template, body: &str) -> Result<String, Fault> {
-        let params = self.handshake.map(|handshake| Params {
-            headers: &handshake.headers,
-            query: &handshake.query,
-        });
+        let Some(selected) = templates.select(key.as_deref()) else {
+            return Ok(None);
+        };
+        let params = Params {
+            headers: self.headers(),
+            query: self.query(),
+        };
         let input = TemplateInput {
-            params: params.unwrap_or_default(),
+            params,
             status: self.answer.map(|answer| answer.status),
             ..TemplateInput::new(&self.request.context, body)
         };
-        template.render(&input).map_err(|error| {
-            let detail = format!("the template does not render: {error}");
+        let rendered = match selected.template {
+            Ok(template) => template.render(&input),
+            Err(error) => Err(error.clone()),
+        };
+        rendered.map(Some).map_err(|error| {
+            let what = if self.answer.is_some() {
+                "response"
+            } else {
+                "request"
+            };
+            let detail = format!(
+                "Execution failed due to configuration error: Unable to transform {what}: the \
+                 template {}: {error}",
+                selected.key
+            );
             Fault::new(FaultKind::ApiConfiguration, detail)
         })
+    }
+
+    /// The headers of the handshake; none of messages.
+    fn headers(&self) -> &[(String, String)] {
+        self.handshake.map_or(&[], |handshake| {
+            self.headers.get_or_init(|| connect_headers(handshake))
+        })
+    }
+
+    /// The query of the handshake; none of messages.
+    fn query(&self) -> &'a [(String, String)] {
+        self.handshake.map_or(&[], |handshake| &handshake.query)
     }
 
     fn json(&self) -> Option<&Value> {
@@ -122,8 +159,12 @@ impl<'a> TransformationInput<'a> {
         let context = &self.request.context;
         match variable {
             Variable::RequestBody(path) => path.text(self.json()?),
-            Variable::RequestHeader(name) => last(&self.handshake?.headers, name),
-            Variable::RequestQuerystring(name) => last(&self.handshake?.query, name),
+            Variable::RequestHeader(name) => last(self.headers(), name),
+            Variable::RequestQuerystring(name) => self
+                .query()
+                .iter()
+                .rfind(|(known, _)| known == name)
+                .map(|(_, value)| value.clone()),
             Variable::Context(name) => context.variable(name),
             Variable::StageVariable(name) => context.stage_variables.get(name).cloned(),
             Variable::IntegrationStatus => Some(self.answer?.status.to_string()),

@@ -500,7 +500,7 @@ Resources:
              endpoint is configured",
             "t.yaml:15: route $connect sends no reply: it has no RouteResponse; add an \
              AWS::ApiGatewayV2::RouteResponse with `RouteResponseKey: $default`",
-            "t.yaml:15: the route has no Target, so every message to it fails; add `Target: \
+            "t.yaml:15: the route has no Target, and so nothing handles it; add `Target: \
              integrations/{IntegrationId}`",
             "t.yaml:17: route $connect is NOT protected: it names an authorizer, but its \
              AuthorizationType is NONE, and so AWS does not ask it; add `AuthorizationType: \

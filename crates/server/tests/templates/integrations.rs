@@ -58,6 +58,10 @@ fn refused(template: &str) -> Vec<String> {
 
 #[test]
 fn what_aws_refuses_is_refused_with_its_line() {
+    let long = format!(
+        "IntegrationType: MOCK, RequestParameters: {{integration.request.header.x: \"'{}'\"}}",
+        "x".repeat(511)
+    );
     for (integration, fault) in [
         (
             "IntegrationType: HTTP",
@@ -101,7 +105,12 @@ fn what_aws_refuses_is_refused_with_its_line() {
             "IntegrationType: MOCK, RequestParameters: {integration.request.header.Host: \
              route.request.body.host}",
             "t.yaml:11: header `Host` belongs to the connection to the backend and cannot be \
-             mapped; choose another name",
+             mapped; choose another name (`Host` may have a static value or a stage variable)",
+        ),
+        (
+            &long,
+            "t.yaml:11: the source of integration.request.header.x has 513 characters; at most \
+             512 are allowed",
         ),
         (
             "IntegrationType: MOCK, RequestParameters: {integration.request.body.x: \"'x'\"}",
@@ -294,6 +303,22 @@ fn a_parameter_that_never_has_a_value_is_warned_of() {
 }
 
 #[test]
+fn a_template_that_breaks_velocitys_grammar_is_warned_of() {
+    let integration = "IntegrationType: MOCK, RequestTemplates: {fine: '{}',\n      $default: '{ \
+                       ${'}";
+    let responses = response("$default").replace(
+        "Key: '$default'",
+        "Key: $default, ResponseTemplates: {$default: '${context.stage'}",
+    );
+    let warned = warned(&template(ROUTE, integration, &responses));
+    let [request, response] = &warned[..] else {
+        panic!("{warned:?}");
+    };
+    assert!(request.starts_with("t.yaml:12: the mapping template $default fails: 1:3: "));
+    assert!(response.starts_with("t.yaml:19: the mapping template $default fails: 1:1: "));
+}
+
+#[test]
 fn a_path_variable_and_its_parameter_belong_together() {
     let integration = "IntegrationType: HTTP, IntegrationMethod: GET, IntegrationUri: \
                        'http://h/{room}', RequestParameters: {integration.request.path.rom: \
@@ -304,6 +329,23 @@ fn a_path_variable_and_its_parameter_belong_together() {
             "t.yaml:11: nothing fills in {room}, and so every call fails; map \
              integration.request.path.room in RequestParameters",
             "t.yaml:11: the URL has no {rom} that this could fill in",
+        ]
+    );
+}
+
+#[test]
+fn a_parameter_that_lambda_does_not_know_is_warned_of() {
+    let function = format!(
+        "{LAMBDA}, RequestParameters: {{integration.request.header.connectionId: \
+         context.connectionId, integration.request.header.X-Amz-Invocation-Type: \"'Event'\", \
+         integration.request.querystring.Qualifier: stageVariables.alias}}"
+    );
+    assert_eq!(
+        warned(&template(ROUTE, &function, "")),
+        [
+            FAR,
+            "t.yaml:11: integration.request.header.connectionId reaches no Lambda function; take \
+             it from the proxy event, or put it into the request template",
         ]
     );
 }

@@ -7,11 +7,10 @@ use serde_json::Value;
 use super::{ExpressionError, is_parameter_name, json_path::JsonPath, named, to_java_string};
 
 /// Headers that frame or route the request to the backend. What clients send must not reach them.
-const FORBIDDEN_HEADERS: [&str; 8] = [
+const FORBIDDEN_HEADERS: [&str; 7] = [
     "connection",
     "content-length",
     "expect",
-    "host",
     "te",
     "trailer",
     "transfer-encoding",
@@ -75,10 +74,19 @@ pub struct MappingInput<'a> {
 impl ParameterMapping {
     /// Parses the key and the value of an entry of `requestParameters`.
     pub fn parse(target: &str, source: &str) -> Result<Self, ExpressionError> {
-        Ok(Self {
+        let mapping = Self {
             target: MappingTarget::parse(target)?,
             source: MappingSource::parse(source)?,
-        })
+        };
+        match &mapping.target {
+            // Which host is meant is its author's to say, never a client's.
+            MappingTarget::Header(name)
+                if name.eq_ignore_ascii_case("host") && !mapping.source.is_fixed() =>
+            {
+                Err(ExpressionError::ForbiddenHeader(name.clone()))
+            }
+            _ => Ok(mapping),
+        }
     }
 
     /// The values: none when the source has none, several when it is multi-valued. Values that
@@ -117,7 +125,10 @@ impl MappingTarget {
         match self {
             Self::Header(_) | Self::Querystring(_) => true,
             Self::Path(_) => {
-                !value.contains(['/', '\\', '?', '#', '%']) && value != "." && !value.contains("..")
+                !value.is_empty()
+                    && !value.contains(['/', '\\', '?', '#', '%'])
+                    && value != "."
+                    && !value.contains("..")
             }
         }
     }
@@ -158,6 +169,11 @@ impl MappingSource {
             ],
         )
         .ok_or_else(unknown)
+    }
+
+    /// Whether the value is the API's own, whatever a client sends.
+    fn is_fixed(&self) -> bool {
+        matches!(self, Self::Static(_) | Self::StageVariable(_))
     }
 
     /// The values, unchecked: none when there is none.

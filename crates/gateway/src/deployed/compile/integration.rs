@@ -8,7 +8,7 @@ use gatepost_model::{
 };
 use gatepost_wire::{
     expression::{parameter_mapping::ParameterMapping, selection::SelectionExpression},
-    template::Template,
+    template::{Template, TemplateError},
 };
 use hyper::Method;
 
@@ -147,9 +147,9 @@ fn templates(
     let by_key = templates
         .iter()
         .map(|(key, text)| match Template::parse(text) {
+            Err(error @ TemplateError::NotYet { .. }) => Err(format!("template {key}: {error}")),
             // Template keys are selected by value: `\$default` is written for `$default`.
-            Ok(template) => Ok((key.replace("\\$", "$"), template)),
-            Err(error) => Err(format!("template {key}: {error}")),
+            template => Ok((key.replace("\\$", "$"), template)),
         })
         .collect::<Result<_, _>>()?;
     Ok(Templates { selection, by_key })

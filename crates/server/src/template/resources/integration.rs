@@ -303,9 +303,14 @@ pub(super) fn check_templates(
                 let mend = "use literals, $context, $input.body, $input.json and $stageVariables";
                 properties.diagnostics.not_yet(at, &what, mend);
             }
-            Err(error) => {
+            Err(error @ TemplateError::TooLong(_)) => {
                 let message = format!("the mapping template {}: {error}", entry.key);
-                properties.diagnostics.error(at, message, "correct it");
+                properties.diagnostics.error(at, message, "shorten it");
+            }
+            // AWS takes it, and fails each request that selects it.
+            Err(error) => {
+                let message = format!("the mapping template {} fails: {error}", entry.key);
+                properties.diagnostics.warn(at, message, "correct it");
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use gatepost_gateway::deployed::UrlTemplate;
 use gatepost_model::{
+    arn::lambda_function_of_uri,
     integration::Integration,
     route::{Route, RouteKey},
 };
@@ -13,19 +14,38 @@ use gatepost_wire::expression::{
 };
 
 use super::{Declared, Reading};
-use crate::template::properties::Properties;
+use crate::template::{document::Position, properties::Properties};
+
+/// The longest source, characters (control-and-observability spec D.3).
+const MAX_SOURCE: usize = 512;
 
 /// Reads the mappings of an integration with this URI.
 pub(super) fn read(properties: &Properties<'_>, uri: &str) -> BTreeMap<String, String> {
     let parameters = properties.string_map("RequestParameters");
+    let is_lambda = lambda_function_of_uri(uri).is_some();
     let mut path_parameters = Vec::new();
     for entry in properties.entries_of("RequestParameters") {
         let Some(source) = parameters.get(&entry.key) else {
             continue;
         };
+        if source.len() > MAX_SOURCE {
+            let message = format!(
+                "the source of {} has {} characters; at most {MAX_SOURCE} are allowed",
+                entry.key,
+                source.len()
+            );
+            properties
+                .diagnostics
+                .error(entry.value.position, message, "");
+        }
         let invalid = |text: &str| format!("Invalid mapping expression specified: {text}");
         let (at, message, mend) = match ParameterMapping::parse(&entry.key, source) {
             Ok(mapping) => {
+                if is_lambda && !is_of_invoke_api(&mapping.target) {
+                    let message = format!("{} reaches no Lambda function", entry.key);
+                    let mend = "take it from the proxy event, or put it into the request template";
+                    properties.diagnostics.warn(entry.position, message, mend);
+                }
                 if let MappingTarget::Path(name) = mapping.target {
                     path_parameters.push((name, entry.position));
                 }
@@ -52,12 +72,23 @@ pub(super) fn read(properties: &Properties<'_>, uri: &str) -> BTreeMap<String, S
     parameters
 }
 
+/// Whether Lambda's Invoke API has this parameter; it takes nothing else from the request.
+fn is_of_invoke_api(target: &MappingTarget) -> bool {
+    const HEADERS: [&str; 4] = [
+        "x-amz-client-context",
+        "x-amz-invocation-type",
+        "x-amz-log-type",
+        "x-amzn-trace-id",
+    ];
+    match target {
+        MappingTarget::Header(name) => HEADERS.contains(&&*name.to_ascii_lowercase()),
+        MappingTarget::Querystring(name) => name == "Qualifier",
+        MappingTarget::Path(_) => false,
+    }
+}
+
 /// Warns of variables of the URL without a parameter, and of parameters without a variable.
-fn warn_of_unfilled(
-    properties: &Properties<'_>,
-    uri: &str,
-    parameters: &[(String, crate::template::document::Position)],
-) {
+fn warn_of_unfilled(properties: &Properties<'_>, uri: &str, parameters: &[(String, Position)]) {
     // A URL with stage variables is whole in its stage only.
     let Ok(url) = UrlTemplate::parse(uri) else {
         return;

@@ -194,7 +194,7 @@ fn target(
     api: &ApiDraft,
 ) -> Option<IntegrationId> {
     if properties.node("Target").is_none() {
-        let message = "the route has no Target, so every message to it fails";
+        let message = "the route has no Target, and so nothing handles it";
         properties.warn(
             "Target",
             message,

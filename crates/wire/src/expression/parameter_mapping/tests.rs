@@ -99,6 +99,7 @@ fn values_with_line_ends_resolve_to_nothing() {
 fn a_value_cannot_leave_its_segment_of_the_path() {
     for (value, fits) in [
         ("room-1", true),
+        ("", false),
         ("a.b", true),
         ("a/b", false),
         ("..", false),
@@ -121,7 +122,6 @@ fn a_value_cannot_leave_its_segment_of_the_path() {
 #[test]
 fn headers_that_frame_the_request_are_no_targets() {
     for name in [
-        "Host",
         "Transfer-Encoding",
         "content-length",
         "Connection",
@@ -134,6 +134,24 @@ fn headers_that_frame_the_request_are_no_targets() {
             ParameterMapping::parse(&format!("integration.request.header.{name}"), "'x'"),
             Err(ExpressionError::ForbiddenHeader(name.to_owned()))
         );
+    }
+}
+
+#[test]
+fn a_client_does_not_choose_the_host() {
+    let target = "integration.request.header.Host";
+    for source in [
+        "route.request.body.host",
+        "route.request.header.Host",
+        "context.domainName",
+    ] {
+        assert_eq!(
+            ParameterMapping::parse(target, source),
+            Err(ExpressionError::ForbiddenHeader("Host".to_owned()))
+        );
+    }
+    for source in ["'backend.example.com'", "stageVariables.host"] {
+        assert!(ParameterMapping::parse(target, source).is_ok());
     }
 }
 
