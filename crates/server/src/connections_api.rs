@@ -3,6 +3,7 @@
 //! The order of checks is AWS's (data-plane spec 8.3): size, API and stage, form of the id, the
 //! account's rate, existence, operation. Signatures are not checked yet: this server runs with `auth = off`.
 
+mod call;
 mod delete_connection;
 mod get_connection;
 mod post_to_connection;
@@ -12,27 +13,22 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gatepost_gateway::{
-    clock::now_ms,
-    connection::Connection,
-    deployed::StageSlot,
-    gateway::FoundConnection,
-    new_id,
-    observe::{Event, Refused},
+    clock::now_ms, connection::Connection, deployed::StageSlot, gateway::FoundConnection, new_id,
 };
-use gatepost_model::connection_id::ConnectionId;
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT},
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 
 use crate::{
     body::{BodyError, read_body},
     respond,
     server::{Peer, Server},
-    target::{Resolved, Target, decode},
+    target::{Resolved, Target, TargetError, decode},
 };
+use call::Call;
 use rescue::Failure;
 
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
@@ -44,71 +40,62 @@ pub async fn handle(
     target: Target,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let method = request.method().clone();
-    let caller = caller(server, peer, &request);
     let raw_id = target.connection_id.clone().unwrap_or_default();
-    let id_text = decode(&raw_id);
-    let answer = carry_out(server, peer, &target, &id_text, request).await;
-    let (response, refused) = match answer {
+    let call = Call::new(server, peer, decode(&raw_id), &request);
+    let resolved = target.resolve(&server.gateway.apis(), peer.api_id.as_ref());
+    let stage = resolved
+        .as_ref()
+        .ok()
+        .map(|it| stage_for(server, it, &call));
+    let max_bytes = resolved.as_ref().map_or_else(
+        |_| server.gateway.limits().max_message_bytes,
+        Resolved::max_message_bytes,
+    );
+    let payload = read_body(request.into_body(), max_bytes).await;
+    let answer = carry_out(server, &call, resolved, stage.as_deref(), &payload).await;
+    let (mut response, failure) = match answer {
         Ok(response) => (response, None),
         Err(failure) => {
-            let refused = failure.refused();
-            (
-                rescue::response(
-                    &failure,
-                    &target,
-                    &id_text,
-                    &method,
-                    server.gone_reason_header,
-                ),
-                refused,
-            )
+            let with_reason = server.gone_reason_header;
+            let response = rescue::response(&failure, &target, &call, with_reason);
+            (response, Some(failure))
         }
     };
-    tell(server, &method, &id_text, &response, refused, caller);
+    call.put_ids(&mut response);
+    if let Some(stage) = &stage {
+        let posted = payload.as_deref().unwrap_or_default();
+        call.log(server, stage, posted, response.status(), failure.as_ref());
+    }
+    call.tell(server, response.status(), failure);
     response
 }
 
 async fn carry_out(
     server: &Server,
-    peer: &Peer,
-    target: &Target,
-    id_text: &str,
-    request: Request<Incoming>,
+    call: &Call,
+    resolved: Result<Resolved, TargetError>,
+    stage: Option<&StageSlot>,
+    payload: &Result<Bytes, BodyError>,
 ) -> Result<Response<Full<Bytes>>, Failure> {
     let gateway = &server.gateway;
-    let method = request.method().clone();
-    let resolved = target.resolve(&gateway.apis(), peer.api_id.as_ref());
-    let max_bytes = resolved.as_ref().map_or_else(
-        |_| gateway.limits().max_message_bytes,
-        Resolved::max_message_bytes,
-    );
-    let payload = read_body(request.into_body(), max_bytes)
-        .await
-        .map_err(|error| match error {
-            BodyError::TooLarge => Failure::TooLarge,
-            BodyError::Broken => Failure::Broken,
-        })?;
-    let resolved = resolved.map_err(Failure::Target)?;
-    if ![Method::POST, Method::GET, Method::DELETE].contains(&method) {
+    let payload = payload.as_ref().map_err(|error| match error {
+        BodyError::TooLarge => Failure::TooLarge,
+        BodyError::Broken => Failure::Broken,
+    })?;
+    resolved.map_err(Failure::Target)?;
+    if call.operation().is_none() {
         return Err(Failure::NoMethod);
     }
-    let id: ConnectionId = id_text.parse().map_err(Failure::InvalidId)?;
-    gateway
-        .throttle
-        .pass_call()
-        .map_err(|_| Failure::LimitExceeded)?;
-    let stage = stage_for(server, resolved, &id);
-    let connection = match gateway
-        .find(&stage.api_id, id)
-        .await
-        .map_err(Failure::InvalidId)?
-    {
+    let id = call.connection_id.map_err(Failure::InvalidId)?;
+    gateway.throttle.pass_call().map_err(Failure::Throttled)?;
+    // What resolves has a stage.
+    let api_id = stage.map(|stage| &stage.api_id).ok_or(Failure::NoMethod)?;
+    let connection = match gateway.find(api_id, id).await.map_err(Failure::InvalidId)? {
         FoundConnection::Open(connection) => connection,
         FoundConnection::Gone(reason) => return Err(Failure::Gone(reason)),
     };
-    match method {
-        Method::POST => post_to_connection::post_to_connection(gateway, &connection, &payload),
+    match call.method {
+        Method::POST => post_to_connection::post_to_connection(gateway, &connection, payload),
         Method::GET => Ok(get_connection::get_connection(&connection)),
         Method::DELETE => delete_connection::delete_connection(&connection),
         _ => Err(Failure::NoMethod),
@@ -116,11 +103,12 @@ async fn carry_out(
 }
 
 /// The stage whose API issued the id; any of them when none did, for then the answer is the same.
-fn stage_for(server: &Server, resolved: Resolved, id: &ConnectionId) -> Arc<StageSlot> {
+fn stage_for(server: &Server, resolved: &Resolved, call: &Call) -> Arc<StageSlot> {
     match resolved {
-        Resolved::Stage(stage) => stage,
+        Resolved::Stage(stage) => Arc::clone(stage),
         Resolved::AnyOf(stages) => {
-            let owner = server.gateway.api_of(id);
+            let id = call.connection_id.as_ref().ok();
+            let owner = id.and_then(|id| server.gateway.api_of(id));
             let of_owner = stages
                 .iter()
                 .find(|stage| Some(&stage.api_id) == owner.as_ref());
@@ -149,63 +137,4 @@ fn ended(connection: &Connection) -> Failure {
         |ending| (ending.cause, ending.since.epoch_ms),
     );
     Failure::Gone(GoneReason::Closed { cause, at_ms })
-}
-
-/// Who calls, as far as it is known: a function that runs here is known by its access key.
-fn caller(server: &Server, peer: &Peer, request: &Request<Incoming>) -> String {
-    let header = |name| {
-        request
-            .headers()
-            .get(name)
-            .map(|value| String::from_utf8_lossy(value.as_bytes()))
-    };
-    let access_key_id = header(AUTHORIZATION).and_then(|authorization| {
-        let (_, credential) = authorization.split_once("Credential=")?;
-        credential.split('/').next().map(str::to_owned)
-    });
-    if let Some(function) = access_key_id.and_then(|id| server.functions.caller_of(&id)) {
-        return match function.request_id {
-            Some(request_id) => format!("function {} (request {request_id})", function.function),
-            None => format!("function {}", function.function),
-        };
-    }
-    let agent = header(USER_AGENT).unwrap_or_default();
-    // `aws-sdk-js/3.1 ua/2.1 …`: the first product says enough.
-    let product: String = agent
-        .split(' ')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(64)
-        .collect();
-    if product.is_empty() {
-        peer.source_ip()
-    } else {
-        format!("{product} at {}", peer.source_ip())
-    }
-}
-
-fn tell(
-    server: &Server,
-    method: &Method,
-    id_text: &str,
-    response: &Response<Full<Bytes>>,
-    refused: Option<Refused>,
-    caller: String,
-) {
-    let observer = server.gateway.observer();
-    if observer.follows_traffic() {
-        observer.emit(Event::ManagementCall {
-            method: method.to_string(),
-            connection_id: id_text
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(64)
-                .collect(),
-            status: response.status().as_u16(),
-            refused,
-            caller,
-        });
-    }
 }

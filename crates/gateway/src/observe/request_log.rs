@@ -15,6 +15,7 @@ use gatepost_model::{
 use gatepost_wire::execution_log::{Entry, Masked, Record, Severity, shown};
 
 use crate::{
+    clock::now_ms,
     deployed::{LogSettings, StageSlot},
     store::{ExecutionLogRecord, LogEntry, MAX_RECORD, Store},
 };
@@ -33,7 +34,7 @@ struct Recording {
     log_group: Arc<str>,
     settings: LogSettings,
     request_id: RequestId,
-    connection_id: ConnectionId,
+    connection_id: Option<ConnectionId>,
     began: Instant,
     began_at_ms: u64,
     duration_ms: u32,
@@ -56,10 +57,44 @@ impl RequestLog {
         connection_id: ConnectionId,
         now_ms: u64,
     ) -> Self {
+        let connection_id = Some(connection_id);
+        let mut log = Self::new(store, stage, settings, request_id, connection_id, now_ms);
+        log.write(&Entry::ExtendedRequestId(None));
+        log
+    }
+
+    /// The log of a call of `@connections` that is answered now, with these ids in the answer.
+    /// `connection_id` is absent when what the caller wrote is none.
+    pub fn begin_connections_call(
+        store: &Arc<Store>,
+        stage: &StageSlot,
+        request_id: &RequestId,
+        extended_request_id: &RequestId,
+        connection_id: Option<ConnectionId>,
+    ) -> Self {
+        let Some(settings) = stage.deployed.load().as_ref().map(|it| it.log_settings) else {
+            return Self(None);
+        };
+        let now_ms = now_ms();
+        let mut log = Self::new(store, stage, settings, request_id, connection_id, now_ms);
+        log.write(&Entry::ExtendedRequestId(Some(
+            extended_request_id.as_str(),
+        )));
+        log
+    }
+
+    fn new(
+        store: &Arc<Store>,
+        stage: &StageSlot,
+        settings: LogSettings,
+        request_id: &RequestId,
+        connection_id: Option<ConnectionId>,
+        now_ms: u64,
+    ) -> Self {
         if settings.logging_level == LoggingLevel::Off {
             return Self(None);
         }
-        let mut log = Self(Some(Recording {
+        Self(Some(Recording {
             store: Arc::clone(store),
             log_group: Arc::clone(&stage.log_group),
             settings,
@@ -72,9 +107,7 @@ impl RequestLog {
             endpoint_request_id: None,
             has_failed: false,
             has_ended: false,
-        }));
-        log.write(&Entry::ExtendedRequestId(None));
-        log
+        }))
     }
 
     /// Writes an entry, if the level is such.
@@ -82,6 +115,11 @@ impl RequestLog {
         if let Some(recording) = &mut self.0 {
             recording.write(entry);
         }
+    }
+
+    /// Whether anything is written.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
     }
 
     /// Whether such entries are written, so that they need not be built in vain.
@@ -180,7 +218,7 @@ impl Recording {
             began_at_ms: self.began_at_ms,
             duration_ms: self.duration_ms,
             request_id: self.request_id.clone(),
-            connection_id: Some(self.connection_id),
+            connection_id: self.connection_id,
             endpoint_request_id: self.endpoint_request_id.take(),
             record: std::mem::take(&mut self.record),
         };

@@ -92,12 +92,12 @@ impl Logs {
         })?;
         let events: Vec<Value> = page
             .lines
-            .iter()
+            .into_iter()
             .map(|line| {
                 json!({
                     "logStreamName": line.stream,
                     "timestamp": line.position.timestamp_ms,
-                    "message": message(&line.message),
+                    "message": message(&log_group, line.message),
                     "ingestionTime": line.position.timestamp_ms,
                     "eventId": EventId(line.position).to_string(),
                 })

@@ -68,11 +68,11 @@ impl Logs {
             _ => (here, here),
         };
         let events: Vec<Value> = lines
-            .iter()
+            .into_iter()
             .map(|line| {
                 json!({
                     "timestamp": line.position.timestamp_ms,
-                    "message": message(&line.message),
+                    "message": message(&log_group, line.message),
                     "ingestionTime": line.position.timestamp_ms,
                 })
             })

@@ -3,11 +3,12 @@
 
 use super::{Logs, error::LogsError};
 
-const PREFIX: &str = "/aws/lambda/";
+/// With what the groups of functions begin.
+pub(super) const OF_FUNCTIONS: &str = "/aws/lambda/";
 
 /// The name of a function's group.
 pub(super) fn name(function: &str) -> String {
-    format!("{PREFIX}{function}")
+    format!("{OF_FUNCTIONS}{function}")
 }
 
 impl Logs {
@@ -37,7 +38,7 @@ impl Logs {
                 ));
             }
         };
-        let of_function = name.strip_prefix(PREFIX);
+        let of_function = name.strip_prefix(OF_FUNCTIONS);
         let is_there = of_function.is_some_and(|function| self.functions.contains(function));
         if is_there || self.store.has_log_group(name)? {
             Ok(name.to_owned())
