@@ -9,7 +9,7 @@ STATEMENTS = range(1, 205)
 #: What no test proves yet.
 NOT_PROVEN = {
     **dict.fromkeys(
-        (118, 119, 120, 126, 127, 192, 193, 194, 195),
+        (192, 193, 194, 195),
         "refused at start until it is there: test_template_errors.py proves that",
     ),
     **dict.fromkeys(range(158, 165), "signatures and policies of @connections are not there yet"),

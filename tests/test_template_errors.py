@@ -142,29 +142,6 @@ NOT_YET = {
         ["AWS_IAM"],
     ),
     "API keys": (route(key="$connect", properties="ApiKeyRequired: true"), 4, ["ApiKeyRequired"]),
-    "models": (
-        route(properties="ModelSelectionExpression: $default, RequestModels: {$default: !Ref M}")
-        + "  M:\n    Type: AWS::ApiGatewayV2::Model\n"
-        "    Properties: {ApiId: !Ref Api, Name: m, Schema: {type: object}}\n",
-        4,
-        ["Model"],
-    ),
-    "AWS service": (
-        route(
-            kind="AWS",
-            integration="IntegrationUri: arn:aws:apigateway:us-east-1:sns:action/Publish",
-        ),
-        8,
-        ["sns:action/Publish"],
-    ),
-    "VPC link": (
-        route(
-            kind="HTTP_PROXY",
-            integration="IntegrationUri: http://a/, ConnectionType: VPC_LINK, ConnectionId: x",
-        ),
-        8,
-        ["VPC_LINK"],
-    ),
     "#set in a template": (
         route(integration="""RequestTemplates: {application/json: "#set($a = 1){}"}"""),
         8,

@@ -14,6 +14,8 @@ from support.backend import HttpBackend
 from support.clients import SDKS
 from support.dynamo import Dynalite
 from support.environment import BINARY, NODE_MODULES
+from support.moto import Moto
+from support.tls_backend import Pki, TlsBackend
 from support.wire import RawSocket
 
 #: The apps that run now, so that a failed test shows what they said.
@@ -151,6 +153,34 @@ def dynamodb():
     server = Dynalite()
     yield server.url
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def moto():
+    """Other services of AWS; see `Moto`."""
+    server = Moto()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def new_pki(tmp_path_factory):
+    """Makes CAs that nobody trusts yet; see `Pki`."""
+    return lambda: Pki(tmp_path_factory.mktemp("pki", numbered=True))
+
+
+@pytest.fixture
+def tls_backend():
+    """Starts web servers over TLS that end with the test: `tls_backend(pki.server("name"))`."""
+    started = []
+
+    def start(context):
+        started.append(TlsBackend(context))
+        return started[-1]
+
+    yield start
+    for backend in started:
+        backend.stop()
 
 
 @pytest.fixture(scope="session")

@@ -109,6 +109,33 @@ class HttpCustom(Http):
 
 
 @dataclass
+class Service:
+    """An `AWS` integration with a service, two-way: its part of the URI, and the request template."""
+
+    #: E.g. `sns:action/Publish`.
+    uri: str
+    template: str
+    content_type: str | None = None
+    method: str = "POST"
+    #: Integration response key to its properties.
+    responses: dict = field(default_factory=lambda: {"$default": {}})
+    two_way: bool = True
+    route: dict = field(default_factory=dict)
+    parameters: dict = field(default_factory=dict)
+
+    def properties(self):
+        mapped = {"integration.request.header.Content-Type": f"'{self.content_type}'"}
+        return {
+            "IntegrationType": "AWS",
+            "IntegrationUri": f"arn:aws:apigateway:us-east-1:{self.uri}",
+            "IntegrationMethod": self.method,
+            "CredentialsArn": "arn:aws:iam::123456789012:role/api",
+            "RequestTemplates": {"$default": self.template},
+            "RequestParameters": (mapped if self.content_type else {}) | self.parameters,
+        }
+
+
+@dataclass
 class Authorizer:
     """A Lambda `REQUEST` authorizer on `$connect`, by the function's logical id."""
 

@@ -49,6 +49,7 @@ fn route(route_key: &str) -> Arc<DeployedRoute> {
         throttle: None,
         authorizer: None,
         required_parameters: Vec::new(),
+        request_validation: None,
         integration: None,
         log_settings: NO_LOGS,
     })

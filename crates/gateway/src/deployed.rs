@@ -4,6 +4,7 @@
 mod compile;
 mod integration;
 mod integration_response;
+mod request_validation;
 mod templates;
 mod url_template;
 
@@ -26,6 +27,7 @@ pub use integration_response::{
     DeployedIntegrationResponse, IntegrationResponses, InvalidResponseKey, ResponseKey,
     ResponseSelection,
 };
+pub use request_validation::{DeployedModel, RequestValidation};
 pub use templates::{SelectedTemplate, Templates};
 pub use url_template::{InvalidUrl, UrlTemplate};
 
@@ -97,6 +99,8 @@ pub struct DeployedRoute {
     pub authorizer: Option<DeployedAuthorizer>,
     /// `requestParameters` that must be there.
     pub required_parameters: Vec<IdentitySource>,
+    /// The models that messages are validated with, if they are.
+    pub request_validation: Option<RequestValidation>,
     /// The integration; a route without one does nothing.
     pub integration: Option<Arc<DeployedIntegration>>,
     /// What is logged of its requests.

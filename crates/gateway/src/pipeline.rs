@@ -8,6 +8,7 @@ pub mod rescue;
 pub mod route_reply;
 pub mod select_route;
 pub mod throttle;
+pub mod validate;
 
 mod accepted;
 mod on_connect;

@@ -1,5 +1,7 @@
 //! A failed stage: whose fault it is, what the client is told, what the log says.
 
+use crate::MessageId;
+
 /// Whose fault a failure is; feeds `ClientError`, `IntegrationError` and `ExecutionError`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
@@ -36,6 +38,8 @@ pub enum FaultKind {
     UnsupportedMediaType,
     /// A required request parameter is missing.
     BadRequestParameters,
+    /// The message is not what its model says.
+    BadRequestBody,
     /// An API key is required, and there is none that may use the stage.
     InvalidApiKey,
     /// Too many requests.
@@ -68,6 +72,7 @@ impl FaultKind {
             Self::IntegrationTimeout => "Endpoint request timed out",
             Self::UnsupportedMediaType => "Unsupported Media Type",
             Self::BadRequestParameters => "Missing required request parameters",
+            Self::BadRequestBody => "Bad request body",
             Self::Throttled => "Too Many Requests",
             Self::QuotaExceeded => "Limit Exceeded",
         }
@@ -76,7 +81,7 @@ impl FaultKind {
     /// The HTTP status of a handshake that fails so (data-plane spec §1.5, §14).
     pub fn handshake_status(self) -> u16 {
         match self {
-            Self::BadRequestParameters => 400,
+            Self::BadRequestParameters | Self::BadRequestBody => 400,
             Self::Unauthorized => 401,
             Self::Forbidden
             | Self::ExplicitDeny
@@ -101,6 +106,7 @@ impl FaultKind {
             | Self::MissingAuthenticationToken
             | Self::UnsupportedMediaType
             | Self::BadRequestParameters
+            | Self::BadRequestBody
             | Self::InvalidApiKey
             | Self::Throttled
             | Self::QuotaExceeded => Blame::Client,
@@ -121,6 +127,17 @@ pub struct Fault {
     pub kind: FaultKind,
     /// What happened, for the log; never sent to the client.
     pub detail: String,
+    /// What the validation found, with [`FaultKind::BadRequestBody`].
+    pub validation: Option<Box<FailedValidation>>,
+}
+
+/// A message that is not what its model says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedValidation {
+    /// The message, which the client is told in place of the request.
+    pub message_id: MessageId,
+    /// `$context.error.validationErrorString`.
+    pub error_string: String,
 }
 
 impl Fault {
@@ -129,6 +146,22 @@ impl Fault {
         Self {
             kind,
             detail: detail.into(),
+            validation: None,
+        }
+    }
+
+    /// The fault of a message that is not what its model says.
+    pub fn bad_request_body(message_id: MessageId, error_string: String) -> Self {
+        Self {
+            kind: FaultKind::BadRequestBody,
+            detail: format!(
+                "Request body does not match model schema for content type application/json: \
+                 {error_string}"
+            ),
+            validation: Some(Box::new(FailedValidation {
+                message_id,
+                error_string,
+            })),
         }
     }
 }

@@ -27,7 +27,7 @@ mod urls;
 mod yaml;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -64,6 +64,18 @@ pub struct LoadOptions {
     pub now_ms: u64,
     /// Where Gatepost will serve.
     pub endpoint: Endpoint,
+    /// What the configuration has that a template may name.
+    pub configured: Configured,
+}
+
+/// What the configuration has that a template may name: by its id on AWS, or by the logical id of
+/// the template's own resource, which then has that name as its id.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Configured {
+    /// VPC links; those of the template also by their `Name`.
+    pub vpc_links: BTreeSet<String>,
+    /// Client certificates.
+    pub client_certificates: BTreeSet<String>,
 }
 
 /// Where Gatepost serves, without a slash at the end.
@@ -258,6 +270,7 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<App, TemplateErrors> {
             .unwrap_or_else(|| stack_name_of(folder)),
         region: options.region.clone(),
         account_id: options.account_id.clone(),
+        configured: options.configured.clone(),
     };
     let mut template = sections::read(&root, &diagnostics);
     let given = &options.parameters;

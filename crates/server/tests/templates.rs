@@ -8,6 +8,10 @@ mod apps;
 mod errors;
 #[path = "templates/integrations.rs"]
 mod integrations;
+#[path = "templates/models.rs"]
+mod models;
+#[path = "templates/outward.rs"]
+mod outward;
 #[path = "templates/support.rs"]
 mod support;
 #[path = "templates/tools.rs"]

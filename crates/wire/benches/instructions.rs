@@ -18,6 +18,7 @@ use gatepost_wire::{
         parameter_mapping::{MappingInput, ParameterMapping},
         selection::{SelectionExpression, select_route_key},
     },
+    json_schema::{JsonSchema, Models},
     lambda_event::message_event,
     lambda_response::parse_proxy_response,
     template::{Template, TemplateInput},
@@ -162,6 +163,37 @@ fn template_rendering(
     (template, context)
 }
 
+fn schema() -> JsonSchema {
+    let schema = r##"{
+        "type": "object", "required": ["action", "room"], "additionalProperties": false,
+        "properties": {
+            "action": {"enum": ["sendMessage", "join", "leave"]},
+            "room": {"type": "string", "pattern": "^[a-z]{1,32}$"},
+            "data": {"$ref": "#/definitions/data"}
+        },
+        "definitions": {"data": {"properties": {
+            "text": {"type": "string", "maxLength": 1000},
+            "n": {"type": "integer", "minimum": 0}
+        }}}
+    }"##;
+    let schemas = [("Message", schema)].into();
+    let models = Models {
+        api_id: "abcdef1234",
+        schemas: &schemas,
+    };
+    let schema = JsonSchema::compile("Message", models).unwrap();
+    // The first search of an expression pays for what all others share.
+    schema.validate(MESSAGE).unwrap();
+    schema
+}
+
+#[library_benchmark]
+#[bench::of_a_message(schema())]
+fn model_validation(schema: JsonSchema) -> JsonSchema {
+    assert!(black_box(schema.validate(black_box(MESSAGE))).is_ok());
+    schema
+}
+
 library_benchmark_group!(
     name = wire;
     benchmarks = decode_frames,
@@ -170,6 +202,7 @@ library_benchmark_group!(
         event_building,
         proxy_response,
         parameter_mapping,
-        template_rendering
+        template_rendering,
+        model_validation
 );
 main!(library_benchmark_groups = wire);

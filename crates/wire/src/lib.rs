@@ -5,6 +5,7 @@ pub mod error_frame;
 pub mod execution_log;
 pub mod expression;
 pub mod iam_policy;
+pub mod json_schema;
 pub mod lambda_event;
 pub mod lambda_response;
 pub mod management_api;

@@ -3,6 +3,7 @@
 mod app;
 mod asked;
 mod ports;
+mod services;
 mod start_error;
 mod state;
 mod tables;

@@ -5,6 +5,7 @@ mod authorization;
 mod identity_source;
 mod integration;
 mod logs;
+mod request_validation;
 mod surroundings;
 
 use std::{collections::HashMap, sync::Arc};
@@ -70,7 +71,7 @@ impl DeployedStage {
         let mut default = None;
         let mut custom = HashMap::new();
         for route in &definition.routes {
-            match compile_route(route, definition, &surroundings) {
+            match compile_route(route, api, definition, &surroundings) {
                 Err(error) => errors.push(error),
                 Ok(mut deployed) => {
                     deployed.throttle = compile_throttle(stage, &route.route_key, before);
@@ -120,6 +121,7 @@ fn compile_throttle(
 
 fn compile_route(
     route: &Route,
+    api: &Api,
     definition: &ApiDefinition,
     surroundings: &Surroundings<'_>,
 ) -> Result<DeployedRoute, CompileError> {
@@ -133,9 +135,6 @@ fn compile_route(
     let authorizer = authorization::compile_authorizer(route, definition, &place)?;
     if route.api_key_required {
         return not_yet("apiKeyRequired");
-    }
-    if route.model_selection_expression.is_some() && !route.request_models.is_empty() {
-        return not_yet("validation with request models");
     }
     let required = route
         .request_parameters
@@ -165,6 +164,9 @@ fn compile_route(
         required_parameters: identity_source::identity_sources(
             required.map(|(name, _)| name),
             &place,
+        )?,
+        request_validation: request_validation::compile_request_validation(
+            route, api, definition, &place,
         )?,
         integration,
         log_settings: surroundings.log_settings(Some(&route.route_key)),

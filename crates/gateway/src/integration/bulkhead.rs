@@ -16,7 +16,7 @@ use gatepost_model::{
 use parking_lot::Mutex;
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 /// Lets only so many calls of one integration through.
@@ -65,23 +65,17 @@ impl Bulkhead {
         limit: Duration,
         call: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
-        let mut has_begun = false;
+        let asked = Instant::now();
+        let mut begun = None;
         let answered = timeout(limit, async {
             let _place = self.enter().await?;
-            has_begun = true;
+            begun = Some(Instant::now());
             call.await
         })
         .await;
         answered.unwrap_or_else(|_| {
-            let mut detail = "Execution failed due to a timeout error".to_owned();
-            if !has_begun {
-                detail = format!(
-                    "{detail}: it waited for its turn, since {} calls of this integration were \
-                     under way ([limits] in_flight_per_integration)",
-                    self.bounds.under_way
-                );
-            }
-            Err(Fault::new(FaultKind::IntegrationTimeout, detail))
+            let waited = begun.unwrap_or_else(Instant::now) - asked;
+            Err(self.timed_out(waited))
         })
     }
 
@@ -104,6 +98,20 @@ impl Bulkhead {
             .acquire()
             .await
             .map_err(|_| Fault::new(FaultKind::IntegrationFailure, "the integration is closed"))
+    }
+
+    /// The fault of a call that took too long, `waited` of it for its turn.
+    fn timed_out(&self, waited: Duration) -> Fault {
+        let mut detail = "Execution failed due to a timeout error".to_owned();
+        let waited = waited.as_millis();
+        if waited > 0 {
+            detail = format!(
+                "{detail}: it waited {waited} ms of that for its turn, since {} calls of this \
+                 integration were under way ([limits] in_flight_per_integration)",
+                self.bounds.under_way
+            );
+        }
+        Fault::new(FaultKind::IntegrationTimeout, detail)
     }
 }
 
@@ -187,7 +195,7 @@ mod tests {
         assert_eq!(detail, "Execution failed due to a timeout error");
         let fault = waits.unwrap_err();
         assert_eq!(fault.kind, FaultKind::IntegrationTimeout);
-        assert!(fault.detail.contains("waited for its turn"));
+        assert!(fault.detail.contains("ms of that for its turn"));
         bulkhead.call(LONG, async { Ok(()) }).await.unwrap();
     }
 

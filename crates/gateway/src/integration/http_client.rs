@@ -55,6 +55,11 @@ pub struct ConnectionSettings {
     pub vpc_link: Option<VpcLink>,
 }
 
+/// The name of a server as certificates are verified for it; `None` when it is no host name.
+pub fn server_name(text: &str) -> Option<ServerName<'static>> {
+    ServerName::try_from(text.to_owned()).ok()
+}
+
 /// A client for the backends of integrations. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct HttpClient {

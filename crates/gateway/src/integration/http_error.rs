@@ -166,6 +166,15 @@ fn explain_tls(error: &rustls::Error) -> String {
     }
 }
 
+/// The names of a certificate, which rustls gives as `DnsName("example.com")`.
+fn names(presented: &[String]) -> String {
+    let name = |text: &String| match text.split_once('(') {
+        Some((_, rest)) => rest.trim_end_matches(')').trim_matches('"').to_owned(),
+        None => text.clone(),
+    };
+    presented.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
 fn explain_certificate(error: &CertificateError) -> String {
     match error {
         CertificateError::NotValidForNameContext {
@@ -175,7 +184,7 @@ fn explain_certificate(error: &CertificateError) -> String {
             "its certificate is not for {} but for {}: call it by that name, or set \
              TlsConfig.ServerNameToVerify",
             expected.to_str(),
-            presented.join(", ")
+            names(presented)
         ),
         CertificateError::NotValidForName => "its certificate is for another name: set \
              TlsConfig.ServerNameToVerify"

@@ -15,6 +15,7 @@ use super::{
     rescue,
     route_reply::route_reply,
     select_route::{ReceivedMessage, RoutedRequest},
+    validate::validate,
 };
 use crate::{
     clock::{Moment, millis_since},
@@ -64,7 +65,8 @@ pub(crate) fn on_message(
         started,
     };
     let passed = gateway.throttle.pass_message(route);
-    let routed = match passed.map_err(Fault::from).and(selected) {
+    let passed = passed.map_err(Fault::from).and(selected);
+    let routed = match passed.and_then(validate) {
         Ok(routed) => routed,
         Err(fault) => return Walked::Done(Some(outcome.of_fault(&fault))),
     };

@@ -1,6 +1,6 @@
 //! The stack that a template is loaded as, and its pseudo parameters.
 
-use super::{document::Value, ids};
+use super::{Configured, document::Value, ids};
 
 /// Where and as what the template is loaded.
 #[derive(Debug, Clone)]
@@ -8,6 +8,7 @@ pub(super) struct Stack {
     pub(super) name: String,
     pub(super) region: String,
     pub(super) account_id: String,
+    pub(super) configured: Configured,
 }
 
 impl Stack {
@@ -84,6 +85,7 @@ mod tests {
             name: "chat".into(),
             region: "us-east-1".into(),
             account_id: "000000000000".into(),
+            configured: Configured::default(),
         };
         assert_eq!(
             stack.arn("lambda", "function:f"),

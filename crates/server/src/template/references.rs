@@ -1,6 +1,8 @@
 //! What `Ref` and `Fn::GetAtt` give for a resource. Resources that nothing here acts on give
 //! plausible values, so that the environment of functions can be built.
 
+use std::collections::BTreeSet;
+
 use super::{
     diagnostic::did_you_mean,
     document::{MAX_DEPTH, Node, Position},
@@ -91,7 +93,8 @@ impl<'a> Evaluator<'a> {
             | ("AWS::ApiGatewayV2::Model", "ModelId")
             | ("AWS::ApiGatewayV2::Deployment", "DeploymentId")
             | ("AWS::ApiGatewayV2::ApiMapping", "ApiMappingId")
-            | ("AWS::ApiGatewayV2::VpcLink", "VpcLinkId")
+            | ("AWS::ApiGatewayV2::VpcLink" | "AWS::ApiGateway::VpcLink", "VpcLinkId")
+            | ("AWS::ApiGateway::ClientCertificate", "ClientCertificateId")
             | ("AWS::ApiGateway::ApiKey", "APIKeyId")
             | (
                 "AWS::ApiGateway::Account"
@@ -198,6 +201,18 @@ impl<'a> Evaluator<'a> {
         match type_name {
             "AWS::ApiGatewayV2::Api" | "AWS::ApiGateway::ApiKey" => return derived(10),
             "AWS::ApiGatewayV2::Route" | "AWS::ApiGatewayV2::Integration" => return derived(7),
+            "AWS::ApiGatewayV2::VpcLink" | "AWS::ApiGateway::VpcLink" => {
+                let configured = &self.stack.configured.vpc_links;
+                return self
+                    .configured_name(resource, configured)
+                    .or_else(|| derived(6));
+            }
+            "AWS::ApiGateway::ClientCertificate" => {
+                let configured = &self.stack.configured.client_certificates;
+                return self
+                    .configured_name(resource, configured)
+                    .or_else(|| derived(6));
+            }
             "AWS::ApiGatewayV2::Stage" | "AWS::ApiGatewayV2::DomainName" => {}
             _ if type_name.starts_with("AWS::ApiGatewayV2::")
                 || type_name.starts_with("AWS::ApiGateway::")
@@ -238,6 +253,20 @@ impl<'a> Evaluator<'a> {
                 _ => name,
             }
         }))
+    }
+
+    /// The name by which the configuration has a resource: its logical id or its `Name`.
+    fn configured_name(
+        &self,
+        resource: &Resource,
+        configured: &BTreeSet<String>,
+    ) -> Option<String> {
+        if configured.contains(&resource.logical_id) {
+            return Some(resource.logical_id.clone());
+        }
+        let name = self.evaluate(resource.properties.get("Name")?)?;
+        let name = name.as_text()?;
+        configured.contains(name).then(|| name.to_owned())
     }
 
     /// The name of the function that a version or an alias belongs to.

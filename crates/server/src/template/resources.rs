@@ -2,6 +2,7 @@
 
 mod api;
 mod authorizer;
+mod connection;
 mod domain_name;
 mod function;
 mod integration;
@@ -13,6 +14,7 @@ mod permission;
 mod replies;
 mod request_parameters;
 mod route;
+mod service;
 mod stage;
 mod table;
 mod throttle;
@@ -35,7 +37,7 @@ use super::{
 };
 
 /// The types that are acted on, with the order in which they are read.
-const ACTED_ON: [&str; 24] = [
+const ACTED_ON: [&str; 26] = [
     "AWS::ApiGatewayV2::Api",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Function",
@@ -60,6 +62,8 @@ const ACTED_ON: [&str; 24] = [
     "AWS::ApiGateway::Account",
     "AWS::ApiGateway::ApiKey",
     "AWS::ApiGateway::UsagePlan",
+    "AWS::ApiGateway::VpcLink",
+    "AWS::ApiGateway::ClientCertificate",
 ];
 const USAGE_PLAN_KEY: &str = "AWS::ApiGateway::UsagePlanKey";
 
@@ -117,6 +121,17 @@ impl<'a> Reading<'a> {
     fn has_qualifier(&self, name: &str, qualifier: &str) -> bool {
         let qualified = format!("{name}:{qualifier}");
         qualifier == "$LATEST" || self.qualified_names.borrow().contains(&qualified)
+    }
+
+    /// The logical id of the resource that `Ref` knows by `id`.
+    fn logical_id_of(&self, types: &[&str], id: &str) -> Option<&str> {
+        let mut resources = self.evaluator.template.resources.iter();
+        let found = resources.find(|resource| {
+            types.contains(&resource.type_name.as_str())
+                && self.evaluator.is_present(resource)
+                && self.evaluator.physical_name(resource).as_deref() == Some(id)
+        });
+        found.map(|resource| resource.logical_id.as_str())
     }
 
     fn mark_broken(&self, declared: &Declared<'_>) {
@@ -210,10 +225,12 @@ pub(super) fn read(reading: &Reading<'_>, app: &mut App) {
     }
     read_others(reading, app, &declared);
     for draft in apis {
+        model::check_schemas(&draft, reading);
         stage::warn_of_undeployed(&draft, reading);
         warn_of_unreachable(&draft, reading, app);
         permission::warn_of_missing(&draft, reading, &app.permissions);
         replies::warn_of_missing(&draft, reading);
+        connection::warn_of_unknown_vpc_links(&draft, reading);
         let logical_id = draft.logical_id.clone();
         let api = draft.finish(reading);
         app.api_logical_ids.insert(api.api_id.clone(), logical_id);
@@ -444,6 +461,10 @@ fn read_others(reading: &Reading<'_>, app: &mut App, declared: &[Declared<'_>]) 
                     .extend(other::read_log_group(declared, reading));
             }
             "AWS::ApiGateway::Account" => other::read_account(declared, reading),
+            "AWS::ApiGateway::VpcLink" => other::read_rest_vpc_link(declared, reading),
+            "AWS::ApiGateway::ClientCertificate" => {
+                other::read_client_certificate(declared, reading);
+            }
             "AWS::ApiGateway::ApiKey" => {
                 app.api_keys.extend(other::read_api_key(declared, reading));
             }

@@ -221,28 +221,9 @@ fn what_is_not_there_yet_refuses_with_its_place() {
             "t.yaml:16: a route with ApiKeyRequired is not there yet in Gatepost; remove it",
         ),
         (
-            "  R:\n    Type: AWS::ApiGatewayV2::Route\n    Properties: {ApiId: !Ref Api, RouteKey: x, ModelSelectionExpression: $request.body.a, RequestModels: {a: M}}\n",
-            "t.yaml:16: validation of messages with models is not there yet in Gatepost; remove \
-             ModelSelectionExpression and RequestModels",
-        ),
-        (
-            "  I:\n    Type: AWS::ApiGatewayV2::Integration\n    Properties: {ApiId: !Ref Api, IntegrationType: AWS, IntegrationUri: 'arn:aws:apigateway:us-east-1:sns:action/Publish'}\n",
-            "t.yaml:16: the AWS service of `arn:aws:apigateway:us-east-1:sns:action/Publish` as \
-             integration is not there yet in Gatepost; call it from a Lambda function",
-        ),
-        (
-            "  I:\n    Type: AWS::ApiGatewayV2::Integration\n    Properties: {ApiId: !Ref Api, IntegrationType: MOCK, ConnectionType: VPC_LINK}\n",
-            "t.yaml:16: the connection type VPC_LINK is not there yet in Gatepost; use INTERNET \
-             with an address that is reachable here",
-        ),
-        (
             "  I:\n    Type: AWS::ApiGatewayV2::Integration\n    Properties: {ApiId: !Ref Api, IntegrationType: MOCK, RequestTemplates: {$default: '#set($a = 1)'}}\n",
             "t.yaml:16: `#set` at 1:1 of the mapping template is not there yet in Gatepost; use literals, \
              $context, $input.body, $input.json and $stageVariables",
-        ),
-        (
-            "  S:\n    Type: AWS::ApiGatewayV2::Stage\n    Properties: {ApiId: !Ref Api, StageName: s, AutoDeploy: true, ClientCertificateId: abc}\n",
-            "t.yaml:16: ClientCertificateId is not there yet in Gatepost; remove it",
         ),
     ] {
         assert_eq!(faults_beside_api(resource), [expected], "{resource}");

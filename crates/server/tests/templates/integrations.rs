@@ -186,9 +186,33 @@ fn a_custom_integration_that_is_waited_for_needs_an_integration_response() {
              so nobody can connect; {mend}"
         )]
     );
+    let for_errors = response("/[45].*/") + route_response;
+    assert_eq!(
+        warned(&template(two_way, MOCK, &for_errors)),
+        [format!(
+            "t.yaml:12: the MOCK integration of route hello has no integration response for \
+             success, and so each message to it fails; {mend}"
+        )]
+    );
+    assert_eq!(
+        warned(&template(
+            "RouteKey: $connect",
+            LAMBDA,
+            &response("/Bad.*/")
+        )),
+        [
+            FAR.to_owned(),
+            format!(
+                "t.yaml:12: the AWS integration of route $connect has no integration response \
+                 for success, and so nobody can connect; {mend}"
+            )
+        ]
+    );
     let both = response("$default") + route_response;
+    let some = response("/20[01]/") + route_response;
     for (route, integration, resources) in [
         (two_way, MOCK, both.as_str()),
+        (two_way, HTTP, some.as_str()),
         (ROUTE, MOCK, ""),
         ("RouteKey: $disconnect", MOCK, ""),
     ] {
@@ -255,7 +279,11 @@ fn an_integration_response_that_nothing_selects_is_warned_of() {
         if integration == LAMBDA {
             expected.insert(0, FAR);
         }
-        let warned = warned(&template(ROUTE, integration, &response(key)));
+        let mut responses = response(key);
+        if key != "$default" {
+            responses += &response("$default").replace("Response:", "Otherwise:");
+        }
+        let warned = warned(&template(ROUTE, integration, &responses));
         assert_eq!(warned, expected, "{key}");
     }
 }

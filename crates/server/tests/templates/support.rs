@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use gatepost_model::api::Api;
-use gatepost_server::template::{App, Endpoint, LoadOptions, TemplateErrors, load};
+use gatepost_server::template::{App, Configured, Endpoint, LoadOptions, TemplateErrors, load};
 
 pub struct Project {
     folder: tempfile::TempDir,
@@ -30,6 +30,7 @@ impl Project {
                 ws_base: "ws://localhost:4100".into(),
                 http_base: "http://localhost:4100".into(),
             },
+            configured: Configured::default(),
         };
         Self { folder, options }
     }

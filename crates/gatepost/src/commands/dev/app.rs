@@ -1,7 +1,7 @@
 //! The app that `dev` runs: started once, reloaded on change, stopped at the end.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -27,7 +27,7 @@ use gatepost_server::{
     lambda::{CaBundle, LocalRunner, RunnerConfig},
     listener,
     server::Server,
-    template::{self, Endpoint, LoadOptions},
+    template::{self, Configured, Endpoint, LoadOptions},
     tls::{CertificateSource, LocalCa, server_config},
 };
 use rustls::ServerConfig;
@@ -37,6 +37,7 @@ use super::{
     asked::{addresses, find_template, folder_of, load_config, read_env_file},
     error_lines,
     ports::{self, Port},
+    services,
     start_error::{StartError, compile_lines},
     state::StateFolder,
     tables::{self, Said},
@@ -66,6 +67,7 @@ pub struct App {
     local_authority: String,
     api_ports: Vec<(ApiId, u16)>,
     notes: Vec<String>,
+    warned_of_services: BTreeSet<String>,
     port: u16,
     tls: Arc<ServerConfig>,
     _state: StateFolder,
@@ -120,6 +122,10 @@ impl App {
             endpoint: Endpoint {
                 ws_base: format!("ws://{authority}"),
                 http_base: format!("http://{authority}"),
+            },
+            configured: Configured {
+                vpc_links: outward.vpc_links.keys().cloned().collect(),
+                client_certificates: outward.client_certificates.keys().cloned().collect(),
             },
         };
         let loaded = template::load(&template, &options).map_err(StartError::Template)?;
@@ -230,6 +236,7 @@ impl App {
             local_authority,
             api_ports: Vec::new(),
             notes,
+            warned_of_services: BTreeSet::new(),
             port,
             tls,
             _state: state,
@@ -241,7 +248,18 @@ impl App {
         for warning in &app.loaded.warnings {
             terminal.warning(&warning.to_string());
         }
+        app.warn_of_real_calls();
         Ok(app)
+    }
+
+    /// Warns of services that are called at AWS itself, once each.
+    fn warn_of_real_calls(&mut self) {
+        let services = &self.server.gateway.outward().services;
+        for warning in services::real_calls(&self.loaded.apis, services) {
+            if self.warned_of_services.insert(warning.clone()) {
+                self.terminal.warning(&warning);
+            }
+        }
     }
 
     /// With several APIs each has a port of its own, on which its stages stand at the root.
@@ -321,6 +339,7 @@ impl App {
             .cloned()
             .collect();
         self.loaded = loaded;
+        self.warn_of_real_calls();
         for said in tables::create(&self.options.region, &new_tables).await {
             if let Said::Warning(warning) = said {
                 self.terminal.warning(&warning);

@@ -10,7 +10,6 @@ use gatepost_model::{
     route::RouteKey,
     stage::{LoggingLevel, Stage},
 };
-use rustls::pki_types::ServerName;
 
 use super::{CompileError, logs::log_settings};
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
     integration::{
         bulkhead::Bulkhead,
         client_certificate::{ClientCertificate, UnknownClientCertificate},
-        http_client::{ConnectionSettings, HttpClient},
+        http_client::{ConnectionSettings, HttpClient, server_name},
         outward::Outward,
         vpc_link::UnknownVpcLink,
     },
@@ -95,15 +94,15 @@ impl<'a> Surroundings<'a> {
                 }
             }
         };
-        let server_name = match &integration.server_name_to_verify {
+        let name_to_verify = match &integration.server_name_to_verify {
             None => None,
             Some(name) => Some(
-                ServerName::try_from(name.clone())
-                    .map_err(|_| format!("serverNameToVerify `{name}` is no host name"))?,
+                server_name(name)
+                    .ok_or_else(|| format!("serverNameToVerify `{name}` is no host name"))?,
             ),
         };
         Ok(Ok(self.outward.http.with(&ConnectionSettings {
-            server_name,
+            server_name: name_to_verify,
             client_certificate: self.client_certificate.clone(),
             vpc_link,
         })))

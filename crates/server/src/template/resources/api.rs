@@ -25,6 +25,8 @@ pub(crate) struct ApiDraft {
     pub(super) deployments: Vec<DeploymentDraft>,
     pub(super) stages: Vec<Stage>,
     pub(super) calls: Vec<Call>,
+    /// Where the schemas of the models stand.
+    pub(super) schema_positions: Vec<Position>,
     /// Where its routes stand.
     pub(super) route_positions: BTreeMap<RouteId, Position>,
 }
@@ -120,6 +122,7 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Api
         deployments: Vec::new(),
         stages: Vec::new(),
         calls: Vec::new(),
+        schema_positions: Vec::new(),
         route_positions: BTreeMap::new(),
     })))
 }

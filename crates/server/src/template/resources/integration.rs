@@ -5,9 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use gatepost_gateway::deployed::UrlTemplate;
 use gatepost_model::{
     arn::{FunctionReference, lambda_function_of_uri},
-    integration::{
-        ConnectionType, ContentHandlingStrategy, Integration, IntegrationType, PassthroughBehavior,
-    },
+    integration::{ContentHandlingStrategy, Integration, IntegrationType, PassthroughBehavior},
     limits::INTEGRATION_TIMEOUT_MILLIS,
 };
 use gatepost_wire::{
@@ -15,7 +13,7 @@ use gatepost_wire::{
     template::{Template, TemplateError},
 };
 
-use super::{ApiDraft, Declared, Reading, request_parameters};
+use super::{ApiDraft, Declared, Reading, connection, request_parameters, service};
 use crate::template::properties::Properties;
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
@@ -60,13 +58,18 @@ fn integration(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Integra
     let integration_uri = uri(&properties, integration_type, reading);
     let request_parameters =
         request_parameters::read(&properties, integration_uri.as_deref().unwrap_or_default());
+    let is_service = integration_type == IntegrationType::Aws
+        && integration_uri.as_deref().is_some_and(service::is_service);
+    if is_service {
+        service::warn_of_missing(&properties, &request_templates, &request_parameters);
+    }
     let behaviors = ["WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"];
     Some(Integration {
         integration_id: declared.id.as_str().into(),
         integration_type,
         integration_uri,
-        integration_method: method(&properties, integration_type),
-        connection_type: ConnectionType::Internet,
+        integration_method: method(&properties, integration_type, is_service),
+        connection_type: connection::connection_type(&properties, integration_type, reading),
         credentials_arn: credentials_arn(&properties),
         request_parameters,
         request_templates,
@@ -85,31 +88,14 @@ fn integration(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Integra
                 .integer("TimeoutInMillis", INTEGRATION_TIMEOUT_MILLIS)
                 .unwrap_or(*INTEGRATION_TIMEOUT_MILLIS.end()),
         ),
-        server_name_to_verify: None,
+        server_name_to_verify: connection::server_name_to_verify(&properties),
         description: properties.string("Description"),
         integration_responses: Vec::new(),
     })
 }
 
-/// What WebSocket APIs do not have, and what Gatepost does not do yet.
+/// What WebSocket APIs do not have.
 fn refuse(properties: &Properties<'_>) {
-    let not_yet = |name: &str, what: &str, mend: &str| {
-        properties
-            .diagnostics
-            .not_yet(properties.place(name), what, mend);
-    };
-    let connection_type = properties.one_of("ConnectionType", &["INTERNET", "VPC_LINK"]);
-    if connection_type.as_deref() == Some("VPC_LINK") {
-        let what = "the connection type VPC_LINK";
-        not_yet(
-            "ConnectionType",
-            what,
-            "use INTERNET with an address that is reachable here",
-        );
-    }
-    if properties.node("TlsConfig").is_some() {
-        not_yet("TlsConfig", "TlsConfig", "remove it");
-    }
     for name in ["IntegrationSubtype", "ResponseParameters"] {
         if properties.node(name).is_some() {
             let message = format!("{name} is for HTTP APIs only");
@@ -186,11 +172,7 @@ fn uri(
     }
     let uri = properties.string("IntegrationUri")?;
     match integration_type {
-        IntegrationType::Aws if is_service(&uri) => properties.diagnostics.not_yet(
-            properties.place("IntegrationUri"),
-            &format!("the AWS service of `{uri}` as integration"),
-            "call it from a Lambda function",
-        ),
+        IntegrationType::Aws if service::is_service(&uri) => service::check_uri(properties, &uri),
         IntegrationType::AwsProxy | IntegrationType::Aws => {
             check_function(properties, "IntegrationUri", &uri, reading);
         }
@@ -198,15 +180,6 @@ fn uri(
         IntegrationType::Mock => {}
     }
     Some(uri)
-}
-
-/// Whether a URI is one of API Gateway's forms for another service than Lambda:
-/// `arn:aws:apigateway:{region}:{service}:action/{Action}` or `…:path/{path}`.
-fn is_service(uri: &str) -> bool {
-    matches!(
-        uri.splitn(6, ':').collect::<Vec<_>>()[..],
-        ["arn", _, "apigateway", _, service, _] if service != "lambda"
-    )
 }
 
 fn check_url(properties: &Properties<'_>, uri: &str) {
@@ -261,20 +234,24 @@ pub(super) fn check_function(
     }
 }
 
-fn method(properties: &Properties<'_>, integration_type: IntegrationType) -> Option<String> {
+fn method(
+    properties: &Properties<'_>,
+    integration_type: IntegrationType,
+    is_service: bool,
+) -> Option<String> {
     const METHODS: [&str; 8] = [
         "ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT",
     ];
     let method = properties.one_of("IntegrationMethod", &METHODS);
     match integration_type {
-        IntegrationType::AwsProxy | IntegrationType::Aws => {
+        IntegrationType::AwsProxy | IntegrationType::Aws if !is_service => {
             if method.as_deref().is_some_and(|method| method != "POST") {
                 let message = "Lambda functions are invoked with POST";
                 properties.warn("IntegrationMethod", message, "remove IntegrationMethod");
             }
             Some("POST".to_owned())
         }
-        IntegrationType::HttpProxy | IntegrationType::Http
+        IntegrationType::HttpProxy | IntegrationType::Http | IntegrationType::Aws
             if properties.node("IntegrationMethod").is_none() =>
         {
             let name = integration_type.as_str();

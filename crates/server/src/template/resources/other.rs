@@ -47,6 +47,17 @@ pub(super) fn read_vpc_link(declared: &Declared<'_>, reading: &Reading<'_>) -> O
     })
 }
 
+/// `AWS::ApiGateway::VpcLink`, of a network load balancer: where it leads is configured, so it is
+/// only checked.
+pub(super) fn read_rest_vpc_link(declared: &Declared<'_>, reading: &Reading<'_>) {
+    declared.properties(&["Name", "TargetArns"], &["Description", "Tags"], reading);
+}
+
+/// `AWS::ApiGateway::ClientCertificate`: its files are configured, so it is only checked.
+pub(super) fn read_client_certificate(declared: &Declared<'_>, reading: &Reading<'_>) {
+    declared.properties(&[], &["Description", "Tags"], reading);
+}
+
 /// `AWS::ApiGateway::Account`: its logging role counts as set here, so it is only checked.
 pub(super) fn read_account(declared: &Declared<'_>, reading: &Reading<'_>) {
     declared.properties(&[], &["CloudWatchRoleArn"], reading);

@@ -8,7 +8,7 @@ use gatepost_model::{
 };
 
 use super::{
-    ApiDraft, Declared, Reading,
+    ApiDraft, Declared, Reading, model,
     permission::{Call, Caller},
     request_parameters,
 };
@@ -82,13 +82,15 @@ fn route(declared: &Declared<'_>, reading: &Reading<'_>, api: &ApiDraft) -> Opti
             "write $default",
         );
     }
+    let (model_selection_expression, request_models) =
+        model::of_route(&properties, &route_key, reading, api);
     Some(Route {
         route_id: declared.id.as_str().into(),
         authorization: authorization(&properties, &route_key, reading, api),
         api_key_required: false,
         target: target(&properties, reading, api),
-        model_selection_expression: None,
-        request_models: properties.string_map("RequestModels"),
+        model_selection_expression,
+        request_models,
         request_parameters: request_parameters(&properties, &route_key),
         route_response_selection_expression: expression,
         route_responses: Vec::new(),
@@ -103,13 +105,6 @@ fn refuse(properties: &Properties<'_>) {
         properties
             .diagnostics
             .not_yet(at, "a route with ApiKeyRequired", "remove it");
-    }
-    if properties.node("ModelSelectionExpression").is_some() {
-        let at = properties.place("ModelSelectionExpression");
-        let mend = "remove ModelSelectionExpression and RequestModels";
-        properties
-            .diagnostics
-            .not_yet(at, "validation of messages with models", mend);
     }
     if properties.node("AuthorizationScopes").is_some() {
         let message = "AuthorizationScopes are for HTTP APIs only";

@@ -9,7 +9,7 @@ use gatepost_model::{
     throttle::ThrottleSettings,
 };
 
-use super::{ApiDraft, Declared, Reading, api::DeploymentDraft, throttle};
+use super::{ApiDraft, Declared, Reading, api::DeploymentDraft, connection, throttle};
 use crate::template::{ids, properties::Properties};
 
 /// Reads a deployment.
@@ -56,12 +56,6 @@ fn stage(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) -> 
         reading,
     )?;
     let stage_name = name(&properties, api)?;
-    if properties.node("ClientCertificateId").is_some() {
-        let at = properties.place("ClientCertificateId");
-        properties
-            .diagnostics
-            .not_yet(at, "ClientCertificateId", "remove it");
-    }
     let auto_deploy = properties.boolean("AutoDeploy").unwrap_or(false);
     Some(Stage {
         deployment_id: deployment(&properties, &stage_name, declared, reading, api),
@@ -75,7 +69,7 @@ fn stage(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) -> 
             .unwrap_or_default(),
         route_settings: settings_by_route(&properties, reading, api),
         access_log_settings: access_log_settings(&properties),
-        client_certificate_id: None,
+        client_certificate_id: connection::client_certificate_id(&properties, reading),
         tags: properties.string_map("Tags"),
         created_at_ms: reading.now_ms,
         last_updated_at_ms: reading.now_ms,
