@@ -1,13 +1,13 @@
 """G. `AWS` integrations with services: what reaches SQS, SNS, Kinesis, DynamoDB, Step Functions,
 EventBridge and any other, signed, and what comes back."""
 
-import base64
 import json
 
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.loaders import Loader
 from support.moto import ACCOUNT
 from support.poll import until
 from support.talk import connection_id, error_frame, say
@@ -417,6 +417,39 @@ class TestOnTheWire:
         assert INTERNAL.fullmatch(client.recv(timeout=2))
         error = app.wait_event("request", lambda event: event["error"])["error"]
         assert "[egress] denies 169.254.169.254" in error
+
+
+#: Services by botocore's name, whose models say what must be sent.
+IN_JSON = (
+    "athena codebuild codepipeline cognito-identity cognito-idp comprehend dynamodb dynamodbstreams "
+    "ecs events firehose glue kinesis kms logs rekognition secretsmanager ssm stepfunctions swf "
+    "textract timestream-write transcribe translate"
+).split()
+IN_QUERY = "autoscaling cloudformation cloudwatch ec2 iam ses sns sqs sts".split()
+MODELS = IN_JSON + IN_QUERY
+
+
+def test_every_known_service_is_called_as_botocore_calls_it(dev, connect, http_backend):
+    """Endpoint variable, signing name, target or version."""
+    models = {name: Loader().load_service_model(name, "service-2")["metadata"] for name in MODELS}
+    env, routes = {}, {}
+    for name, model in models.items():
+        variable = model["serviceId"].upper().replace(" ", "_")
+        env[f"AWS_ENDPOINT_URL_{variable}"] = f"{http_backend.url}/{name}"
+        routes[name] = Service(f"{model['endpointPrefix']}:action/DoIt", "{}")
+    app = dev(websocket_app(routes), env=env)
+    client = connect(app.url())
+    for name, model in models.items():
+        say(client, name)
+        got = http_backend.received(f"/{name}/")[0]
+        signed_for = model.get("signingName", model["endpointPrefix"])
+        assert f"/us-east-1/{signed_for}/aws4_request" in got.headers["authorization"][0], name
+        if name in IN_JSON:
+            assert got.headers["x-amz-target"] == [f"{model['targetPrefix']}.DoIt"]
+            content_type = f"application/x-amz-json-{model['jsonVersion']}"
+            assert got.headers["content-type"] == [content_type]
+        else:
+            assert got.query == {"Action": ["DoIt"], "Version": [model["apiVersion"]]}
 
 
 def test_a_service_without_a_local_endpoint_is_the_real_one_and_start_says_so(

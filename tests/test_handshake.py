@@ -166,6 +166,45 @@ def test_no_subprotocol_is_selected_unless_the_function_returns_one(app, raw_soc
     assert response.header("sec-websocket-protocol") is None
 
 
+@pytest.mark.parametrize(
+    "answer, selected",
+    [
+        # `multiValueHeaders` come after `headers`, and the last value wins.
+        ({"multiValueHeaders": {"sec-websocket-protocol": ["a", "b"]}}, "b"),
+        (
+            {
+                "headers": {"Sec-WebSocket-Protocol": "a"},
+                "multiValueHeaders": {"SEC-WEBSOCKET-PROTOCOL": ["b"]},
+            },
+            "b",
+        ),
+        # AWS does not ask whether it was offered.
+        ({"headers": {"Sec-WebSocket-Protocol": "never-offered"}}, "never-offered"),
+        ({"headers": {"Sec-WebSocket-Protocol": "a, b"}}, "a, b"),
+        ({"headers": {"Sec-WebSocket-Protocol": None}}, None),
+        # A value that no header may have ends nothing but itself.
+        ({"headers": {"Sec-WebSocket-Protocol": "a\r\nSet-Cookie: x=1"}}, None),
+    ],
+    ids=["several", "both members", "not offered", "a list", "null", "a line break"],
+)
+def test_the_value_of_the_function_is_passed_on_as_it_is(app, raw_socket, answer, selected):
+    offered = [("Sec-WebSocket-Protocol", "a"), ("sec-websocket-protocol", "b, c")]
+    url = asking("/prod", answer={"statusCode": 200, **answer})
+    response = raw_socket(app).upgrade(url, headers=offered)
+    assert response.status == 101
+    assert response.header("sec-websocket-protocol") == selected
+    assert response.header("set-cookie") is None
+
+
+@pytest.mark.checklist(46)
+def test_what_the_client_offers_reaches_the_function_in_order(app, raw_socket):
+    before = len(app.seen("CONNECT"))
+    offered = [("Sec-WebSocket-Protocol", "a"), ("sec-websocket-protocol", "b, c")]
+    assert raw_socket(app).upgrade("/prod", headers=offered).status == 101
+    event = app.recorded("CONNECT", count=before + 1)[before]
+    assert event["multiValueHeaders"]["Sec-WebSocket-Protocol"] == ["a", "b, c"]
+
+
 @pytest.mark.checklist(15)
 def test_no_other_header_of_the_function_reaches_the_101(app, raw_socket):
     headers = {"X-Why": "open", "Set-Cookie": "a=b", "Sec-WebSocket-Protocol": "p"}

@@ -42,7 +42,7 @@ def app(module_dev, module_backend):
 
     made = '{"said":$input.json(\'$.text\'),"by":"$context.routeKey","at":"$stageVariables.place"}'
     broken = {
-        "RequestTemplates": {"good": '{"statusCode":200}', "$default": '{"statusCode":${'},
+        "RequestTemplates": {"good": '{"statusCode":200}', "$default": '{"statusCode":${context'},
         "TemplateSelectionExpression": "${request.body.kind}",
     }
     form = {

@@ -217,12 +217,13 @@ def websocket_app(
         }
     if authorizer:
         made[f"{api}Authorizer"] = _authorizer(api, authorizer)
-    route_ids = []
+    made_before = []
     for number, (key, target) in enumerate(routes.items()):
         target = Function(target) if isinstance(target, str) else target
         name = f"{api}{number}"
-        route_ids.append(f"{name}Route")
-        made |= _route(api, name, key, target)
+        route = _route(api, name, key, target)
+        made_before += [made_id for made_id in route if not made_id.endswith("Integration")]
+        made |= route
         if authorizer and key == "$connect":
             made[f"{name}Route"]["Properties"] |= {
                 "AuthorizationType": "CUSTOM",
@@ -230,7 +231,7 @@ def websocket_app(
             }
     made[f"{api}Deployment"] = {
         "Type": "AWS::ApiGatewayV2::Deployment",
-        "DependsOn": route_ids,
+        "DependsOn": made_before,
         "Properties": {"ApiId": {"Ref": api}},
     }
     made[f"{api}Stage"] = {
@@ -247,6 +248,42 @@ def websocket_app(
         "Transform": "AWS::Serverless-2016-10-31",
         "Resources": made | (resources or {}),
     }
+
+
+def stage(api, name, **properties):
+    """Another stage of an API made by `websocket_app`, of the same deployment unless it says so."""
+    return {
+        f"{api}{name.capitalize()}Stage": {
+            "Type": "AWS::ApiGatewayV2::Stage",
+            "Properties": {
+                "ApiId": {"Ref": api},
+                "StageName": name,
+                "DeploymentId": {"Ref": f"{api}Deployment"},
+                **properties,
+            },
+        }
+    }
+
+
+def custom_domain(name, domain, **mappings):
+    """A custom domain with mappings of a key (`root`: none) to the logical ids of API and stage."""
+    made = {
+        f"{name}Domain": {
+            "Type": "AWS::ApiGatewayV2::DomainName",
+            "Properties": {"DomainName": domain},
+        }
+    }
+    for key, (api, stage_id) in mappings.items():
+        made[f"{name}{key.capitalize()}Mapping"] = {
+            "Type": "AWS::ApiGatewayV2::ApiMapping",
+            "Properties": {
+                "DomainName": {"Ref": f"{name}Domain"},
+                "ApiId": {"Ref": api},
+                "Stage": {"Ref": stage_id},
+                **({} if key == "root" else {"ApiMappingKey": key}),
+            },
+        }
+    return made
 
 
 def together(*templates):

@@ -1,6 +1,7 @@
 //! The configuration: `gatepost.toml`, then `GATEPOST_SECTION__KEY` variables, then flags; the
 //! later wins. Every mistake in it is reported at once, with its place.
 
+mod auth;
 mod error;
 mod extensions;
 pub mod integrations;
@@ -20,8 +21,13 @@ use std::{
 use gatepost_model::limits::Limits;
 
 pub use self::{
-    error::ConfigErrors, extensions::StagesConfig, integrations::IntegrationsConfig,
-    layers::Override, logs::LogsConfig, reader::Setting,
+    auth::{AccessKeyConfig, AuthConfig, PoliciesConfig, PolicySource, SecretSource},
+    error::ConfigErrors,
+    extensions::StagesConfig,
+    integrations::IntegrationsConfig,
+    layers::Override,
+    logs::LogsConfig,
+    reader::Setting,
 };
 use self::{layers::Layers, reader::Reader};
 
@@ -43,7 +49,7 @@ pub struct Config {
     /// `[limits]`.
     pub limits: Limits,
     /// `[auth]`.
-    pub auth: AuthMode,
+    pub auth: AuthConfig,
     /// `[functions]`.
     pub functions: FunctionsConfig,
     /// `[logs]`.
@@ -76,13 +82,6 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its key, PEM.
     pub key: PathBuf,
-}
-
-/// `[auth] mode`: how requests prove who they come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthMode {
-    /// `off`: signatures are not verified.
-    Off,
 }
 
 /// `[functions]`: how Lambda functions are run.
@@ -129,7 +128,7 @@ impl Config {
             server,
             stages: extensions::stages(&mut reader, &limits),
             limits,
-            auth: auth(&mut reader),
+            auth: auth::read(&mut reader),
             functions: functions(&mut reader),
             logs: logs::read(&mut reader),
             integrations: integrations::read(&mut reader),
@@ -189,24 +188,6 @@ fn listen_addresses(text: &str) -> Option<Vec<SocketAddr>> {
         );
     }
     text.parse().ok().map(|address| vec![address])
-}
-
-fn auth(reader: &mut Reader) -> AuthMode {
-    let is_off = reader.take(
-        "auth.mode",
-        true,
-        "\"off\"",
-        "\"off\"",
-        |value, _| match value.as_str()? {
-            "off" => Some(true),
-            "sigv4" => Some(false),
-            _ => None,
-        },
-    );
-    if !is_off {
-        reader.not_there_yet("auth.mode");
-    }
-    AuthMode::Off
 }
 
 fn functions(reader: &mut Reader) -> FunctionsConfig {

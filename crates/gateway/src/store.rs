@@ -1,9 +1,10 @@
 //! The embedded store: one SQLite file with the key of the connection ids, the lives of the
-//! connections and the logs. Writes are batched on a thread of their own.
+//! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
 mod log_queue;
 mod logs;
 mod schema;
+mod usage;
 mod writer;
 
 use std::{
@@ -17,7 +18,8 @@ use std::{
 };
 
 use gatepost_model::{
-    ApiId, RequestId,
+    ApiId, ApiKeyId, RequestId, UsagePlanId,
+    calendar::Day,
     connection::CloseCause,
     connection_id::{ConnectionId, ConnectionIdKey},
 };
@@ -99,6 +101,17 @@ pub enum Lifecycle {
         id: ConnectionId,
         /// How.
         tombstone: Tombstone,
+    },
+    /// An API key used its plan.
+    Usage {
+        /// The plan.
+        usage_plan_id: UsagePlanId,
+        /// The key.
+        api_key_id: ApiKeyId,
+        /// The day, in UTC.
+        day: Day,
+        /// All its requests of the day.
+        used: u32,
     },
 }
 
@@ -192,6 +205,7 @@ pub struct Store {
     dropped: Arc<AtomicU64>,
     log_queue: Arc<LogQueue>,
     key: ConnectionIdKey,
+    api_key_secret: [u8; 32],
 }
 
 impl Store {
@@ -206,7 +220,8 @@ impl Store {
         };
         let mut writer = Database::open(path).map_err(damaged)?;
         schema::prepare(&mut writer, path)?;
-        let key = connection_id_key(&writer).map_err(damaged)?;
+        let key = kept_secret(&writer, "connection_id_key").map_err(damaged)?;
+        let api_key_secret = kept_secret(&writer, "api_key_secret").map_err(damaged)?;
         writer
             .execute(
                 "UPDATE connections SET ended_at_ms = ?1, cause = ?2 WHERE ended_at_ms IS NULL",
@@ -234,13 +249,19 @@ impl Store {
             queue,
             dropped,
             log_queue,
-            key,
+            key: ConnectionIdKey::new(key),
+            api_key_secret,
         }))
     }
 
     /// The key with which connection ids are issued.
     pub fn connection_id_key(&self) -> &ConnectionIdKey {
         &self.key
+    }
+
+    /// From what the values of API keys are made that are not given any.
+    pub(crate) fn api_key_secret(&self) -> &[u8; 32] {
+        &self.api_key_secret
     }
 
     /// Writes a change soon. A change that does not fit the queue is counted as dropped.
@@ -316,23 +337,22 @@ fn sql_ms(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
 }
 
-fn connection_id_key(database: &Database) -> rusqlite::Result<ConnectionIdKey> {
+/// A secret of this store: random when it is first asked for.
+fn kept_secret(database: &Database, name: &str) -> rusqlite::Result<[u8; 32]> {
     let kept: Option<[u8; 32]> = database
-        .query_row(
-            "SELECT value FROM meta WHERE key = 'connection_id_key'",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("SELECT value FROM meta WHERE key = ?1", [name], |row| {
+            row.get(0)
+        })
         .optional()?;
     if let Some(bytes) = kept {
-        return Ok(ConnectionIdKey::new(bytes));
+        return Ok(bytes);
     }
     let bytes = random_bytes::<32>();
     database.execute(
-        "INSERT INTO meta (key, value) VALUES ('connection_id_key', ?1)",
-        [bytes.as_slice()],
+        "INSERT INTO meta (key, value) VALUES (?1, ?2)",
+        params![name, bytes.as_slice()],
     )?;
-    Ok(ConnectionIdKey::new(bytes))
+    Ok(bytes)
 }
 
 const REFUSED: &str = "refused";

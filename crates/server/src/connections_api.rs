@@ -1,7 +1,7 @@
 //! `@connections`: what `ApiGatewayManagementApi` calls, a file per operation.
 //!
-//! The order of checks is AWS's (data-plane spec 8.3): size, API and stage, form of the id, the
-//! account's rate, existence, operation. Signatures are not checked yet: this server runs with `auth = off`.
+//! The order of checks is AWS's (data-plane spec 8.3): size, API and stage, form of the id,
+//! signature, policies, the account's rate, existence, operation.
 
 mod call;
 mod delete_connection;
@@ -15,6 +15,8 @@ use bytes::Bytes;
 use gatepost_gateway::{
     clock::now_ms, connection::Connection, deployed::StageSlot, gateway::FoundConnection, new_id,
 };
+use gatepost_model::arn::ExecuteApiArn;
+use http::request::Parts;
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -23,14 +25,18 @@ use hyper::{
 };
 
 use crate::{
+    auth::{AccessDenied, Authorized, IdentifiedRequest, VerifiedRequest},
     body::{BodyError, read_body},
     respond,
     server::{Peer, Server},
-    target::{Resolved, Target, TargetError, decode},
+    target::Target,
 };
 use call::Call;
 use rescue::Failure;
 
+/// The signing name of the data plane.
+const SERVICE: &str = "execute-api";
+const MANAGE_CONNECTIONS: &str = "execute-api:ManageConnections";
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Answers an `@connections` request.
@@ -40,19 +46,10 @@ pub async fn handle(
     target: Target,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let raw_id = target.connection_id.clone().unwrap_or_default();
-    let call = Call::new(server, peer, decode(&raw_id), &request);
-    let resolved = target.resolve(&server.gateway.apis(), peer.api_id.as_ref());
-    let stage = resolved
-        .as_ref()
-        .ok()
-        .map(|it| stage_for(server, it, &call));
-    let max_bytes = resolved.as_ref().map_or_else(
-        |_| server.gateway.limits().max_message_bytes,
-        Resolved::max_message_bytes,
-    );
-    let payload = read_body(request.into_body(), max_bytes).await;
-    let answer = carry_out(server, &call, resolved, stage.as_deref(), &payload).await;
+    let (head, body) = request.into_parts();
+    let call = Call::new(server, peer, &target, &head);
+    let payload = read_body(body, call.max_message_bytes).await;
+    let answer = carry_out(server, peer, &target, &call, head, payload.clone()).await;
     let (mut response, failure) = match answer {
         Ok(response) => (response, None),
         Err(failure) => {
@@ -62,60 +59,73 @@ pub async fn handle(
         }
     };
     call.put_ids(&mut response);
-    if let Some(stage) = &stage {
-        let posted = payload.as_deref().unwrap_or_default();
-        call.log(server, stage, posted, response.status(), failure.as_ref());
-    }
+    let posted = payload.as_deref().unwrap_or_default();
+    call.log(server, posted, response.status(), failure.as_ref());
     call.tell(server, response.status(), failure);
     response
 }
 
 async fn carry_out(
     server: &Server,
+    peer: &Peer,
+    target: &Target,
     call: &Call,
-    resolved: Result<Resolved, TargetError>,
-    stage: Option<&StageSlot>,
-    payload: &Result<Bytes, BodyError>,
+    head: Parts,
+    payload: Result<Bytes, BodyError>,
 ) -> Result<Response<Full<Bytes>>, Failure> {
     let gateway = &server.gateway;
-    let payload = payload.as_ref().map_err(|error| match error {
+    let payload = payload.map_err(|error| match error {
         BodyError::TooLarge => Failure::TooLarge,
         BodyError::Broken => Failure::Broken,
     })?;
-    resolved.map_err(Failure::Target)?;
+    let stage = call
+        .stage
+        .as_ref()
+        .map_err(|it| Failure::Target(it.clone()))?;
     if call.operation().is_none() {
         return Err(Failure::NoMethod);
     }
     let id = call.connection_id.map_err(Failure::InvalidId)?;
+    let recognised = gateway
+        .recognise(&stage.api_id, id)
+        .map_err(Failure::InvalidId)?;
+    let authority = target.authority.clone();
+    let verified = IdentifiedRequest::new(&gateway.auth, peer, head, authority, SERVICE)
+        .and_then(|identified| identified.verify(payload))
+        .map_err(Failure::Signature)?;
+    let authorized = authorize(server, &verified, stage).map_err(Failure::AccessDenied)?;
     gateway.throttle.pass_call().map_err(Failure::Throttled)?;
-    // What resolves has a stage.
-    let api_id = stage.map(|stage| &stage.api_id).ok_or(Failure::NoMethod)?;
-    let connection = match gateway.find(api_id, id).await.map_err(Failure::InvalidId)? {
+    let connection = match gateway.find(recognised.clone()).await {
         FoundConnection::Open(connection) => connection,
+        FoundConnection::Establishing(establishing) if call.method == Method::POST => {
+            return post_to_connection::held(gateway, recognised, establishing, &authorized).await;
+        }
+        FoundConnection::Establishing(it) => return Err(Failure::Gone(it.gone())),
         FoundConnection::Gone(reason) => return Err(Failure::Gone(reason)),
     };
     match call.method {
-        Method::POST => post_to_connection::post_to_connection(gateway, &connection, payload),
-        Method::GET => Ok(get_connection::get_connection(&connection)),
-        Method::DELETE => delete_connection::delete_connection(&connection),
+        Method::POST => post_to_connection::post_to_connection(gateway, &connection, &authorized),
+        Method::GET => Ok(get_connection::get_connection(&connection, &authorized)),
+        Method::DELETE => delete_connection::delete_connection(&connection, &authorized),
         _ => Err(Failure::NoMethod),
     }
 }
 
-/// The stage whose API issued the id; any of them when none did, for then the answer is the same.
-fn stage_for(server: &Server, resolved: &Resolved, call: &Call) -> Arc<StageSlot> {
-    match resolved {
-        Resolved::Stage(stage) => Arc::clone(stage),
-        Resolved::AnyOf(stages) => {
-            let id = call.connection_id.as_ref().ok();
-            let owner = id.and_then(|id| server.gateway.api_of(id));
-            let of_owner = stages
-                .iter()
-                .find(|stage| Some(&stage.api_id) == owner.as_ref());
-            // A target resolves to at least one stage.
-            Arc::clone(of_owner.unwrap_or(&stages[0]))
-        }
-    }
+/// Whether the caller may manage connections of the stage. On AWS the resource ends with the literal
+/// text `{connectionId}`, so that no policy is about a single connection (data-plane spec 8.5).
+fn authorize<'a>(
+    server: &Server,
+    verified: &'a VerifiedRequest<'_>,
+    stage: &StageSlot,
+) -> Result<Authorized<'a>, AccessDenied> {
+    let (api_id, stage_name, method) = (&stage.api_id, &stage.stage_name, &verified.head.method);
+    let resource = ExecuteApiArn {
+        region: server.gateway.region(),
+        account: server.gateway.account_id(),
+        resource: format!("{api_id}/{stage_name}/{method}/@connections/{{connectionId}}"),
+    };
+    let masked = resource.masked();
+    verified.authorize_shown(MANAGE_CONNECTIONS, &resource.to_string(), &masked)
 }
 
 /// The headers of every answer that comes from the API itself.

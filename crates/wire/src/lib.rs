@@ -9,6 +9,7 @@ pub mod json_schema;
 pub mod lambda_event;
 pub mod lambda_response;
 pub mod management_api;
+pub mod payload;
 pub mod query_response;
 pub mod sigv4;
 pub mod template;

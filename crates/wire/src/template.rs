@@ -1,44 +1,51 @@
-//! Mapping templates: Apache Velocity as AWS extends it (data-plane spec 5.7).
+//! Mapping templates: Apache Velocity 1.7 as AWS extends it (data-plane spec 5.7).
 //!
-//! So far the dialect has text and the references `$context.…`, `$input.body`, `$input.json('…')`
-//! and `$stageVariables.…`, each also as `${…}` and `$!…`. All else is refused when it is parsed.
+//! Templates are parsed when they are deployed, and rendered within bounds: of steps, depth, memory
+//! and output, so that neither a template nor what a client sends can hang or exhaust anything.
+//!
+//! Where AWS is not known to the letter, this is what it does here:
+//! - What is unset in `$context`, `$stageVariables`, `$input` and `$util` is false in conditions and
+//!   prints nothing; every other reference without a value prints its source, as in Velocity.
+//! - `connectedAt`, `requestTimeEpoch`, `disconnectStatusCode` and `status` are numbers: `+` adds to
+//!   them, `/` cuts. All else of `$context` is text, which `+` joins.
+//! - `$input.path` of nothing is an empty text, which is what templates compare it with.
+//! - `$input.path` lends the body itself: what changes it shows in `$input.json`.
+//! - Maps are in the order in which they were filled.
+//! - Arguments and indexes may be any expression, not values only.
 
+mod access;
+mod budget;
 mod cursor;
+mod document;
+mod evaluate;
+mod hosts;
+mod methods;
 mod parser;
-mod reference;
+mod print;
+mod problem;
 mod render;
+mod syntax;
+mod value;
+mod variables;
+
+use std::collections::HashMap;
 
 use gatepost_model::request_context::RequestContext;
 
-use crate::expression::json_path::JsonPath;
+pub use self::problem::Problem;
+use self::syntax::{Macro, Node};
 
 /// The greatest template, bytes. AWS: 300 KB.
 const MAX_TEMPLATE_BYTES: usize = 300 * 1024;
-/// The greatest rendered text, bytes: Lambda's greatest synchronous payload.
-const MAX_OUTPUT_BYTES: usize = 6 * 1024 * 1024;
 
 /// A parsed mapping template.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Template {
-    nodes: Vec<Node>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Node {
-    Text(String),
-    Reference(Reference),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Reference {
-    /// `$context.{path}`.
-    Context(String),
-    /// `$input.body`.
-    InputBody,
-    /// `$input.json('{path}')`.
-    InputJson(JsonPath),
-    /// `$stageVariables.{name}`.
-    StageVariable(String),
+    source: Box<str>,
+    body: Vec<Node>,
+    macros: HashMap<Box<str>, Macro>,
+    /// The names of its variables, by slot.
+    names: Vec<Box<str>>,
 }
 
 /// What a template is rendered with: [`TemplateInput::new`], and what else there is by name.
@@ -92,20 +99,7 @@ impl<'a> TemplateInput<'a> {
 /// Why a template cannot be used or rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// Velocity that is not supported yet.
-    #[error(
-        "{line}:{column}: `{what}` is not supported yet; a template may have `$context.…`, \
-         `$input.body`, `$input.json('…')` and `$stageVariables.…`"
-    )]
-    NotYet {
-        /// The directive or reference.
-        what: String,
-        /// Its line, from 1.
-        line: usize,
-        /// Its column in characters, from 1.
-        column: usize,
-    },
-    /// A reference that breaks the grammar.
+    /// What breaks Velocity's grammar, or is not there here.
     #[error("{line}:{column}: {problem}")]
     Syntax {
         /// What is wrong, and the mend.
@@ -118,12 +112,16 @@ pub enum TemplateError {
     /// The template is too long.
     #[error("the template has {0} bytes; at most {MAX_TEMPLATE_BYTES} are allowed")]
     TooLong(usize),
-    /// What was rendered is too long.
-    #[error("the template renders to more than {MAX_OUTPUT_BYTES} bytes")]
-    OutputTooLong,
-    /// `$input.json` of a body that is not JSON.
-    #[error("Could not parse request body into json: {0}")]
-    BodyIsNotJson(String),
+    /// Rendering failed.
+    #[error("{line}:{column}: {problem}")]
+    Rendering {
+        /// What went wrong.
+        problem: Problem,
+        /// The line of the reference or call, from 1.
+        line: usize,
+        /// Its column in characters, from 1.
+        column: usize,
+    },
 }
 
 impl Template {
@@ -132,12 +130,29 @@ impl Template {
         if source.len() > MAX_TEMPLATE_BYTES {
             return Err(TemplateError::TooLong(source.len()));
         }
-        parser::parse(source).map(|nodes| Self { nodes })
+        let parser::Parsed {
+            body,
+            macros,
+            names,
+        } = parser::parse(source)?;
+        Ok(Self {
+            source: source.into(),
+            body,
+            macros,
+            names,
+        })
     }
 
-    /// Renders the template. What is unknown or unset is nothing.
+    /// Renders the template.
     pub fn render(&self, input: &TemplateInput<'_>) -> Result<String, TemplateError> {
-        render::render(&self.nodes, input)
+        render::render(self, input).map_err(|(problem, place)| {
+            let (line, column) = cursor::line_and_column(&self.source, place);
+            TemplateError::Rendering {
+                problem,
+                line,
+                column,
+            }
+        })
     }
 }
 

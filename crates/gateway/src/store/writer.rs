@@ -15,7 +15,7 @@ use std::{
 use rusqlite::{Connection as Database, Transaction, params};
 
 use self::log_entries::LogGroups;
-use super::{Command, Lifecycle, LogQueue, Retention, end_to_columns, sql_ms};
+use super::{Command, Lifecycle, LogQueue, Retention, end_to_columns, sql_ms, usage};
 use crate::{clock::now_ms, connection::client::ClientKey};
 
 /// Changes committed at once at most.
@@ -176,6 +176,12 @@ fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<
                         .map(|by| by.as_bytes().as_slice()),
                 ])?;
         }
+        Lifecycle::Usage {
+            usage_plan_id,
+            api_key_id,
+            day,
+            used,
+        } => usage::write(transaction, usage_plan_id, api_key_id, *day, *used)?,
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! One call: who makes it, for which connection, with which ids it is answered, and what is told of
 //! it.
 
-use std::fmt;
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use gatepost_gateway::{
@@ -9,20 +9,24 @@ use gatepost_gateway::{
     new_id,
     observe::{Event, RequestLog},
 };
-use gatepost_model::{
-    FunctionName, RequestId, connection::InvalidConnectionId, connection_id::ConnectionId,
+use gatepost_model::{RequestId, connection::InvalidConnectionId, connection_id::ConnectionId};
+use gatepost_wire::{
+    execution_log::{Entry, Severity, shown},
+    sigv4::claimed_access_key_id,
 };
-use gatepost_wire::execution_log::{Entry, Severity, shown};
+use http::request::Parts;
 use http_body_util::Full;
 use hyper::{
-    Method, Request, Response, StatusCode,
-    header::{AUTHORIZATION, HeaderName, USER_AGENT},
+    Method, Response, StatusCode,
+    header::{HeaderValue, USER_AGENT},
 };
 
 use super::rescue::Failure;
 use crate::{
+    lambda::Caller as CallingFunction,
     respond,
     server::{Peer, Server},
+    target::{Resolved, Target, TargetError, decode},
 };
 
 /// Characters of an id, or of a caller's name, that are told.
@@ -34,6 +38,10 @@ pub(super) struct Call {
     /// The id as the caller wrote it.
     pub id_text: String,
     pub connection_id: Result<ConnectionId, InvalidConnectionId>,
+    /// The stage that it is for.
+    pub stage: Result<Arc<StageSlot>, TargetError>,
+    /// The greatest message that may be posted.
+    pub max_message_bytes: usize,
     caller: Caller,
     /// `x-amzn-RequestId`.
     request_id: RequestId,
@@ -41,45 +49,33 @@ pub(super) struct Call {
     extended_request_id: RequestId,
 }
 
-/// Who calls, as far as it is known.
-enum Caller {
-    /// A function that runs here, known by its access key, and the request that it works on.
-    Function(FunctionName, Option<String>),
-    /// A program, by the first product of its `User-Agent`, and its address.
-    Program { product: String, source_ip: String },
+/// Who calls, as the log names it, verified or not: a function that runs here is known by its access
+/// key, and any other program by what it says.
+struct Caller {
+    function: Option<CallingFunction>,
+    user_agent: Option<HeaderValue>,
+    source_ip: IpAddr,
 }
 
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Function(name, Some(request_id)) => {
-                write!(f, "function {name} (request {request_id})")
-            }
-            Self::Function(name, None) => write!(f, "function {name}"),
-            Self::Program { product, source_ip } if product.is_empty() => f.write_str(source_ip),
-            Self::Program { product, source_ip } => write!(f, "{product} at {source_ip}"),
-        }
-    }
-}
-
-impl Caller {
-    fn of<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Self {
-        let header = |name: HeaderName| {
-            let value = request.headers().get(name)?;
-            Some(String::from_utf8_lossy(value.as_bytes()))
-        };
-        let access_key_id = header(AUTHORIZATION).and_then(|authorization| {
-            let (_, credential) = authorization.split_once("Credential=")?;
-            credential.split('/').next().map(str::to_owned)
-        });
-        if let Some(function) = access_key_id.and_then(|id| server.functions.caller_of(&id)) {
-            return Self::Function(function.function, function.request_id);
+        if let Some(CallingFunction {
+            function,
+            request_id,
+        }) = &self.function
+        {
+            write!(f, "function {function}")?;
+            return match request_id {
+                Some(request_id) => write!(f, " (request {request_id})"),
+                None => Ok(()),
+            };
         }
         // `aws-sdk-js/3.1 ua/2.1 …`: the first product says enough.
-        let agent = header(USER_AGENT).unwrap_or_default();
-        Self::Program {
-            product: told(agent.split(' ').next().unwrap_or_default()),
-            source_ip: peer.source_ip(),
+        let agent = self.user_agent.as_ref().map(HeaderValue::as_bytes);
+        let agent = String::from_utf8_lossy(agent.unwrap_or_default());
+        match &*told(agent.split(' ').next().unwrap_or_default()) {
+            "" => write!(f, "{}", self.source_ip),
+            product => write!(f, "{product} at {}", self.source_ip),
         }
     }
 }
@@ -91,13 +87,26 @@ fn told(text: &str) -> String {
 }
 
 impl Call {
-    /// The call that a request makes for `id_text`.
-    pub fn new<B>(server: &Server, peer: &Peer, id_text: String, request: &Request<B>) -> Self {
+    /// The call that a request makes.
+    pub fn new(server: &Server, peer: &Peer, target: &Target, head: &Parts) -> Self {
+        let id_text = decode(target.connection_id.as_deref().unwrap_or_default());
+        let connection_id = id_text.parse();
+        let resolved = target.resolve(&server.gateway.apis(), peer.api_id.as_ref());
+        let access_key_id = claimed_access_key_id(&head.uri, &head.headers);
         Self {
-            method: request.method().clone(),
-            connection_id: id_text.parse(),
+            method: head.method.clone(),
             id_text,
-            caller: Caller::of(server, peer, request),
+            max_message_bytes: resolved.as_ref().map_or_else(
+                |_| server.gateway.limits().max_message_bytes,
+                Resolved::max_message_bytes,
+            ),
+            stage: resolved.map(|it| stage_for(server, it, connection_id.as_ref().ok())),
+            connection_id,
+            caller: Caller {
+                function: access_key_id.and_then(|id| server.functions.caller_of(&id)),
+                user_agent: head.headers.get(USER_AGENT).cloned(),
+                source_ip: peer.address.ip().to_canonical(),
+            },
             request_id: new_id::uuid().into(),
             extended_request_id: new_id::request_id(),
         }
@@ -126,29 +135,17 @@ impl Call {
         }
     }
 
-    /// Tells the observer of the call and its answer.
-    pub fn tell(self, server: &Server, status: StatusCode, failure: Option<Failure>) {
-        let observer = server.gateway.observer();
-        if observer.follows_traffic() {
-            observer.emit(Event::ManagementCall {
-                method: self.method.to_string(),
-                connection_id: told(&self.id_text),
-                status: status.as_u16(),
-                refused: failure.and_then(Failure::into_refused),
-                caller: self.caller.to_string(),
-            });
-        }
-    }
-
     /// Writes the call and its answer into the stage's execution log.
     pub fn log(
         &self,
         server: &Server,
-        stage: &StageSlot,
         posted: &[u8],
         status: StatusCode,
         failure: Option<&Failure>,
     ) {
+        let Ok(stage) = &self.stage else {
+            return;
+        };
         let mut log = RequestLog::begin_connections_call(
             server.gateway.store(),
             stage,
@@ -172,5 +169,34 @@ impl Call {
             });
         }
         log.end();
+    }
+
+    /// Tells the observer of the call and its answer.
+    pub fn tell(self, server: &Server, status: StatusCode, failure: Option<Failure>) {
+        let observer = server.gateway.observer();
+        if observer.follows_traffic() {
+            observer.emit(Event::ManagementCall {
+                method: self.method.to_string(),
+                connection_id: told(&self.id_text),
+                status: status.as_u16(),
+                refused: failure.and_then(Failure::into_refused),
+                caller: self.caller.to_string(),
+            });
+        }
+    }
+}
+
+/// The stage whose API issued the id; any of them when none did, for then the answer is the same.
+fn stage_for(server: &Server, resolved: Resolved, id: Option<&ConnectionId>) -> Arc<StageSlot> {
+    match resolved {
+        Resolved::Stage(stage) => stage,
+        Resolved::AnyOf(stages) => {
+            let owner = id.and_then(|id| server.gateway.api_of(id));
+            let of_owner = stages
+                .iter()
+                .find(|stage| Some(&stage.api_id) == owner.as_ref());
+            // A target resolves to at least one stage.
+            Arc::clone(of_owner.unwrap_or(&stages[0]))
+        }
     }
 }

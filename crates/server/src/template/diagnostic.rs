@@ -21,6 +21,19 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do; empty when the message says it.
     pub mend: String,
+    /// Whose fault it is.
+    pub kind: DiagnosticKind,
+}
+
+/// Whose fault it is that a template cannot be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DiagnosticKind {
+    /// The template's: AWS refuses it too, or it cannot do what its author expects.
+    Template,
+    /// Gatepost's: it works on AWS, and is not built here yet.
+    NotYet,
+    /// This machine's: something that the template names is not on it.
+    NotHere,
 }
 
 impl fmt::Display for Diagnostic {
@@ -68,13 +81,31 @@ impl Diagnostics {
 
     /// Records what the template cannot be loaded with.
     pub(super) fn error(&self, at: Position, message: impl Into<String>, mend: impl Into<String>) {
-        let diagnostic = self.diagnostic(at, message.into(), mend.into());
+        self.error_of(DiagnosticKind::Template, at, message, mend);
+    }
+
+    /// Records an error that is not the template's own fault.
+    pub(super) fn error_of(
+        &self,
+        kind: DiagnosticKind,
+        at: Position,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        let diagnostic = self.diagnostic(kind, at, message.into(), mend.into());
         push_new(&mut self.errors.borrow_mut(), diagnostic);
+    }
+
+    /// Refuses something that works on AWS.
+    pub(super) fn not_yet(&self, at: Position, what: &str, mend: &str) {
+        let message = format!("{what} is not there yet in Gatepost");
+        self.error_of(DiagnosticKind::NotYet, at, message, mend);
     }
 
     /// Records what loads, but may not do what its author expects.
     pub(super) fn warn(&self, at: Position, message: impl Into<String>, mend: impl Into<String>) {
-        let diagnostic = self.diagnostic(at, message.into(), mend.into());
+        let kind = DiagnosticKind::Template;
+        let diagnostic = self.diagnostic(kind, at, message.into(), mend.into());
         push_new(&mut self.warnings.borrow_mut(), diagnostic);
     }
 
@@ -94,13 +125,20 @@ impl Diagnostics {
         Ok((value, warnings))
     }
 
-    fn diagnostic(&self, at: Position, message: String, mend: String) -> Diagnostic {
+    fn diagnostic(
+        &self,
+        kind: DiagnosticKind,
+        at: Position,
+        message: String,
+        mend: String,
+    ) -> Diagnostic {
         Diagnostic {
             file: self.file.clone(),
             line: at.line,
             column: at.column,
             message,
             mend,
+            kind,
         }
     }
 }

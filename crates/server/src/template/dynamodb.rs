@@ -1,14 +1,11 @@
 //! Makes a template's tables at a DynamoDB endpoint, so that an app that keeps its connection
 //! ids in a table just runs.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4,
-};
 use bytes::Bytes;
+use gatepost_gateway::integration::sign::{Scope, sign};
 use http::{Request, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::{
@@ -185,7 +182,7 @@ impl<'a> DynamoDb<'a> {
             endpoint: self.endpoint.to_owned(),
             cause,
         };
-        let request = self.signed(operation, request.to_string())?;
+        let request = self.signed(operation, &request.to_string().into())?;
         let answer = async {
             let response = self.client.request(request).await.map_err(|error| {
                 // The client's own message hides the cause, e.g. `connection refused`.
@@ -215,7 +212,7 @@ impl<'a> DynamoDb<'a> {
         })
     }
 
-    fn signed(&self, operation: &str, body: String) -> Result<Request<Full<Bytes>>, TableError> {
+    fn signed(&self, operation: &str, body: &Bytes) -> Result<Request<Full<Bytes>>, TableError> {
         let invalid = || TableError::Endpoint {
             endpoint: self.endpoint.to_owned(),
         };
@@ -225,42 +222,17 @@ impl<'a> DynamoDb<'a> {
         if uri.scheme_str() != Some("http") {
             return Err(invalid());
         }
-        let host = uri.authority().ok_or_else(invalid)?.to_string();
-        let target = format!("DynamoDB_20120810.{operation}");
-        let content_type = "application/x-amz-json-1.0";
-        let headers = [
-            ("host", host.as_str()),
-            ("content-type", content_type),
-            ("x-amz-target", target.as_str()),
-        ];
-        let identity = self.credentials.clone().into();
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(self.region)
-            .name("dynamodb")
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|_| invalid())?
-            .into();
-        let url = uri.to_string();
-        let signable = SignableRequest::new(
-            "POST",
-            &url,
-            headers.into_iter(),
-            SignableBody::Bytes(body.as_bytes()),
-        )
-        .map_err(|_| invalid())?;
-        let (instructions, _) = sign(signable, &parameters)
-            .map_err(|_| invalid())?
-            .into_parts();
+        uri.authority().ok_or_else(invalid)?;
         let mut request = Request::post(uri)
-            .header(header::HOST, &host)
-            .header(header::CONTENT_TYPE, content_type)
-            .header("x-amz-target", &target)
-            .body(Full::from(body))
+            .header(header::CONTENT_TYPE, "application/x-amz-json-1.0")
+            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+            .body(Full::new(body.clone()))
             .map_err(|_| invalid())?;
-        instructions.apply_to_request_http1x(&mut request);
+        let scope = Scope {
+            region: self.region,
+            service: "dynamodb",
+        };
+        sign(&mut request, body, &self.credentials, scope).map_err(|_| invalid())?;
         Ok(request)
     }
 }

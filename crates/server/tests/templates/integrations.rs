@@ -333,7 +333,7 @@ fn a_parameter_that_never_has_a_value_is_warned_of() {
 #[test]
 fn a_template_that_breaks_velocitys_grammar_is_warned_of() {
     let integration = "IntegrationType: MOCK, RequestTemplates: {fine: '{}',\n      $default: '{ \
-                       ${'}";
+                       ${context'}";
     let responses = response("$default").replace(
         "Key: '$default'",
         "Key: $default, ResponseTemplates: {$default: '${context.stage'}",

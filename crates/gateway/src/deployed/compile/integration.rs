@@ -8,7 +8,7 @@ use gatepost_model::{
 };
 use gatepost_wire::{
     expression::{parameter_mapping::ParameterMapping, selection::SelectionExpression},
-    template::{Template, TemplateError},
+    template::Template,
 };
 use hyper::Method;
 
@@ -39,7 +39,7 @@ pub(super) fn compile_integration(
         .collect::<Result<_, _>>()
         .map_err(|error| at(error.to_string()))?;
     Ok(DeployedIntegration {
-        timeout: integration.timeout,
+        timeout: surroundings.limits.timeout_of(integration.timeout),
         request_parameters,
         content_handling: integration.content_handling_strategy,
         bulkhead: surroundings.bulkhead(&integration.integration_id),
@@ -144,13 +144,10 @@ fn templates(
         .map(SelectionExpression::parse)
         .transpose()
         .map_err(|error| format!("templateSelectionExpression: {error}"))?;
+    // Template keys are selected by value: `\$default` is written for `$default`.
     let by_key = templates
         .iter()
-        .map(|(key, text)| match Template::parse(text) {
-            Err(error @ TemplateError::NotYet { .. }) => Err(format!("template {key}: {error}")),
-            // Template keys are selected by value: `\$default` is written for `$default`.
-            template => Ok((key.replace("\\$", "$"), template)),
-        })
-        .collect::<Result<_, _>>()?;
+        .map(|(key, text)| (key.replace("\\$", "$"), Template::parse(text)))
+        .collect();
     Ok(Templates { selection, by_key })
 }

@@ -1,8 +1,12 @@
 //! Removing what is older, or more, than is kept.
 
+use gatepost_model::calendar::Day;
 use rusqlite::{Connection as Database, OptionalExtension};
 
-use crate::store::{Retention, sql_ms};
+use crate::{
+    store::{Retention, sql_ms, usage},
+    usage_plans::USAGE_DAYS,
+};
 
 /// Log entries removed at once: a transaction each, so that writing goes on soon.
 const SLICE: i64 = 2_000;
@@ -44,6 +48,7 @@ pub(super) fn prune(
          WHERE ended_at_ms IS NOT NULL ORDER BY ended_at_ms DESC LIMIT 1 OFFSET ?1)",
         [i64::try_from(retention.max_tombstones).unwrap_or(i64::MAX)],
     )?;
+    usage::prune(database, Day::of_epoch_ms(now_ms).back(USAGE_DAYS))?;
     for _ in 0..SLICES {
         let oldest_kept = before(retention.log_age);
         let is_too_large = used_bytes(database)? > retention.max_bytes;

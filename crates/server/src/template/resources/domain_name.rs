@@ -1,8 +1,12 @@
 //! `AWS::ApiGatewayV2::DomainName` and `AWS::ApiGatewayV2::ApiMapping`.
 
-use gatepost_model::domain_name::{ApiMapping, DomainName};
+use gatepost_model::{
+    domain_name::{ApiMapping, DomainName},
+    limits::API_MAPPING_KEY_LENGTH,
+};
 
 use super::{ApiDraft, Declared, Reading};
+use crate::template::properties::Properties;
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<DomainName> {
     let properties = declared.properties(
@@ -37,6 +41,21 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Dom
     })
 }
 
+/// A key is one step of a path, of the characters that AWS lets stand in it.
+fn refuse_key(properties: &Properties<'_>) {
+    let Some(key) = properties.string("ApiMappingKey") else {
+        return;
+    };
+    let is_allowed = |c: u8| c.is_ascii_alphanumeric() || b"$-_.+!*'()".contains(&c);
+    if key.len() > API_MAPPING_KEY_LENGTH || !key.bytes().all(is_allowed) {
+        let message = format!("the API mapping key `{key}` is not one");
+        let mend = format!(
+            "use at most {API_MAPPING_KEY_LENGTH} letters, digits and $-_.+!*'() without a slash"
+        );
+        properties.error("ApiMappingKey", message, mend);
+    }
+}
+
 /// Reads an API mapping into its domain name.
 pub(super) fn read_mapping(
     declared: &Declared<'_>,
@@ -58,6 +77,7 @@ pub(super) fn read_mapping(
         });
     }
     let domain_name = properties.string("DomainName")?.to_lowercase();
+    refuse_key(&properties);
     let mapping = ApiMapping {
         api_mapping_id: declared.id.clone(),
         api_mapping_key: properties.string("ApiMappingKey").unwrap_or_default(),

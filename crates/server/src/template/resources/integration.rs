@@ -275,11 +275,6 @@ pub(super) fn check_templates(
         let at = entry.value.position;
         match Template::parse(text) {
             Ok(_) => {}
-            Err(TemplateError::NotYet { what, line, column }) => {
-                let what = format!("`{what}` at {line}:{column} of the mapping template");
-                let mend = "use literals, $context, $input.body, $input.json and $stageVariables";
-                properties.diagnostics.not_yet(at, &what, mend);
-            }
             Err(error @ TemplateError::TooLong(_)) => {
                 let message = format!("the mapping template {}: {error}", entry.key);
                 properties.diagnostics.error(at, message, "shorten it");

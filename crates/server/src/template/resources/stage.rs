@@ -1,4 +1,4 @@
-//! `AWS::ApiGatewayV2::Deployment` and `AWS::ApiGatewayV2::Stage`.
+//! `AWS::ApiGatewayV2::Stage`.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +11,6 @@ use gatepost_model::{
 
 use super::{ApiDraft, Declared, Reading, api::DeploymentDraft, connection, throttle};
 use crate::template::{ids, properties::Properties};
-
-/// Reads a deployment.
-pub(super) fn read_deployment(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
-    let optional = ["Description", "StageName"];
-    let Some(properties) = declared.properties(&["ApiId"], &optional, reading) else {
-        return;
-    };
-    if api.definition.routes.is_empty() {
-        reading.unless_anything_broken(|| {
-            let message = "At least one route is required before deploying the Api.";
-            properties.error("ApiId", message, "add an AWS::ApiGatewayV2::Route");
-        });
-    }
-    api.deployments.push(DeploymentDraft {
-        deployment_id: declared.id.as_str().into(),
-        description: properties.string("Description"),
-        auto_deployed: false,
-        stage_name: properties.string("StageName"),
-    });
-}
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
     if let Some(stage) = stage(declared, reading, api) {

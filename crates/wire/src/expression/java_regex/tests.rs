@@ -4,9 +4,8 @@ use super::*;
 
 fn found(pattern: &str, text: &str) -> Option<(usize, usize)> {
     let regex = JavaRegex::new(pattern).unwrap();
-    let captures = regex.captures_from(text, 0).unwrap()?;
-    let whole = captures.get(0)?;
-    Some((whole.start(), whole.end()))
+    let found = regex.find_from(text, 0).unwrap()?;
+    Some((found.range.start, found.range.end))
 }
 
 #[test]
@@ -28,6 +27,14 @@ fn patterns_mean_what_they_mean_in_java() {
         ("(?s)a.c", "a\nc", Some((0, 3))),
         ("c$", "abc\n", Some((2, 3))),
         ("c$", "abc\nd", None),
+        ("c$", "abc\r\n", Some((2, 3))),
+        (r"\s$", "a\r\n", Some((2, 3))),
+        (r"\s+$", "a \n", Some((1, 3))),
+        (r"^\s+|\s+$", "a \n", Some((1, 3))),
+        ("b$|(c)d\\1", "b\ncdc", Some((2, 5))),
+        ("(b$)", "b\n", Some((0, 1))),
+        (r"b\Z", "b\n", Some((0, 1))),
+        (r"b\z", "b\n", None),
         ("(?m)^b$", "a\nb\nc", Some((2, 3))),
         ("(?i)straSSe", "STRASSE", Some((0, 7))),
         ("(?i)é", "É", None),
@@ -60,6 +67,20 @@ fn a_whole_pattern_matches_from_end_to_end() {
     assert!(whole(r"4\d{2}", "404"));
     assert!(!whole(r"4\d{2}", "4040"));
     assert!(whole(r".*[Ee]rror.*", "an Error occurred"));
+    assert!(whole("^a$|b", "a"));
+    assert!(!whole("a$", "a\n"));
+}
+
+#[test]
+fn groups_are_those_of_the_pattern() {
+    let regex = JavaRegex::new(r"x$|(?<one>a)(b)?").unwrap();
+    let found = regex.find_from("ac", 0).unwrap().unwrap();
+    assert_eq!(found.group_count(), 3);
+    assert_eq!(
+        (found.group(0), found.group(1), found.group(2)),
+        ("a", "a", "")
+    );
+    assert_eq!((found.named("one"), found.named("two")), (Some("a"), None));
 }
 
 #[test]
@@ -110,7 +131,7 @@ proptest! {
         text in "[abB\n]{0,8}",
     ) {
         if let Ok(regex) = JavaRegex::new(&pattern) {
-            let _ = regex.captures_from(&text, 0);
+            let _ = regex.find_from(&text, 0);
             let _ = JavaRegex::whole(&pattern).map(|regex| regex.is_match(&text));
         }
     }

@@ -7,8 +7,25 @@ use super::{JavaRegexError, MAX_PATTERN_BYTES, class};
 /// A pattern that means here what the given one means in Java.
 pub(super) struct Translated {
     pub(super) pattern: String,
+    /// The groups of the given pattern among its own.
+    pub(super) groups: Vec<usize>,
+    /// Its groups that stand where a `$` does.
+    pub(super) ends: Vec<usize>,
     /// Whether it has anything that a search must go back for.
     pub(super) backtracks: bool,
+}
+
+/// What becomes of a `$` at the end of an alternative, which in Java also matches before a line end
+/// that ends the text. All other `$` look ahead, which is dear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineEnds {
+    /// The line end becomes a part of the match, behind a group that marks the `$`: cheap, and
+    /// right unless the text ends with `\r\n`.
+    Consumed,
+    /// It is looked at, as everywhere.
+    LookedAt,
+    /// The pattern is for whole texts, where `$` can but be their end.
+    Whole,
 }
 
 /// How deeply groups and classes may nest.
@@ -18,7 +35,7 @@ const MAX_REPEAT: u32 = 1000;
 /// Java's line ends, for a class.
 const LINE_ENDS: &str = r"\n\r\x{85}\x{2028}\x{2029}";
 
-pub(super) fn translate(pattern: &str) -> Result<Translated, JavaRegexError> {
+pub(super) fn translate(pattern: &str, line_ends: LineEnds) -> Result<Translated, JavaRegexError> {
     if pattern.len() > MAX_PATTERN_BYTES {
         return Err(JavaRegexError::TooLarge);
     }
@@ -28,13 +45,24 @@ pub(super) fn translate(pattern: &str) -> Result<Translated, JavaRegexError> {
         out: String::with_capacity(pattern.len() * 2),
         flags: Flags::default(),
         groups: Vec::new(),
-        group_count: 0,
+        line_ends,
+        group_indexes: vec![0],
+        ends: Vec::new(),
+        next_group: 1,
         names: Vec::new(),
         backtracks: false,
     };
+    if line_ends == LineEnds::Whole {
+        translator.out.push_str(r"\A(?:");
+    }
     translator.pattern()?;
+    if line_ends == LineEnds::Whole {
+        translator.out.push_str(r")\z");
+    }
     Ok(Translated {
         pattern: translator.out,
+        groups: translator.group_indexes,
+        ends: translator.ends,
         backtracks: translator.backtracks,
     })
 }
@@ -57,7 +85,11 @@ pub(super) struct Translator<'p> {
     pub(super) flags: Flags,
     /// The flags outside of each group that is open.
     groups: Vec<Flags>,
-    group_count: u32,
+    line_ends: LineEnds,
+    /// The groups of the pattern among those of the translation.
+    group_indexes: Vec<usize>,
+    ends: Vec<usize>,
+    next_group: usize,
     names: Vec<String>,
     backtracks: bool,
 }
@@ -137,12 +169,33 @@ impl Translator<'_> {
 
     /// `$`: in Java also before a line end that ends the text.
     fn line_end(&mut self) {
-        self.backtracks = true;
-        self.out.push_str(if self.flags.multi_line {
-            r"(?:(?=[\r\x{85}\x{2028}\x{2029}])|(?<!\r)(?=\n)|\z)"
-        } else {
-            r"(?:(?=\r\n\z)|(?=[\r\x{85}\x{2028}\x{2029}]\z)|(?<!\r)(?=\n\z)|\z)"
+        let ends_alternative =
+            self.groups.is_empty() && matches!(self.rest.peek(), None | Some('|'));
+        self.out.push_str(match self.line_ends {
+            _ if self.flags.multi_line => {
+                self.backtracks = true;
+                r"(?:(?=[\r\x{85}\x{2028}\x{2029}])|(?<!\r)(?=\n)|\z)"
+            }
+            LineEnds::Consumed if ends_alternative => {
+                self.ends.push(self.next_group);
+                self.next_group += 1;
+                r"()(?:\r\n|[\n\r\x{85}\x{2028}\x{2029}])?\z"
+            }
+            LineEnds::Whole if ends_alternative => r"\z",
+            _ => {
+                self.backtracks = true;
+                r"(?:(?=\r\n\z)|(?=[\r\x{85}\x{2028}\x{2029}]\z)|(?<!\r)(?=\n\z)|\z)"
+            }
         });
+    }
+
+    fn count_group(&mut self) {
+        self.group_indexes.push(self.next_group);
+        self.next_group += 1;
+    }
+
+    fn group_count(&self) -> usize {
+        self.group_indexes.len() - 1
     }
 
     fn repeat(&mut self, first: char) -> Result<(), JavaRegexError> {
@@ -199,7 +252,7 @@ impl Translator<'_> {
         }
         let outer = self.flags;
         if self.rest.peek() != Some(&'?') {
-            self.group_count += 1;
+            self.count_group();
             self.groups.push(outer);
             self.out.push('(');
             return Ok(());
@@ -223,7 +276,7 @@ impl Translator<'_> {
                     }
                     let _ = write!(self.out, "(?<{name}>");
                     self.names.push(name);
-                    self.group_count += 1;
+                    self.count_group();
                 }
             }
             Some(c) => return self.flag_group(c, outer),
@@ -340,17 +393,17 @@ impl Translator<'_> {
             '1'..='9' => {
                 let mut number = 0;
                 while let Some(digit) = self.rest.peek().and_then(|c| c.to_digit(10)) {
-                    let longer = number * 10 + digit;
-                    if number > 0 && longer > self.group_count {
+                    let longer = number * 10 + digit as usize;
+                    if number > 0 && longer > self.group_count() {
                         break;
                     }
                     number = longer;
                     self.rest.next();
                 }
-                if number > self.group_count {
+                let Some(index) = self.group_indexes.get(number) else {
                     return Err(self.not_supported(&format!("`\\{number}` without such a group")));
-                }
-                self.back_reference(&format!("(?:\\{number})"))
+                };
+                self.back_reference(&format!("(?:\\{index})"))
             }
             _ => {
                 let c = self.escaped_character()?;

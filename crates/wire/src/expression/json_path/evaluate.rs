@@ -22,6 +22,10 @@ impl Work {
         Self { left }
     }
 
+    pub(crate) fn left(&self) -> usize {
+        self.left
+    }
+
     pub(super) fn spend(&mut self, amount: usize) -> Result<(), TooMuchWork> {
         self.left = self.left.checked_sub(amount).ok_or(TooMuchWork)?;
         Ok(())

@@ -118,7 +118,7 @@ pub(super) fn accepts<'d, N: Node<'d>>(
             let evaluated = operand.evaluate(node, root, work)?;
             match comparable(&evaluated) {
                 Some(Comparable::Text(text)) => {
-                    work.spend(regex.cost(text.len()))?;
+                    work.spend(regex.cost(text.len(), text.len()))?;
                     regex.is_match(text).map_err(|_| TooMuchWork)?
                 }
                 _ => false,
