@@ -73,6 +73,15 @@ SECOND_API = """  Other:
     Properties: {Name: other, ProtocolType: HTTP}
 """
 TABLE = "  Connections:\n    Type: AWS::DynamoDB::Table\n"
+STAGE = """  Prod:
+    Type: AWS::ApiGatewayV2::Stage
+    Properties:
+      ApiId: !Ref Chat
+      StageName: prod
+      DeploymentId: !Ref Deployment
+      StageVariables:
+        backend: backend.example.com
+"""
 SECURE = "      AuthorizationType: CUSTOM\n      AuthorizerId: !Ref Token\n"
 PING_TEMPLATE = "      RequestTemplates:\n        $default: '{\"statusCode\": 200}'\n"
 HTTP_CONNECT = """      IntegrationType: HTTP_PROXY
@@ -605,6 +614,17 @@ MISTAKES = [
         "CALLBACK:",
         also=("api-unreachable",),
     ),
+    Mistake(
+        "mapping-with-a-key",
+        "endpoint-mapping-key",
+        TEMPLATE,
+        CALLBACK,
+        "          CALLBACK: https://ws.example.com\n",
+        "          CALLBACK: https://ws.example.com/chat\n",
+        "CALLBACK:",
+        more=((TEMPLATE, TABLE, DOMAIN.replace("Prod}", "Prod, ApiMappingKey: chat}") + TABLE),),
+        also=("endpoint-domain-and-stage",),
+    ),
     # --- routes
     Mistake(
         "reply-on-a-one-way-route",
@@ -891,6 +911,7 @@ MISTAKES = [
         "      RouteKey: send\n      ApiKeyRequired: true\n",
         "      RouteKey: send\n      ApiKeyRequired: false\n",
         "ApiKeyRequired",
+        also=("without-effect",),
     ),
     # --- deployment
     Mistake(
@@ -950,6 +971,15 @@ MISTAKES = [
         "DisableExecuteApiEndpoint",
         also=("endpoint-disabled",),
     ),
+    Mistake(
+        "api-without-stage",
+        "api-without-stage",
+        TEMPLATE,
+        STAGE,
+        "",
+        STAGE.replace("prod", '"prod"'),
+        "  Chat:\n",
+    ),
     # --- the template itself
     Mistake(
         "property-that-is-none",
@@ -969,5 +999,45 @@ MISTAKES = [
         "      RouteId: !GetAtt PingRoute.RouteId\n",
         "PongRoute",
         also=("route-response-missing",),
+    ),
+    Mistake(
+        "response-that-nothing-selects",
+        "without-effect",
+        TEMPLATE,
+        "        $default: '{\"pong\": \"$context.connectionId\"}'\n",
+        "        $default: '{}'\n"
+        "  Another:\n"
+        "    Type: AWS::ApiGatewayV2::IntegrationResponse\n"
+        "    Properties:\n"
+        "      ApiId: !Ref Chat\n"
+        "      IntegrationId: !Ref PingIntegration\n"
+        "      IntegrationResponseKey: /9\\d\\d/\n",
+        "        $default: '{}'\n"
+        "  Another:\n"
+        "    Type: AWS::ApiGatewayV2::IntegrationResponse\n"
+        "    Properties:\n"
+        "      ApiId: !Ref Chat\n"
+        "      IntegrationId: !Ref PingIntegration\n"
+        "      IntegrationResponseKey: /5\\d\\d/\n",
+        "IntegrationResponseKey: /9",
+        more=((TEMPLATE, "      - PingResponse\n", "      - PingResponse\n      - Another\n"),),
+    ),
+    Mistake(
+        "property-that-mock-does-not-use",
+        "without-effect",
+        TEMPLATE,
+        "      IntegrationType: MOCK\n",
+        "      IntegrationType: MOCK\n      IntegrationUri: https://example.com\n",
+        "      IntegrationType: MOCK\n      Description: pong\n",
+        "IntegrationUri: https://example.com",
+    ),
+    Mistake(
+        "response-for-failures-only",
+        "integration-response-missing",
+        TEMPLATE,
+        "      IntegrationResponseKey: $default\n",
+        "      IntegrationResponseKey: /5\\d\\d/\n",
+        "      IntegrationResponseKey: /2\\d\\d/\n",
+        "  PingIntegration:\n",
     ),
 ]

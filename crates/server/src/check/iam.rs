@@ -121,6 +121,9 @@ fn judge(
         .iter()
         .filter_map(|stage| stage.text("StageName"))
         .collect();
+    if stages.is_empty() {
+        return;
+    }
     let other_apis: Vec<&str> = app
         .of_type("AWS::ApiGatewayV2::Api")
         .map(|other| other.id.as_str())
@@ -136,9 +139,6 @@ fn judge(
                 )
             };
             let pattern = resource_of(pattern, &api.resource.id, &other_apis);
-            if stages.is_empty() {
-                return arn_like(&pattern, &resource("stage"));
-            }
             stages
                 .iter()
                 .any(|stage| arn_like(&pattern, &resource(stage)))

@@ -100,6 +100,8 @@ macro_rules! slugs {
 slugs! {
     Template "template" Template Error
         "AWS does not take the template, or not as it is meant";
+    WithoutEffect "without-effect" Template Warning
+        "AWS takes it, and it does not do what it seems to";
 
     PostBeforeOpen "post-before-open" Connections Error
         "410 GoneException: the connection is open only once $connect has answered";
@@ -280,5 +282,24 @@ mod tests {
             error.to_string(),
             "`no-tll` is no kind of finding; did you mean `no-ttl`?"
         );
+    }
+
+    #[test]
+    fn the_documentation_has_a_section_for_each_kind_in_order() {
+        let text = include_str!("../../../../docs/checks.md");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut rest = text.as_str();
+        for slug in Slug::ALL {
+            let (name, severity) = (slug.as_str(), slug.severity().as_str());
+            let heading = format!("### `{name}` **{severity}** · {}.", slug.consequence());
+            let Some((_, after)) = rest.split_once(&heading) else {
+                panic!("docs/checks.md lacks, or has out of order: {heading}");
+            };
+            rest = after;
+        }
+        assert_eq!(text.matches("### `").count(), Slug::ALL.len());
+        for subject in Slug::ALL.iter().map(|slug| slug.subject()) {
+            assert!(text.contains(&format!("## {} ###", subject.heading())));
+        }
     }
 }

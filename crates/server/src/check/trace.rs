@@ -211,3 +211,6 @@ impl Tracer<'_> {
         self.trace.handler.is_some() && self.frames.len() == 1
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,8 +107,10 @@ impl Tracer<'_> {
         }
         let value = self.call_unknown(&Value::library(path), last, given, line);
         match (value, first) {
-            // `middy(handler)`, `wrap(handler)`.
-            (Value::Unknown, function @ Value::Function(_)) => function,
+            // `middy(handler)`, while modules are loaded.
+            (Value::Unknown, function @ Value::Function(_)) if self.trace.handler.is_none() => {
+                function
+            }
             // A session, or a context that makes clients.
             (Value::Unknown, _) if path.starts_with("boto3") || path.starts_with("aioboto") => {
                 Value::library(format!("{path}()"))
