@@ -911,6 +911,7 @@ MISTAKES = [
         "      RouteKey: send\n      ApiKeyRequired: true\n",
         "      RouteKey: send\n      ApiKeyRequired: false\n",
         "ApiKeyRequired",
+        also=("without-effect",),
     ),
     # --- deployment
     Mistake(
@@ -998,5 +999,45 @@ MISTAKES = [
         "      RouteId: !GetAtt PingRoute.RouteId\n",
         "PongRoute",
         also=("route-response-missing",),
+    ),
+    Mistake(
+        "response-that-nothing-selects",
+        "without-effect",
+        TEMPLATE,
+        "        $default: '{\"pong\": \"$context.connectionId\"}'\n",
+        "        $default: '{}'\n"
+        "  Another:\n"
+        "    Type: AWS::ApiGatewayV2::IntegrationResponse\n"
+        "    Properties:\n"
+        "      ApiId: !Ref Chat\n"
+        "      IntegrationId: !Ref PingIntegration\n"
+        "      IntegrationResponseKey: /9\\d\\d/\n",
+        "        $default: '{}'\n"
+        "  Another:\n"
+        "    Type: AWS::ApiGatewayV2::IntegrationResponse\n"
+        "    Properties:\n"
+        "      ApiId: !Ref Chat\n"
+        "      IntegrationId: !Ref PingIntegration\n"
+        "      IntegrationResponseKey: /5\\d\\d/\n",
+        "IntegrationResponseKey: /9",
+        more=((TEMPLATE, "      - PingResponse\n", "      - PingResponse\n      - Another\n"),),
+    ),
+    Mistake(
+        "property-that-mock-does-not-use",
+        "without-effect",
+        TEMPLATE,
+        "      IntegrationType: MOCK\n",
+        "      IntegrationType: MOCK\n      IntegrationUri: https://example.com\n",
+        "      IntegrationType: MOCK\n      Description: pong\n",
+        "IntegrationUri: https://example.com",
+    ),
+    Mistake(
+        "response-for-failures-only",
+        "integration-response-missing",
+        TEMPLATE,
+        "      IntegrationResponseKey: $default\n",
+        "      IntegrationResponseKey: /5\\d\\d/\n",
+        "      IntegrationResponseKey: /2\\d\\d/\n",
+        "  PingIntegration:\n",
     ),
 ]

@@ -78,6 +78,7 @@ fn run(template: &Path, options: &LoadOptions) -> Report {
     integrations::check(&app, &findings);
     authorizers::check(&app, &findings);
     deployment::check(&app, &findings);
+    warned(&inspection, &findings);
     let mut not_judged = refused(&inspection, &findings);
     not_judged.extend(unread(&app));
     let silences = silences(&app, template);
@@ -91,6 +92,21 @@ fn run(template: &Path, options: &LoadOptions) -> Report {
         silenced: found - findings.len(),
         findings,
         not_judged,
+    }
+}
+
+/// The loader's warnings of what AWS takes in vain, where no check said more.
+fn warned(inspection: &Inspection, findings: &Findings) {
+    let warnings = inspection.warnings.iter();
+    for warning in warnings.filter(|warning| warning.kind == DiagnosticKind::Template) {
+        let at = Position {
+            line: warning.line,
+            column: warning.column,
+        };
+        if !findings.has(at) {
+            let message = warning.message.clone();
+            findings.template(Slug::WithoutEffect, at, message, warning.mend.clone());
+        }
     }
 }
 

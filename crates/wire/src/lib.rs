@@ -8,6 +8,7 @@ pub mod iam_policy;
 pub mod json_schema;
 pub mod lambda_event;
 pub mod lambda_response;
+pub mod logs;
 pub mod management_api;
 pub mod payload;
 pub mod query_response;

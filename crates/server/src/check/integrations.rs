@@ -1,5 +1,7 @@
 //! Integrations: what reaches the backend, and what comes back of it.
 
+use gatepost_gateway::deployed::ResponseKey;
+use gatepost_model::arn::lambda_function_of_uri;
 use gatepost_wire::template::Template;
 
 use super::{
@@ -61,17 +63,41 @@ fn responses(route: &Route<'_>, integration: &Resource, findings: &Findings) {
     let kind = integration.text("IntegrationType");
     let is_custom = matches!(kind, Some("AWS" | "HTTP" | "MOCK"));
     let answers = route.key == "$connect" || route.is_two_way();
-    if is_custom && answers && route.integration_responses.is_empty() {
+    let responses = &route.integration_responses;
+    let is_function = integration
+        .text("IntegrationUri")
+        .is_some_and(|uri| lambda_function_of_uri(uri).is_some());
+    let has_one = responses.iter().any(|response| {
+        let key = response.text("IntegrationResponseKey");
+        key.is_none_or(|key| is_for_success(key, is_function))
+    });
+    // Where nobody waits for the answer there may be none, but not only some for failures.
+    let needs_one = answers || !responses.is_empty() && route.key != "$disconnect";
+    if is_custom && needs_one && !has_one {
         let message = format!(
-            "{}, the {} integration of the route {}, has no integration response",
+            "{}, the {} integration of the route {}, has no integration response{}",
             integration.logical_id,
             kind.unwrap_or_default(),
-            route.key
+            route.key,
+            if responses.is_empty() {
+                ""
+            } else {
+                " for success"
+            }
         );
         let mend = "add an AWS::ApiGatewayV2::IntegrationResponse with \
                     `IntegrationResponseKey: $default`";
         let at = integration.position;
         findings.template(Slug::IntegrationResponseMissing, at, message, mend);
+    }
+}
+
+/// Whether a response may be selected when nothing went wrong: a function then has no
+/// `errorMessage`, everything else a status from 200 on.
+fn is_for_success(key: &str, is_function: bool) -> bool {
+    match ResponseKey::parse(key) {
+        Ok(ResponseKey::Default) | Err(_) => true,
+        Ok(key) => !is_function && (200..300).any(|status: u16| key.matches(&status.to_string())),
     }
 }
 

@@ -131,12 +131,9 @@ fn is_reply(body: &Value) -> bool {
     match body {
         Value::Event(path) => path.first().is_some_and(|member| member == "body"),
         Value::Json(value) => match &**value {
-            Value::Object(members) => {
-                let members = members.borrow();
-                let is_fixed = |value: &Value| value.known_text().is_some();
-                !members.is_empty() && !members.iter().all(|(_, value)| is_fixed(value))
+            Value::Object(_) | Value::List(_) | Value::Event(_) | Value::Answer(_) => {
+                !is_fixed(value, 0)
             }
-            Value::List(_) | Value::Event(_) | Value::Answer(_) => true,
             _ => false,
         },
         value => value.holds(
@@ -147,5 +144,22 @@ fn is_reply(body: &Value) -> bool {
             },
             0,
         ),
+    }
+}
+
+/// Whether a value is written out in the source.
+fn is_fixed(value: &Value, depth: usize) -> bool {
+    match value {
+        Value::Nothing | Value::Bool(_) | Value::Number(_) => true,
+        Value::Text(_) => value.known_text().is_some(),
+        Value::Object(members) if depth < 4 => {
+            let members = members.borrow();
+            members.iter().all(|(_, value)| is_fixed(value, depth + 1))
+        }
+        Value::List(items) if depth < 4 => {
+            let items = items.borrow();
+            items.iter().all(|item| is_fixed(item, depth + 1))
+        }
+        _ => false,
     }
 }

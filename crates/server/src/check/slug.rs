@@ -100,6 +100,8 @@ macro_rules! slugs {
 slugs! {
     Template "template" Template Error
         "AWS does not take the template, or not as it is meant";
+    WithoutEffect "without-effect" Template Warning
+        "AWS takes it, and it does not do what it seems to";
 
     PostBeforeOpen "post-before-open" Connections Error
         "410 GoneException: the connection is open only once $connect has answered";

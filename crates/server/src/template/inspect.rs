@@ -26,6 +26,8 @@ pub(crate) struct Inspection {
     pub(crate) resources: Vec<Resource>,
     /// What the template cannot be loaded with.
     pub(crate) errors: Vec<Diagnostic>,
+    /// What loads, and may not do what its author expects.
+    pub(crate) warnings: Vec<Diagnostic>,
     /// The template as it is written.
     pub(crate) text: String,
     pub(crate) region: String,
@@ -77,13 +79,13 @@ pub(crate) fn inspect(path: &Path, options: &LoadOptions) -> Inspection {
     let resources = super::read(path, options, &diagnostics, |evaluator, folder| {
         resources_of(evaluator, folder)
     });
+    let (errors, warnings) = diagnostics.into_parts();
     Inspection {
+        errors,
+        warnings,
         resources: resources
             .map(|(_, resources)| resources)
             .unwrap_or_default(),
-        errors: diagnostics
-            .finish(())
-            .map_or_else(|errors| errors.0, |_| Vec::new()),
         // What cannot be read was told of.
         text: std::fs::read_to_string(path).unwrap_or_default(),
         region: options.region.clone(),

@@ -32,6 +32,20 @@ const FORGETS: [&str; 16] = [
     "unsubscribe",
 ];
 
+/// What observability puts, sets and adds ids to.
+const OBSERVES: [&str; 10] = [
+    "annotation",
+    "attribute",
+    "attributes",
+    "context",
+    "dimension",
+    "header",
+    "metadata",
+    "metric",
+    "tag",
+    "tags",
+];
+
 impl Tracer<'_> {
     /// A method call on nobody knows what, if its name tells which operation it is.
     pub(super) fn operation_by_name(
@@ -71,7 +85,8 @@ impl Tracer<'_> {
             self.run_callbacks(object, name, given, line);
             return Some(Value::Unknown);
         }
-        if has_own_id && words.iter().any(|word| KEEPS.contains(word)) {
+        let observes = words.iter().any(|word| OBSERVES.contains(word));
+        if has_own_id && !observes && words.iter().any(|word| KEEPS.contains(word)) {
             let item = first.unwrap_or(Value::Unknown);
             self.record(line, EffectKind::Store { table: None, item });
             self.run_callbacks(object, name, given, line);
