@@ -1,11 +1,13 @@
 //! The configuration: `gatepost.toml`, then `GATEPOST_SECTION__KEY` variables, then flags; the
 //! later wins. Every mistake in it is reported at once, with its place.
 
+mod auth;
 mod error;
 mod extensions;
 pub mod integrations;
 mod layers;
 mod limits;
+mod logs;
 mod reader;
 mod units;
 
@@ -19,8 +21,13 @@ use std::{
 use gatepost_model::limits::Limits;
 
 pub use self::{
-    error::ConfigErrors, extensions::StagesConfig, integrations::IntegrationsConfig,
-    layers::Override, reader::Setting,
+    auth::{AccessKeyConfig, AuthConfig, PoliciesConfig, PolicySource, SecretSource},
+    error::ConfigErrors,
+    extensions::StagesConfig,
+    integrations::IntegrationsConfig,
+    layers::Override,
+    logs::LogsConfig,
+    reader::Setting,
 };
 use self::{layers::Layers, reader::Reader};
 
@@ -28,8 +35,10 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
 const GIB: usize = 1024 * 1024 * 1024;
 
 /// What runs, after every layer has had its say.
@@ -40,9 +49,11 @@ pub struct Config {
     /// `[limits]`.
     pub limits: Limits,
     /// `[auth]`.
-    pub auth: AuthMode,
+    pub auth: AuthConfig,
     /// `[functions]`.
     pub functions: FunctionsConfig,
+    /// `[logs]`.
+    pub logs: LogsConfig,
     /// `[integrations]`.
     pub integrations: IntegrationsConfig,
     /// `[egress]`.
@@ -71,13 +82,6 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its key, PEM.
     pub key: PathBuf,
-}
-
-/// `[auth] mode`: how requests prove who they come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthMode {
-    /// `off`: signatures are not verified.
-    Off,
 }
 
 /// `[functions]`: how Lambda functions are run.
@@ -124,8 +128,9 @@ impl Config {
             server,
             stages: extensions::stages(&mut reader, &limits),
             limits,
-            auth: auth(&mut reader),
+            auth: auth::read(&mut reader),
             functions: functions(&mut reader),
+            logs: logs::read(&mut reader),
             integrations: integrations::read(&mut reader),
             egress: EgressConfig {
                 allow: reader.texts("egress.allow"),
@@ -183,24 +188,6 @@ fn listen_addresses(text: &str) -> Option<Vec<SocketAddr>> {
         );
     }
     text.parse().ok().map(|address| vec![address])
-}
-
-fn auth(reader: &mut Reader) -> AuthMode {
-    let is_off = reader.take(
-        "auth.mode",
-        true,
-        "\"off\"",
-        "\"off\"",
-        |value, _| match value.as_str()? {
-            "off" => Some(true),
-            "sigv4" => Some(false),
-            _ => None,
-        },
-    );
-    if !is_off {
-        reader.not_there_yet("auth.mode");
-    }
-    AuthMode::Off
 }
 
 fn functions(reader: &mut Reader) -> FunctionsConfig {

@@ -1,5 +1,6 @@
 //! `gatepost`: Amazon API Gateway's WebSocket APIs, self-hosted.
 
+mod access;
 mod commands;
 mod config;
 mod outward;
@@ -29,6 +30,7 @@ enum Command {
     Dev(commands::dev::Arguments),
     Demo(commands::demo::Arguments),
     Connect(commands::connect::Arguments),
+    Check(commands::check::Arguments),
     /// Ends child processes when Gatepost is gone; started by Gatepost itself.
     #[command(name = "__guard", hide = true)]
     Guard,
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => run(commands::dev::run(arguments)),
         Command::Demo(arguments) => run(commands::demo::run(arguments)),
         Command::Connect(arguments) => run(commands::connect::run(arguments)),
+        Command::Check(arguments) => commands::check::run(&arguments),
     }
 }
 

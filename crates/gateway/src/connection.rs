@@ -1,6 +1,8 @@
 //! A live connection: the record that the registry holds, and what may be done with it.
 
 pub mod client;
+pub(crate) mod due;
+pub mod message;
 pub mod outbox;
 pub mod task;
 pub mod transport;
@@ -21,6 +23,7 @@ use parking_lot::Mutex;
 
 use crate::{clock::Moment, deployed::StageSlot};
 use client::ClientKey;
+use message::Message;
 use outbox::{Ending, Outbox, SendError};
 use transport::Transport;
 use wake::Wake;
@@ -110,21 +113,28 @@ impl Connection {
         }
     }
 
-    /// Appends a text message to `frames`, compressed if that was negotiated and pays.
-    fn encode_text(&self, text: &[u8], frames: &mut Vec<u8>) {
-        match self.deflate {
-            Some(deflate) => deflate.encode_text(text, frames),
-            None => websocket::encode_text(text, frames),
+    /// Appends a message to `frames`, compressed if that was negotiated and pays.
+    fn encode(&self, message: &Message<'_>, frames: &mut Vec<u8>) {
+        match (message, self.deflate) {
+            (Message::Text(text), Some(deflate)) => deflate.encode_text(text.as_bytes(), frames),
+            (Message::Text(text), None) => websocket::encode_text(text.as_bytes(), frames),
+            (Message::Binary(bytes), Some(deflate)) => deflate.encode_binary(bytes, frames),
+            (Message::Binary(bytes), None) => websocket::encode_binary(bytes, frames),
         }
     }
 
-    /// Sends one text message. The client sees messages in the order of these calls.
+    /// Sends one message. The client sees messages in the order of these calls.
     ///
     /// # Errors
     /// [`SendError`]; then nothing is sent.
-    pub fn send_text(&self, text: &[u8], limits: &Limits, now: Moment) -> Result<(), SendError> {
-        let mut frame = Vec::with_capacity(text.len() + 10);
-        self.encode_text(text, &mut frame);
+    pub fn send(
+        &self,
+        message: &Message<'_>,
+        limits: &Limits,
+        now: Moment,
+    ) -> Result<(), SendError> {
+        let mut frame = Vec::with_capacity(message.bytes().len() + 10);
+        self.encode(message, &mut frame);
         self.send_frames(&frame, limits, now)
     }
 
@@ -194,54 +204,4 @@ impl Connection {
             self.wake.wake();
         }
     }
-
-    /// Whether a limit is reached that [`Self::enforce_limits`] acts on.
-    pub(crate) fn is_due(&self, now: Moment) -> bool {
-        self.due(now).is_some()
-    }
-
-    /// What the sweeper does to this connection now: idle, too old, or too slow a reader.
-    pub(crate) fn enforce_limits(&self, now: Moment) {
-        match self.due(now) {
-            None => {}
-            Some(Due::GiveUp) => self.wake.wake(),
-            Some(Due::Close(cause)) => {
-                self.close(cause, now);
-            }
-        }
-    }
-
-    fn due(&self, now: Moment) -> Option<Due> {
-        let settings = self.stage.settings.load();
-        let limits = &settings.limits;
-        let since = |then: u64| u128::from(now.monotonic_ms.saturating_sub(then));
-        let outbox = self.outbox.lock();
-        let blocked = outbox
-            .blocked_at_ms()
-            .is_some_and(|t| since(t) >= limits.write_timeout.as_millis());
-        let ending = outbox.ending().map(|ending| ending.since.monotonic_ms);
-        drop(outbox);
-        if let Some(ending_at_ms) = ending {
-            let given_up = since(ending_at_ms) >= limits.close_timeout.as_millis();
-            given_up.then_some(Due::GiveUp)
-        } else if blocked {
-            Some(Due::Close(CloseCause::SlowConsumer))
-        } else if since(self.established_at_ms) >= limits.max_connection_duration.as_millis() {
-            Some(Due::Close(CloseCause::MaxDuration))
-        } else if since(self.last_active_at_ms.load(Ordering::Relaxed))
-            >= limits.idle_timeout.as_millis()
-        {
-            Some(Due::Close(CloseCause::IdleTimeout))
-        } else {
-            None
-        }
-    }
-}
-
-/// What has become due for a connection.
-enum Due {
-    /// It closes.
-    Close(CloseCause),
-    /// Its client does not answer the close frame: its task ends without.
-    GiveUp,
 }

@@ -16,7 +16,7 @@ pub struct Limits {
     pub max_message_bytes: usize,
     /// The greatest frame from a client, bytes. AWS: 32 KB, fixed.
     pub max_frame_bytes: usize,
-    /// The greatest time an integration may take. AWS: 29 seconds.
+    /// The greatest time an integration may take, see [`Limits::timeout_of`]. AWS: 29 seconds.
     pub integration_timeout: Duration,
     /// From accepting the socket to the last header of the handshake. Gatepost's own.
     pub handshake_timeout: Duration,
@@ -46,6 +46,10 @@ pub struct Limits {
     pub max_url_bytes: usize,
     /// The greatest authorizer result, bytes. AWS: 8 KB.
     pub max_authorizer_result_bytes: usize,
+    /// Posts that may wait, in all, for connections that are being established. Gatepost's own.
+    pub max_held_posts: usize,
+    /// Their greatest size, bytes. Gatepost's own.
+    pub max_held_bytes: usize,
     /// Ended connections that are remembered, so that a 410 has its reason. Gatepost's own.
     pub max_tombstones: usize,
     /// How long ended connections are remembered. Gatepost's own.
@@ -79,6 +83,8 @@ impl Default for Limits {
             drain: Duration::from_secs(30),
             max_url_bytes: 4096,
             max_authorizer_result_bytes: 8192,
+            max_held_posts: 1000,
+            max_held_bytes: 16_777_216,
             max_tombstones: 1_000_000,
             tombstone_age: Duration::from_secs(86_400),
             account_throttle: ThrottleSettings::default(),
@@ -93,9 +99,51 @@ pub const ACCOUNT_RATE_LIMIT: f64 = 10_000.0;
 pub const ACCOUNT_BURST_LIMIT: u32 = 5_000;
 /// New connections per second of an account in a region.
 pub const NEW_CONNECTIONS_PER_SECOND: u32 = 500;
+impl Limits {
+    /// How long an integration with this `timeoutInMillis` may take. One with AWS's greatest, which
+    /// is also what an unset one has, may take as long as is allowed here.
+    pub fn timeout_of(&self, timeout: Duration) -> Duration {
+        let greatest = Duration::from_millis(*INTEGRATION_TIMEOUT_MILLIS.end());
+        if timeout >= greatest {
+            self.integration_timeout
+        } else {
+            timeout.min(self.integration_timeout)
+        }
+    }
+}
+
 /// `timeoutInMillis` of an integration: 50 ms to 29 s.
 pub const INTEGRATION_TIMEOUT_MILLIS: std::ops::RangeInclusive<u64> = 50..=29_000;
 /// The greatest API mapping key, characters.
 pub const API_MAPPING_KEY_LENGTH: usize = 300;
+/// Stage variables of a stage.
+pub const STAGE_VARIABLES: usize = 100;
+/// The greatest name of a stage variable, characters.
+pub const STAGE_VARIABLE_NAME_LENGTH: usize = 64;
+/// The greatest value of a stage variable, characters.
+pub const STAGE_VARIABLE_VALUE_LENGTH: usize = 512;
 /// The greatest stage name, characters.
 pub const STAGE_NAME_LENGTH: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_awss_greatest_timeout_is_stretched() {
+        let seconds = Duration::from_secs;
+        for (limit, timeout, allowed) in [
+            (29, 29, 29),
+            (60, 29, 60),
+            (60, 28, 28),
+            (5, 29, 5),
+            (5, 3, 3),
+        ] {
+            let limits = Limits {
+                integration_timeout: seconds(limit),
+                ..Limits::default()
+            };
+            assert_eq!(limits.timeout_of(seconds(timeout)), seconds(allowed));
+        }
+    }
+}

@@ -1,8 +1,10 @@
 //! Listeners and HTTP: the data plane, `@connections`, the control plane, Lambda and templates.
 
 pub mod admin;
+pub mod auth;
 pub mod aws_apis;
 mod body;
+pub mod check;
 pub mod connections_api;
 pub mod control_plane;
 pub mod data_plane;

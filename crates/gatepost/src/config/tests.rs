@@ -1,5 +1,8 @@
+mod auth;
+
 use std::fs;
 
+use gatepost_gateway::auth::AuthMode;
 use gatepost_model::{
     api::{Api, ApiDefinition},
     secret::Secret,
@@ -72,7 +75,9 @@ fn nothing_set_gives_awss_limits_and_loopback() {
     assert_eq!(listen, ["127.0.0.1:4100", "[::1]:4100"]);
     assert_eq!(config.server.public_name, None);
     assert_eq!(config.server.tls, None);
-    assert_eq!(config.auth, AuthMode::Off);
+    assert_eq!(config.auth.mode, AuthMode::Off);
+    assert_eq!(config.auth.access_keys, []);
+    assert_eq!(config.auth.function_policies, None);
     assert_eq!(config.functions.async_delay, Duration::from_millis(100));
     assert_eq!(
         config.functions.retry_delays,
@@ -113,6 +118,8 @@ fn every_key_is_read_from_the_file() {
         drain = "0s"
         max_url_bytes = 8192
         max_authorizer_result_bytes = "16KiB"
+        max_held_posts = 7
+        max_held_bytes = "1MiB"
         max_tombstones = 10
         tombstone_age = "1h"
         aws_quotas = true
@@ -169,6 +176,8 @@ fn every_key_is_read_from_the_file() {
             drain: Duration::ZERO,
             max_url_bytes: 8192,
             max_authorizer_result_bytes: 16_384,
+            max_held_posts: 7,
+            max_held_bytes: 1_048_576,
             max_tombstones: 10,
             tombstone_age: Duration::from_secs(3600),
             account_throttle: ThrottleSettings {
@@ -648,10 +657,6 @@ fn rates_are_limited_only_where_they_are_set() {
 fn what_is_not_there_yet_is_refused() {
     for (toml, error) in [
         (
-            "[auth]\nmode = \"sigv4\"\n",
-            "gatepost.toml:2: auth.mode = \"sigv4\" is not there yet in Gatepost: remove it",
-        ),
-        (
             "[server]\ntrusted_proxies = []\n",
             "gatepost.toml:2: server.trusted_proxies is not there yet in Gatepost: remove it",
         ),
@@ -665,7 +670,7 @@ fn what_is_not_there_yet_is_refused() {
     assert_error(
         "[auth]\nmode = \"on\"\n",
         &EMPTY,
-        "gatepost.toml:2: auth.mode: expected \"off\", found \"on\"",
+        "gatepost.toml:2: auth.mode: expected \"off\" or \"sigv4\", found \"on\"",
     );
 }
 
@@ -673,7 +678,7 @@ fn what_is_not_there_yet_is_refused() {
 fn all_mistakes_are_reported_at_once() {
     let errors = load(
         "[server]\nlisten = 1\ntls_key = \"key.pem\"\n[limits]\nspeed = 1\n",
-        &[("GATEPOST_AUTH__MODE", "sigv4")],
+        &[("GATEPOST_AUTH__MODE", "iam")],
         &[("--drain", "limits.drain", "soon")],
     )
     .unwrap_err();
@@ -684,7 +689,7 @@ fn all_mistakes_are_reported_at_once() {
          gatepost.toml:3: server.tls_key needs server.tls_certificate: set both or none\n\
          --drain: limits.drain: expected a duration such as \"10m\", from 0ms to 1h, found \
          \"soon\"\n\
-         GATEPOST_AUTH__MODE: auth.mode = \"sigv4\" is not there yet in Gatepost: remove it\n\
+         GATEPOST_AUTH__MODE: auth.mode: expected \"off\" or \"sigv4\", found \"iam\"\n\
          gatepost.toml:5: unknown key limits.speed"
     );
 }

@@ -10,12 +10,12 @@ use gatepost_model::{
     request_context::EventType,
 };
 use gatepost_wire::{
-    execution_log::{Severity, mask_handshake},
+    execution_log::{Severity, mask_context, mask_handshake},
     lambda_event::{self, HandshakeRequest},
 };
 
 use super::{
-    select_route::RoutedRequest,
+    select_route::{RequestBody, RoutedRequest},
     transformation::{TransformationInput, to_binary},
 };
 use crate::{
@@ -26,6 +26,9 @@ use crate::{
     },
     observe::RequestLog,
 };
+
+/// `Content-Type` of what a backend gets, unless a parameter maps another.
+const JSON: &str = "application/json";
 
 /// Builds the integration request of a routed request. `handshake` is there for `$connect`.
 /// `None` when the route has no integration.
@@ -40,19 +43,38 @@ pub fn build(
     let Some(integration) = &request.route.integration else {
         return Ok(None);
     };
-    let call_with = |handshake| call(integration, request, handshake);
-    let call = call_with(handshake)?;
+    let call = self::call(integration, request, handshake)?;
     if log.writes(Severity::DataTrace) {
-        // What is shown of a handshake's call is one that never had its secrets.
-        match handshake.map(mask_handshake) {
+        // What is shown is a call that never had the client's secrets.
+        match masked(request, handshake) {
             None => call.log(&request.context, log),
-            Some(masked) => call_with(Some(&masked))?.log(&request.context, log),
+            Some((request, handshake)) => {
+                let call = self::call(integration, &request, handshake.as_ref())?;
+                call.log(&request.context, log);
+            }
         }
     }
     Ok(Some(IntegrationRequest {
         integration: Arc::clone(integration),
         call,
     }))
+}
+
+/// The request without secrets, when it has any.
+fn masked(
+    request: &RoutedRequest,
+    handshake: Option<&HandshakeRequest>,
+) -> Option<(RoutedRequest, Option<HandshakeRequest>)> {
+    let context = mask_context(&request.context);
+    if context.is_none() && handshake.is_none() {
+        return None;
+    }
+    let request = RoutedRequest {
+        route: Arc::clone(&request.route),
+        context: context.unwrap_or_else(|| request.context.clone()),
+        body: request.body.clone(),
+    };
+    Some((request, handshake.map(mask_handshake)))
 }
 
 fn call(
@@ -97,8 +119,13 @@ fn call(
             Call::Service(ServiceCall::build(service, context, &parameters, body)?)
         }
         Backend::HttpProxy(endpoint) => {
-            let body = Bytes::copy_from_slice(request.body.as_bytes());
-            let body = converted(body, integration.content_handling)?;
+            let body = passed_body(&request.body, integration.content_handling)?;
+            let content_type = if request.body.is_base64_encoded {
+                "application/octet-stream"
+            } else {
+                JSON
+            };
+            let body = (content_type, body);
             let call = HttpCall::build(endpoint, context, &parameters, body, handshake)?;
             Call::Http(call)
         }
@@ -106,7 +133,7 @@ fn call(
             endpoint,
             transformation,
         } => {
-            let body = transformed(transformation)?;
+            let body = (JSON, transformed(transformation)?);
             Call::Http(HttpCall::build(endpoint, context, &parameters, body, None)?)
         }
         Backend::Mock(transformation) => {
@@ -122,7 +149,10 @@ fn proxy_event(request: &RoutedRequest, handshake: Option<&HandshakeRequest>) ->
     match (&context.event_type, handshake) {
         (EventType::Connect, Some(handshake)) => lambda_event::connect_event(context, handshake),
         (EventType::Disconnect { .. }, _) => lambda_event::disconnect_event(context),
-        _ => lambda_event::message_event(context, &request.body),
+        _ => {
+            let body = &request.body;
+            lambda_event::message_event(context, &body.text, body.is_base64_encoded)
+        }
     }
 }
 
@@ -134,7 +164,7 @@ fn transformed_body(
     input: &TransformationInput<'_>,
 ) -> Result<String, Fault> {
     let templates = &transformation.request_templates;
-    if let Some(made) = input.transform(templates, &request.body)? {
+    if let Some(made) = input.transform(templates, &request.body.text)? {
         return Ok(made);
     }
     let passes = match transformation.passthrough_behavior {
@@ -144,11 +174,27 @@ fn transformed_body(
     };
     let detail = "no request template matches and passthroughBehavior lets nothing through";
     passes
-        .then(|| request.body.clone())
+        .then(|| request.body.text.clone())
         .ok_or_else(|| Fault::new(FaultKind::UnsupportedMediaType, detail))
 }
 
-/// A message is text: `CONVERT_TO_TEXT` leaves it as it is.
+/// What a proxy sends on: the message as it is. A binary one is base64 for `CONVERT_TO_TEXT`.
+fn passed_body(
+    body: &RequestBody,
+    strategy: Option<ContentHandlingStrategy>,
+) -> Result<Bytes, Fault> {
+    match strategy {
+        Some(ContentHandlingStrategy::ConvertToBinary) if !body.is_base64_encoded => {
+            to_binary(body.text.as_bytes())
+        }
+        Some(ContentHandlingStrategy::ConvertToText) => {
+            Ok(Bytes::copy_from_slice(body.text.as_bytes()))
+        }
+        _ => Ok(body.bytes()),
+    }
+}
+
+/// What a template makes is text: `CONVERT_TO_TEXT` leaves it as it is.
 fn converted(body: Bytes, strategy: Option<ContentHandlingStrategy>) -> Result<Bytes, Fault> {
     match strategy {
         Some(ContentHandlingStrategy::ConvertToBinary) => to_binary(&body),

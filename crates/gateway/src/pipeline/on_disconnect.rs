@@ -9,7 +9,10 @@ use gatepost_model::{
 };
 use gatepost_wire::execution_log::Entry;
 
-use super::{integration_request, integration_response, select_route::RoutedRequest};
+use super::{
+    integration_request, integration_response,
+    select_route::{RequestBody, RoutedRequest},
+};
 use crate::{
     clock::now_ms,
     deployed::StageSlot,
@@ -37,6 +40,7 @@ pub(crate) fn on_disconnect(
         .map_or(deployed.log_settings, |route| route.log_settings);
     let (store, id) = (gateway.store(), context.connection_id);
     let mut log = RequestLog::begin(store, stage, settings, &request_id, id, now_ms);
+    log.api_key_not_required(RouteKey::Disconnect.as_str());
     log.starting_execution(RouteKey::Disconnect.as_str());
     let Some(route) = route else {
         log_disconnected(cause, None, &mut log);
@@ -56,7 +60,7 @@ pub(crate) fn on_disconnect(
             },
             stage_variables: Arc::clone(&deployed.stage_variables),
         },
-        body: String::new(),
+        body: RequestBody::default(),
     };
     let run = {
         let (gateway, cause) = (Arc::clone(gateway), cause.clone());

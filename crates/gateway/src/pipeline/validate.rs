@@ -14,18 +14,16 @@ use crate::deployed::RequestValidation;
 ///
 /// # Errors
 /// `Bad request body`; then the integration is not called.
-pub fn validate(request: RoutedRequest) -> Result<RoutedRequest, Fault> {
-    match (
+pub fn validate(request: &RoutedRequest) -> Result<(), Fault> {
+    let (Some(validation), EventType::Message(message_id)) = (
         &request.route.request_validation,
         &request.context.event_type,
-    ) {
-        (Some(validation), EventType::Message(message_id)) => {
-            match mistakes(validation, &request)? {
-                None => Ok(request),
-                Some(mistakes) => Err(Fault::bad_request_body(message_id.clone(), mistakes)),
-            }
-        }
-        _ => Ok(request),
+    ) else {
+        return Ok(());
+    };
+    match mistakes(validation, request)? {
+        None => Ok(()),
+        Some(mistakes) => Err(Fault::bad_request_body(message_id.clone(), mistakes)),
     }
 }
 
@@ -40,7 +38,11 @@ fn mistakes(
         return Ok(Some(format!("[no model is selected by the key `{key}`]")));
     };
     match &model.schema {
-        Ok(schema) => Ok(schema.validate(&request.body).err()),
+        Ok(_) if request.body.is_base64_encoded => {
+            let mistake = "[Could not parse request body into json: the message is binary]";
+            Ok(Some(mistake.to_owned()))
+        }
+        Ok(schema) => Ok(schema.validate(&request.body.text).err()),
         Err(error) => {
             let detail = format!("the model {} has no valid schema: {error}", model.name);
             Err(Fault::new(FaultKind::ApiConfiguration, detail))
@@ -54,8 +56,7 @@ fn selected_key(validation: &RequestValidation, request: &RoutedRequest) -> Stri
     let expression = &validation.model_selection_expression;
     expression.evaluate(&mut |variable| match variable {
         Variable::RequestBody(path) => {
-            let parse = || serde_json::from_str(&request.body).ok();
-            path.text(body.get_or_insert_with(parse).as_ref()?)
+            path.text(body.get_or_insert_with(|| request.body.json()).as_ref()?)
         }
         Variable::Context(name) => context.variable(name),
         Variable::StageVariable(name) => context.stage_variables.get(name).cloned(),

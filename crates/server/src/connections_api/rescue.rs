@@ -1,17 +1,21 @@
 //! The one place where a failed `@connections` call becomes bytes (data-plane spec 8.4).
 
 use bytes::Bytes;
-use gatepost_gateway::observe::Refused;
+use gatepost_gateway::{observe::Refused, pipeline::throttle::Throttled};
 use gatepost_model::connection::{GoneReason, InvalidConnectionId};
-use gatepost_wire::management_api::{invalid_connection_id_body, message_body};
+use gatepost_wire::{
+    management_api::{invalid_connection_id_body, message_body},
+    sigv4::SigV4Error,
+};
 use http_body_util::Full;
 use hyper::{
     Method, Response, StatusCode,
     header::{HeaderName, HeaderValue},
 };
 
-use super::success;
+use super::{call::Call, success};
 use crate::{
+    auth::AccessDenied,
     respond,
     target::{Target, TargetError},
 };
@@ -29,21 +33,56 @@ pub(super) enum Failure {
     Target(TargetError),
     /// 400.
     InvalidId(InvalidConnectionId),
+    /// 403: not signed, or not by whom it says.
+    Signature(SigV4Error),
+    /// 403: the caller's policies do not allow it.
+    AccessDenied(AccessDenied),
     /// 410.
     Gone(GoneReason),
-    /// 429: the client's outbox is full, or the account's rate is exceeded.
+    /// 429: the client's outbox is full.
     LimitExceeded,
+    /// 429: the account's rate is exceeded.
+    Throttled(Throttled),
     /// A method that the API does not have.
     NoMethod,
 }
 
 impl Failure {
-    /// What the observer is told of 410 and 400.
-    pub(super) fn refused(&self) -> Option<Refused> {
+    /// What the observer is told of a call that the caller must change.
+    pub(super) fn into_refused(self) -> Option<Refused> {
         match self {
-            Self::Gone(reason) => Some(Refused::Gone(reason.clone())),
-            Self::InvalidId(reason) => Some(Refused::Invalid(*reason)),
+            Self::Gone(reason) => Some(Refused::Gone(reason)),
+            Self::InvalidId(reason) => Some(Refused::Invalid(reason)),
+            Self::Signature(error) => Some(Refused::Denied(error.to_string())),
+            Self::AccessDenied(denied) => Some(Refused::Denied(denied.to_string())),
             _ => None,
+        }
+    }
+
+    /// Why the call is refused, in words, and how to mend it.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::TooLarge => "The message is greater than max_message_bytes.".into(),
+            Self::Broken => "The body ended early.".into(),
+            Self::Target(error) => format!("Forbidden: {error}."),
+            Self::InvalidId(reason) => format!(
+                "Invalid connectionId ({}): {reason}. To mend it: {}.",
+                reason.slug(),
+                reason.advice()
+            ),
+            Self::Signature(error) => format!("{}: {error}", error.error_type()),
+            Self::AccessDenied(denied) => format!("AccessDeniedException: {denied}"),
+            Self::Gone(reason) => format!(
+                "Gone ({}): {}. To mend it: {}.",
+                reason.slug(),
+                reason.describe(),
+                reason.advice()
+            ),
+            Self::LimitExceeded => "The client reads more slowly than is posted to it: its outbox \
+                                    is full. To mend it: post again later, or less."
+                .into(),
+            Self::Throttled(throttled) => format!("{throttled}."),
+            Self::NoMethod => "No such operation.".into(),
         }
     }
 }
@@ -52,10 +91,12 @@ impl Failure {
 pub(super) fn response(
     failure: &Failure,
     target: &Target,
-    id_text: &str,
-    method: &Method,
+    call: &Call,
     with_reason: bool,
 ) -> Response<Full<Bytes>> {
+    let Call {
+        id_text, method, ..
+    } = call;
     let mut slug = None;
     let mut response = match failure {
         Failure::TooLarge => respond::closing(respond::status(StatusCode::PAYLOAD_TOO_LARGE)),
@@ -77,11 +118,17 @@ pub(super) fn response(
             respond::add_request_ids(headers);
             response
         }
+        Failure::Signature(error) => respond::error(
+            StatusCode::FORBIDDEN,
+            error.error_type(),
+            &error.to_string(),
+        ),
+        Failure::AccessDenied(denied) => respond::access_denied(denied),
         Failure::Gone(reason) => {
             slug = Some(reason.slug());
             typed(success(StatusCode::GONE, Bytes::new()), "GoneException")
         }
-        Failure::LimitExceeded => typed(
+        Failure::LimitExceeded | Failure::Throttled(_) => typed(
             success(StatusCode::TOO_MANY_REQUESTS, Bytes::new()),
             "LimitExceededException",
         ),

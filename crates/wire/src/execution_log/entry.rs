@@ -103,6 +103,38 @@ pub enum Entry<'a> {
         /// `disconnectReason`.
         reason: &'a str,
     },
+    /// The route asks for an API key, which is looked at.
+    VerifyingUsagePlan {
+        /// The key that the client sent; empty without one.
+        #[serde(borrow)]
+        api_key: Masked<'a>,
+    },
+    /// The key may run the route.
+    ApiKeyAuthorized {
+        /// The route.
+        route_key: &'a str,
+        /// The key.
+        #[serde(borrow)]
+        api_key: Masked<'a>,
+    },
+    /// What a backend posts.
+    ConnectionsBody {
+        /// The text.
+        body: &'a str,
+    },
+    /// A call of `@connections` was answered. AWS writes nothing of these.
+    ConnectionsCall {
+        /// `PostToConnection`, `GetConnection`, `DeleteConnection`, or another HTTP method.
+        operation: &'a str,
+        /// The id as the caller wrote it.
+        connection_id: &'a str,
+        /// Who called.
+        caller: &'a str,
+        /// The status.
+        status: u16,
+        /// Why it was refused, in words.
+        refusal: Option<&'a str>,
+    },
 }
 
 /// At which logging level an entry is written.
@@ -120,23 +152,31 @@ impl Entry<'_> {
     /// At which level it is written.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::UnauthorizedRequest | Self::Failed(_) => Severity::Error,
+            Self::UnauthorizedRequest
+            | Self::Failed(_)
+            | Self::ConnectionsCall {
+                refusal: Some(_), ..
+            } => Severity::Error,
             Self::AuthorizerResult { .. }
             | Self::Message { .. }
             | Self::EndpointRequest { .. }
             | Self::SendingRequest(_)
+            | Self::ConnectionsBody { .. }
             | Self::EndpointResponse { .. } => Severity::DataTrace,
             Self::ExtendedRequestId(_)
             | Self::StartingAuthorizer { .. }
             | Self::AuthorizerAllowed { .. }
             | Self::ApiKeyNotRequired { .. }
+            | Self::VerifyingUsagePlan { .. }
+            | Self::ApiKeyAuthorized { .. }
             | Self::StartingExecution { .. }
             | Self::ClientConnecting { .. }
             | Self::MessageReceived
             | Self::EndpointRequestId(_)
             | Self::Connected
             | Self::MessageDone { .. }
-            | Self::Disconnected { .. } => Severity::Info,
+            | Self::Disconnected { .. }
+            | Self::ConnectionsCall { refusal: None, .. } => Severity::Info,
         }
     }
 }

@@ -11,12 +11,12 @@ use std::{
 
 use gatepost_gateway::{
     observe::{Event, Refused},
-    store::{Lifecycle, Store},
+    store::{LogEntry, LogEvent, Store},
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use self::text::Style;
+pub use self::text::{Style, printable};
 use super::start_error::StartError;
 
 /// Where `dev` prints. Data goes to stdout, warnings and errors to stderr.
@@ -43,6 +43,8 @@ pub struct Ready {
     pub ca_bundle: PathBuf,
     /// The APIs.
     pub apis: Vec<ReadyApi>,
+    /// The API keys.
+    pub api_keys: Vec<ReadyApiKey>,
     /// The functions: name, logical id, ARN, runtime.
     pub functions: Vec<ReadyFunction>,
     /// The template's outputs.
@@ -66,6 +68,18 @@ pub struct ReadyApi {
     pub stages: Vec<(String, String, String)>,
     /// Its own port, when there are several APIs.
     pub port: Option<u16>,
+}
+
+/// An API key that clients may present.
+pub struct ReadyApiKey {
+    /// `id`.
+    pub api_key_id: String,
+    /// `name`.
+    pub name: String,
+    /// `enabled`.
+    pub enabled: bool,
+    /// `value`, all but its end hidden.
+    pub masked_value: String,
 }
 
 /// A function that runs here.
@@ -179,25 +193,43 @@ impl Terminal {
                 message,
             } = event
             {
-                store.record(Lifecycle::FunctionLog {
-                    function,
+                let event = LogEvent {
+                    log_group: format!("/aws/lambda/{function}").into(),
                     stream,
                     timestamp_ms,
                     message,
-                });
+                };
+                store.log(LogEntry::Event(Box::new(event)));
             }
         }
     }
 }
 
 /// The reason of a refused call, its advice, and its slug.
-fn refusal(refused: &Refused) -> (&'static str, String, String) {
+fn refusal(refused: &Refused) -> Refusal {
     match refused {
-        Refused::Gone(reason) => (reason.slug(), reason.describe(), reason.advice()),
-        Refused::Invalid(reason) => (
-            reason.slug(),
-            format!("the id is invalid: {reason}"),
-            reason.advice().into(),
-        ),
+        Refused::Gone(reason) => Refusal::Gone {
+            slug: reason.slug(),
+            text: reason.describe(),
+            advice: reason.advice(),
+        },
+        Refused::Invalid(reason) => Refusal::Gone {
+            slug: reason.slug(),
+            text: format!("the id is invalid: {reason}"),
+            advice: reason.advice().into(),
+        },
+        Refused::Denied(text) => Refusal::Denied { text: text.clone() },
     }
+}
+
+/// A refused call of `@connections`, in words.
+enum Refusal {
+    /// 410 and 400, with their reason.
+    Gone {
+        slug: &'static str,
+        text: String,
+        advice: String,
+    },
+    /// 403, with what the caller is told.
+    Denied { text: String },
 }

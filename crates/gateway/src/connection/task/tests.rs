@@ -9,12 +9,14 @@ use gatepost_model::{
     limits::Limits,
     request_context::{ConnectionContext, Identity},
     stage::LoggingLevel,
+    stage_settings::StageSettings,
 };
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::{
-    connection::transport::Transport,
+    auth::AuthMode,
+    connection::{due::Due, transport::Transport},
     deployed::StageSlot,
     gateway::{FoundConnection, GatewayConfig},
     integration::{
@@ -37,7 +39,8 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
     let retention = Retention {
         max_tombstones: 100,
         tombstone_age: Duration::from_secs(3600),
-        max_log_lines: 100,
+        log_age: Duration::from_secs(3600),
+        max_bytes: 1 << 30,
     };
     Gateway::new(GatewayConfig {
         limits: Limits {
@@ -46,6 +49,8 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
         },
         region: "us-east-1".into(),
         account_id: "000000000000".into(),
+        auth_mode: AuthMode::Off,
+        access_keys: Arc::default(),
         node: 0,
         store: Store::open(&folder.path().join("store.sqlite"), retention).unwrap(),
         lambda: Arc::new(NoFunctions),
@@ -66,7 +71,7 @@ async fn connection(gateway: &Gateway, now: Moment) -> (Connection, TcpStream) {
     let (socket, _) = listener.accept().await.unwrap();
     let stage_name = StageName::from("prod");
     let context = ConnectionContext {
-        connection_id: gateway.begin_handshake(&api(), now.epoch_ms),
+        connection_id: gateway.begin_handshake(&api(), now.epoch_ms, None),
         api_id: api(),
         stage: stage_name.clone(),
         connected_at_ms: now.epoch_ms,
@@ -81,11 +86,8 @@ async fn connection(gateway: &Gateway, now: Moment) -> (Connection, TcpStream) {
 }
 
 async fn cause(gateway: &Gateway, connection: &ConnectionContext) -> CloseCause {
-    let found = gateway
-        .find(&api(), connection.connection_id)
-        .await
-        .unwrap();
-    match found {
+    let recognised = gateway.recognise(&api(), connection.connection_id);
+    match gateway.find(recognised.unwrap()).await {
         FoundConnection::Gone(GoneReason::Closed { cause, .. }) => cause,
         other => panic!("{other:?}"),
     }
@@ -117,13 +119,37 @@ async fn timers_do_not_follow_the_wall_clock() {
     let (connection, _client) = connection(&gateway, at(1_800_000_000_000, 5_000)).await;
     // Set forward by a year, or back to 1970: nobody has been idle for it.
     for epoch_ms in [1_831_536_000_000, 0] {
-        assert!(!connection.is_due(at(epoch_ms, 6_000)));
+        assert_eq!(connection.due(5_000, at(epoch_ms, 6_000)), None);
     }
-    assert!(!connection.is_due(at(0, 604_999)));
-    assert!(connection.is_due(at(0, 605_000)));
+    assert_eq!(connection.due(5_000, at(0, 604_999)), None);
+    let idle = Due::Close(CloseCause::IdleTimeout);
+    assert_eq!(connection.due(5_000, at(0, 605_000)), Some(idle));
     connection.touch(at(1_800_000_600_000, 604_999));
-    assert!(!connection.is_due(at(0, 605_000)));
+    assert_eq!(connection.due(5_000, at(0, 605_000)), None);
     assert_eq!(connection.last_active_ms(), 1_800_000_600_000);
+}
+
+#[tokio::test]
+async fn a_ping_is_due_once_for_each_interval_of_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(&folder);
+    let at = |monotonic_ms| Moment {
+        epoch_ms: 0,
+        monotonic_ms,
+    };
+    let (connection, _client) = connection(&gateway, at(1_000)).await;
+    assert_eq!(connection.due(1_000, at(100_000)), None);
+    let mut settings = StageSettings::default();
+    settings.extensions.server_pings = Some(Duration::from_secs(30));
+    connection.stage.settings.store(Arc::new(settings));
+    assert_eq!(connection.due(1_000, at(30_999)), None);
+    assert_eq!(connection.due(30_999, at(31_000)), Some(Due::Ping));
+    assert_eq!(connection.due(31_000, at(60_999)), None);
+    assert_eq!(connection.due(60_999, at(61_005)), Some(Due::Ping));
+    // The client answers.
+    connection.touch(at(62_000));
+    assert_eq!(connection.due(61_005, at(91_500)), None);
+    assert_eq!(connection.due(91_500, at(92_000)), Some(Due::Ping));
 }
 
 #[tokio::test]
@@ -152,7 +178,8 @@ async fn a_connection_that_is_established_during_a_drain_is_closed() {
 async fn a_handshake_whose_task_is_lost_leaves_the_registry() {
     let folder = tempfile::tempdir().unwrap();
     let gateway = gateway(&folder);
-    let issued = pipeline::IssuedId::new(&gateway, &api());
+    let stage = StageSlot::new(api(), "prod".into(), Arc::default());
+    let issued = pipeline::IssuedId::new(&gateway, &Arc::new(stage));
     let id = issued.connection_id;
     let lost = tokio::spawn(async move {
         let _issued = issued;
@@ -160,7 +187,8 @@ async fn a_handshake_whose_task_is_lost_leaves_the_registry() {
     });
     assert!(lost.await.is_err());
     assert_eq!(gateway.connections(), 0);
-    let found = gateway.find(&api(), id).await.unwrap();
+    let recognised = gateway.recognise(&api(), id).unwrap();
+    let found = gateway.find(recognised).await;
     assert!(matches!(
         found,
         FoundConnection::Gone(GoneReason::Refused { .. })

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use gatepost_model::{
-    DeploymentId, RouteId,
-    api::{Api, ApiDefinition, DEFAULT_API_KEY_SELECTION_EXPRESSION},
+    AuthorizerId, DeploymentId, RouteId,
+    api::{Api, ApiDefinition, ApiKeySource, DEFAULT_API_KEY_SELECTION_EXPRESSION},
     deployment::Deployment,
     stage::Stage,
 };
@@ -27,6 +27,8 @@ pub(crate) struct ApiDraft {
     pub(super) calls: Vec<Call>,
     /// Where the schemas of the models stand.
     pub(super) schema_positions: Vec<Position>,
+    /// Where the identity sources of its authorizers stand.
+    pub(super) identity_source_positions: BTreeMap<AuthorizerId, Position>,
     /// Where its routes stand.
     pub(super) route_positions: BTreeMap<RouteId, Position>,
 }
@@ -123,6 +125,7 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Api
         stages: Vec::new(),
         calls: Vec::new(),
         schema_positions: Vec::new(),
+        identity_source_positions: BTreeMap::new(),
         route_positions: BTreeMap::new(),
     })))
 }
@@ -130,9 +133,7 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Api
 fn definition(properties: &Properties<'_>) -> Option<ApiDefinition> {
     Some(ApiDefinition {
         route_selection_expression: properties.string("RouteSelectionExpression")?,
-        api_key_selection_expression: properties
-            .string("ApiKeySelectionExpression")
-            .unwrap_or_else(|| DEFAULT_API_KEY_SELECTION_EXPRESSION.to_owned()),
+        api_key_selection_expression: api_key_selection_expression(properties),
         disable_execute_api_endpoint: properties
             .boolean("DisableExecuteApiEndpoint")
             .unwrap_or(false),
@@ -144,6 +145,19 @@ fn definition(properties: &Properties<'_>) -> Option<ApiDefinition> {
         authorizers: Vec::new(),
         models: Vec::new(),
     })
+}
+
+fn api_key_selection_expression(properties: &Properties<'_>) -> String {
+    let name = "ApiKeySelectionExpression";
+    let expression = properties
+        .string(name)
+        .unwrap_or_else(|| DEFAULT_API_KEY_SELECTION_EXPRESSION.to_owned());
+    if ApiKeySource::parse(&expression).is_none() {
+        let message = format!("the API key selection expression `{expression}` is not one");
+        let mend = "AWS has $request.header.x-api-key and $context.authorizer.usageIdentifierKey";
+        properties.error(name, message, mend);
+    }
+    expression
 }
 
 impl ApiDraft {
