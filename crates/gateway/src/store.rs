@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file with the key of the connection ids, the lives of the
 //! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
+mod log_changes;
 mod log_queue;
 mod logs;
 mod schema;
@@ -37,6 +38,7 @@ use crate::{
 use log_queue::LogQueue;
 use writer::Writer;
 
+pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
     LogGroup, LogLine, LogPage, LogPosition, LogQuery, LoggedStream, ReadError, Streams,
 };
@@ -171,6 +173,7 @@ impl LogEntry {
 enum Command {
     Record(Lifecycle),
     Log(LogEntry),
+    ChangeLogGroup(Box<log_changes::AskedLogChange>),
     Flush(mpsc::SyncSender<()>),
 }
 

@@ -1,5 +1,6 @@
 //! The thread that writes: it takes what waits, commits it as one transaction, and prunes.
 
+mod log_changes;
 mod log_entries;
 mod prune;
 
@@ -15,7 +16,10 @@ use std::{
 use rusqlite::{Connection as Database, Transaction, params};
 
 use self::log_entries::LogGroups;
-use super::{Command, Lifecycle, LogQueue, Retention, end_to_columns, sql_ms, usage};
+use super::{
+    Command, Lifecycle, LogChange, LogChangeError, LogQueue, Retention, end_to_columns,
+    log_changes::AskedLogChange, sql_ms, usage,
+};
 use crate::{clock::now_ms, connection::client::ClientKey};
 
 /// Changes committed at once at most.
@@ -32,6 +36,8 @@ pub(super) struct Writer {
     log_queue: Arc<LogQueue>,
     log_groups: LogGroups,
 }
+
+type Changed = Result<(), LogChangeError>;
 
 /// What became of the log entries of a batch.
 #[derive(Default)]
@@ -71,7 +77,7 @@ impl Writer {
                     .chain(commands.try_iter())
                     .take(BATCH)
                     .collect();
-                written_bytes += self.take_over(batch);
+                written_bytes = self.take_over(batch).saturating_add(written_bytes);
             }
             if written_bytes > PRUNE_BYTES || pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY)
             {
@@ -82,7 +88,7 @@ impl Writer {
         }
     }
 
-    /// Writes a batch; gives the bytes of its log entries.
+    /// Writes a batch; gives the bytes of its log entries, or more when it is time to remove some.
     fn take_over(&mut self, batch: Vec<Command>) -> usize {
         let mut logged = Logged::default();
         for command in &batch {
@@ -93,7 +99,8 @@ impl Writer {
         }
         // A full disk must not stop serving: what cannot be written is lost and counted, and an id
         // whose end was not written is later found `node-lost` or forgotten.
-        if self.write_batch(&batch).is_err() {
+        let written = self.write_batch(&batch);
+        if written.is_err() {
             self.log_groups.forget();
             self.log_queue.drop_entries(logged.entries as u64);
             let changes = batch.iter().filter(|c| matches!(c, Command::Record(_)));
@@ -101,24 +108,45 @@ impl Writer {
                 .fetch_add(changes.count() as u64, Ordering::Relaxed);
         }
         self.log_queue.leave(logged.entries, logged.bytes);
+        let changes = written.unwrap_or_default();
+        let mut changes = changes.into_iter();
+        let mut prunes = false;
         for command in batch {
-            if let Command::Flush(done) = command {
-                let _ = done.send(());
+            match command {
+                Command::Flush(done) => {
+                    let _ = done.send(());
+                }
+                Command::ChangeLogGroup(asked) => {
+                    prunes |= matches!(asked.change, LogChange::SetRetention(_));
+                    // Without a result the batch was not written.
+                    let changed = changes.next().unwrap_or(Err(LogChangeError::Closed));
+                    let _ = asked.done.send(changed);
+                }
+                Command::Record(_) | Command::Log(_) => {}
             }
         }
-        logged.bytes
+        if prunes { usize::MAX } else { logged.bytes }
     }
 
-    fn write_batch(&mut self, batch: &[Command]) -> rusqlite::Result<()> {
+    /// Writes a batch; gives what became of each change of a log group.
+    fn write_batch(&mut self, batch: &[Command]) -> rusqlite::Result<Vec<Changed>> {
+        let mut changes = Vec::new();
         let transaction = self.database.transaction()?;
         for command in batch {
             match command {
                 Command::Record(change) => write(&transaction, change)?,
                 Command::Log(entry) => self.log_groups.write(&transaction, entry)?,
+                Command::ChangeLogGroup(asked) => {
+                    let AskedLogChange {
+                        log_group, change, ..
+                    } = &**asked;
+                    changes.push(self.log_groups.change(&transaction, log_group, change));
+                }
                 Command::Flush(_) => {}
             }
         }
-        transaction.commit()
+        transaction.commit()?;
+        Ok(changes)
     }
 }
 
