@@ -209,6 +209,7 @@ pub struct Store {
     log_queue: Arc<LogQueue>,
     key: ConnectionIdKey,
     api_key_secret: [u8; 32],
+    log_age: Duration,
 }
 
 impl Store {
@@ -254,12 +255,18 @@ impl Store {
             log_queue,
             key: ConnectionIdKey::new(key),
             api_key_secret,
+            log_age: retention.log_age,
         }))
     }
 
     /// The key with which connection ids are issued.
     pub fn connection_id_key(&self) -> &ConnectionIdKey {
         &self.key
+    }
+
+    /// How long log events are kept at most.
+    pub fn log_age(&self) -> Duration {
+        self.log_age
     }
 
     /// From what the values of API keys are made that are not given any.

@@ -257,18 +257,6 @@ impl Store {
         let tags = statement.query_map([group], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Some(tags.collect::<Result<_, _>>()?))
     }
-
-    /// When this store was made, milliseconds since the epoch.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn created_at_ms(&self) -> Result<i64, ReadError> {
-        let reader = self.logs_reader.lock();
-        let mut statement =
-            reader.prepare_cached("SELECT value FROM meta WHERE key = 'created_at_ms'")?;
-        let created_at_ms = statement.query_row([], |row| row.get(0)).optional()?;
-        Ok(created_at_ms.unwrap_or_default())
-    }
 }
 
 impl LogGroup {

@@ -1,15 +1,10 @@
-//! Log groups: `/aws/lambda/{function}` for every function of the app, and all that got an event,
-//! also those of earlier functions and stages.
+//! Log groups: `/aws/lambda/{function}` for every function of the app, those that were made by hand or by
+//! a template, and all that got an event, also those of earlier functions and stages.
 
 use super::{Logs, error::LogsError};
 
 /// With what the groups of functions begin.
 pub(super) const OF_FUNCTIONS: &str = "/aws/lambda/";
-
-/// The name of a function's group.
-pub(super) fn name(function: &str) -> String {
-    format!("{OF_FUNCTIONS}{function}")
-}
 
 impl Logs {
     /// The ARN of a group, without `:*`.
@@ -38,9 +33,7 @@ impl Logs {
                 ));
             }
         };
-        let of_function = name.strip_prefix(OF_FUNCTIONS);
-        let is_there = of_function.is_some_and(|function| self.functions.contains(function));
-        if is_there || self.store.has_log_group(name)? {
+        if self.store.log_group(name)?.is_some() {
             Ok(name.to_owned())
         } else {
             Err(LogsError::NoSuchGroup)

@@ -18,7 +18,7 @@ use gatepost_gateway::{
         invoke_function::InvokeFunction, outward::Outward,
     },
     observe::Observer,
-    store::{Retention, Store},
+    store::{DeclaredRetention, LogChange, Retention, Store},
 };
 use gatepost_model::{
     ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function, secret::Secret,
@@ -210,6 +210,7 @@ impl App {
             observer,
         });
         gateway.serve_usage_plans(loaded.usage_plans.clone());
+        declare_log_groups(gateway.store(), &loaded, terminal);
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), &settings)
             .map_err(StartError::Deploy)?;
@@ -395,6 +396,7 @@ impl App {
             .set_management_endpoints(management_endpoints(&loaded.apis, &self.local_authority));
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         gateway.serve_usage_plans(loaded.usage_plans.clone());
+        declare_log_groups(gateway.store(), loaded, &self.terminal);
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
             .map_err(|errors| compile_lines(&errors))?;
@@ -472,6 +474,23 @@ impl App {
             outputs: self.loaded.outputs.clone().into_iter().collect(),
             not_acted_on: self.loaded.not_acted_on.clone(),
             notes: self.notes.clone(),
+        }
+    }
+}
+
+/// Makes the log groups of the functions, which are there before their first line, and those of the
+/// template, with their retention.
+fn declare_log_groups(store: &Store, loaded: &template::App, terminal: &Terminal) {
+    let of_functions = loaded.functions.iter();
+    let of_functions =
+        of_functions.map(|function| (format!("/aws/lambda/{}", function.name), None));
+    let of_template = loaded.log_groups.iter().map(|group| {
+        let retention = DeclaredRetention(group.retention_in_days);
+        (group.name.clone(), Some(retention))
+    });
+    for (name, retention) in of_functions.chain(of_template) {
+        if let Err(error) = store.change_log_group(&name, LogChange::Declare(retention)) {
+            terminal.warning(&format!("the log group {name} cannot be made: {error}"));
         }
     }
 }
