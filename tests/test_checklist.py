@@ -8,11 +8,6 @@ STATEMENTS = range(1, 205)
 
 #: What no test proves yet.
 NOT_PROVEN = {
-    **dict.fromkeys(
-        (192, 193, 194, 195),
-        "refused at start until it is there: test_template_errors.py proves that",
-    ),
-    **dict.fromkeys(range(158, 165), "signatures and policies of @connections are not there yet"),
     **dict.fromkeys((202, 203), "metrics are not there yet"),
     129: "an app run locally grants its own functions",
 }

@@ -1,24 +1,16 @@
 """What AWS does not have: switches in `[extensions]`, for all stages or for single ones."""
 
+import time
+
 import pytest
-from support.talk import connection_id, silent_app
-from support.template import Mock, together, websocket_app
-from support.wire import CLOSE, TEXT, frame
+from support.talk import asking, connection_id, error_frame, recording_app, say, silent_app
+from support.template import Function, Mock, stage, together, websocket_app
+from support.wire import CLOSE, PING, PONG, TEXT, frame
 
 
-def two_stages(**properties):
-    """The silent app, served by the stages `prod` and `test`."""
-    second = {
-        "TestStage": {
-            "Type": "AWS::ApiGatewayV2::Stage",
-            "Properties": {
-                "ApiId": {"Ref": "Api"},
-                "StageName": "test",
-                "DeploymentId": {"Ref": "ApiDeployment"},
-            },
-        }
-    }
-    return silent_app(resources=second, **properties)
+def two_stages(app=silent_app, **properties):
+    """An app that is served by the stages `prod` and `test`."""
+    return app(resources=stage("Api", "test"), **properties)
 
 
 @pytest.mark.parametrize("name", ["Api", "api"], ids=["logical id", "name"])
@@ -114,3 +106,154 @@ def test_the_other_stages_keep_aws_s_sizes(larger, raw_socket):
     assert raw.upgrade(larger.path("prod", api="Api")).status == 101
     raw.send(frame(TEXT, b"x" * 32_769))
     assert raw.read_frame().close() == (1009, "Message too big")
+
+
+SLOW = websocket_app(
+    {
+        "slow": Function("Main", two_way=True),
+        "short": Function("Main", two_way=True, integration={"TimeoutInMillis": 300}),
+    },
+    {"Main": recording_app()["Resources"]["Main"]},
+    resources=stage("Api", "test"),
+)
+
+
+def test_integrations_with_the_greatest_timeout_may_take_as_long_as_the_stage_says(dev, connect):
+    """Here less than 29 s, so that the test need not wait; the arithmetic is the same."""
+    config = '[extensions.stages."Api/test"]\nintegration_timeout = "700ms"'
+    app = dev(SLOW, config=config)
+    asked = {"sleep": 1.5, "answer": {"body": "done"}}
+    clients = {name: connect(app.url(name)) for name in ("prod", "test")}
+    for client in clients.values():
+        say(client, "slow", **asked)
+    assert error_frame("Endpoint request timed out").fullmatch(clients["test"].recv(timeout=10))
+    assert clients["prod"].recv(timeout=10) == "done"
+    # A timeout that the integration sets is not stretched.
+    say(clients["test"], "short", **asked)
+    started = time.monotonic()
+    assert error_frame("Endpoint request timed out").fullmatch(clients["test"].recv(timeout=10))
+    assert time.monotonic() - started < 0.7
+
+
+@pytest.fixture(scope="module")
+def switched(module_dev):
+    """The stage `test` has the switches, `prod` has none."""
+    config = """
+        [extensions.stages."Api/test"]
+        allowed_origins = ["https://app.example.com", "http://localhost:*"]
+        connect_response_headers = ["Set-Cookie", "x-why"]
+        server_pings = "1s"
+        idle_timeout = "3s"
+        """
+    return module_dev(two_stages(recording_app), config=config)
+
+
+@pytest.mark.parametrize(
+    "origin, status",
+    [
+        ("https://app.example.com", 101),
+        ("http://localhost:5173", 101),
+        ("https://evil.example.com", 403),
+        ("https://app.example.com.evil.com", 403),
+        ("null", 403),
+        (None, 101),
+    ],
+)
+def test_a_page_of_another_origin_is_refused_before_anything_runs(
+    switched, raw_socket, origin, status
+):
+    headers = [("Origin", origin)] if origin else []
+    before = len(switched.seen("CONNECT"))
+    response = raw_socket(switched).upgrade("/test", headers=headers)
+    assert response.status == status
+    if status == 403:
+        assert response.body == b'{"message":"Forbidden"}'
+        assert len(switched.seen("CONNECT")) == before
+
+
+def test_every_origin_may_connect_to_a_stage_that_lists_none(switched, raw_socket):
+    headers = [("Origin", "https://evil.example.com")]
+    assert raw_socket(switched).upgrade("/prod", headers=headers).status == 101
+
+
+#: What `$connect` answers: headers that are let through, that are not named, and that never are.
+ANSWER = {
+    "statusCode": 200,
+    "headers": {"X-Why": "open", "X-Other": "no", "Connection": "close", "Upgrade": "h2c"},
+    "multiValueHeaders": {"set-cookie": ["a=1", "b=2; HttpOnly"], "Sec-WebSocket-Accept": ["x"]},
+}
+PLAIN = {"connection", "upgrade", "sec-websocket-accept", "date"}
+
+
+def test_only_named_headers_of_the_answer_go_on_the_101(switched, raw_socket):
+    response = raw_socket(switched).upgrade(asking("/test", answer=ANSWER))
+    assert response.status == 101
+    assert response.names() == PLAIN | {"x-why", "set-cookie"}
+    cookies = [value for name, value in response.headers if name == "set-cookie"]
+    assert cookies == ["a=1", "b=2; HttpOnly"]
+    assert response.header("connection") == "upgrade"
+    assert response.header("sec-websocket-accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    assert raw_socket(switched).upgrade(asking("/prod", answer=ANSWER)).names() == PLAIN
+
+
+@pytest.mark.parametrize(
+    "headers, status",
+    [({"X-Why": "a\r\nX-Injected: b"}, 101), ({"X-Why": "x" * 11_000}, 502)],
+    ids=["line break", "too large"],
+)
+def test_what_no_header_may_be_never_goes_on_the_101(dev, raw_socket, headers, status):
+    answer = {"statusCode": 200, "headers": headers}
+    source = f"def handler(event, context): return {answer!r}"
+    template = websocket_app({"$connect": "Main"}, {"Main": source})
+    app = dev(template, config='[extensions]\nconnect_response_headers = ["x-why"]')
+    response = raw_socket(app).upgrade("/prod")
+    assert response.status == status
+    assert not {"x-why", "x-injected"} & response.names()
+
+
+def test_a_silent_client_is_pinged_and_its_answers_keep_it_open(switched, raw_socket):
+    raw = raw_socket(switched)
+    assert raw.upgrade("/test").status == 101
+    opened = time.monotonic()
+    # Longer than the idle timeout of 3 s.
+    while time.monotonic() - opened < 4.5:
+        ping = raw.read_frame()
+        assert (ping.opcode, ping.payload) == (PING, b"")
+        raw.send(frame(PONG, ping.payload))
+    raw.send(frame(TEXT, '{"action":"whoami"}'))
+    assert "connectionId" in raw.read_until(TEXT).payload.decode()
+
+
+def test_pings_that_nobody_answers_keep_nothing_open(switched, raw_socket):
+    raw = raw_socket(switched)
+    assert raw.upgrade("/test").status == 101
+    opened = time.monotonic()
+    assert raw.read_until(CLOSE).payload == b"\x03\xe9Going away"
+    assert 2.5 <= time.monotonic() - opened <= 5.5
+
+
+def test_a_stage_without_the_switch_sends_no_pings(switched, raw_socket):
+    raw = raw_socket(switched)
+    assert raw.upgrade("/prod").status == 101
+    raw.socket.settimeout(2.5)
+    with pytest.raises(TimeoutError):
+        raw.read(1)
+
+
+@pytest.mark.parametrize(
+    "line, told",
+    [
+        ('allowed_origins = ["example.com"]', "extensions.allowed_origins: expected origins"),
+        (
+            'connect_response_headers = ["Sec-WebSocket-Accept"]',
+            "extensions.connect_response_headers: expected header names",
+        ),
+        ('connect_response_headers = ["a b"]', "expected header names"),
+        ('server_pings = "0s"', 'extensions.server_pings: expected "off" or a duration'),
+        ("server_pings = true", 'extensions.server_pings: expected "off" or a duration'),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_line(dev, line, told):
+    refused = dev.refused(silent_app(), config=f"[extensions]\n{line}")
+    assert "gatepost.toml:2: " in refused.stderr
+    assert told in refused.stderr

@@ -173,10 +173,10 @@ def test_a_change_that_is_refused_at_start_is_refused_on_reload_too(dev, connect
     app = dev(versioned("one"))
     template = versioned("two")
     template["Resources"]["Api0Route"]["Properties"]["RouteKey"] = "$connect"
-    template["Resources"]["Api0Route"]["Properties"]["AuthorizationType"] = "AWS_IAM"
+    template["Resources"]["Api0Route"]["Properties"]["AuthorizationType"] = "JWT"
     change(app, template)
     failed = app.wait_event("reload-failed")
-    assert any("AWS_IAM" in error for error in failed["errors"])
+    assert any("JWT" in error for error in failed["errors"])
     assert heard(connect(app.url())) == "one"
 
 

@@ -117,6 +117,11 @@ WRONG = {
         4,
         ["Currently, authorization is restricted to the $connect route only"],
     ),
+    "signatures on a message route": (
+        route(properties="AuthorizationType: AWS_IAM"),
+        4,
+        ["Currently, authorization is restricted to the $connect route only"],
+    ),
     "parameter without value": (
         route(properties="OperationName: !Ref Name") + "Parameters:\n  Name: {Type: String}\n",
         None,
@@ -132,16 +137,6 @@ WRONG = {
         4,
         ["macro", "Mine"],
     ),
-}
-
-#: What Gatepost does not have yet, in the same form.
-NOT_YET = {
-    "AWS_IAM": (
-        route(key="$connect", properties="AuthorizationType: AWS_IAM"),
-        4,
-        ["AWS_IAM"],
-    ),
-    "API keys": (route(key="$connect", properties="ApiKeyRequired: true"), 4, ["ApiKeyRequired"]),
 }
 
 
@@ -163,19 +158,6 @@ def test_a_mistake_is_told_with_its_line(dev, what):
         for number, message in told(refused)
     ), refused.stderr
     assert refused.stdout == "", "nothing half starts"
-
-
-@pytest.mark.parametrize("what", NOT_YET)
-def test_what_is_not_there_yet_refuses_to_start_and_says_so(dev, what):
-    """A protected API is never served open, a feature never silently ignored."""
-    text, line, words = NOT_YET[what]
-    refused = dev.refused(HEAD + text)
-    assert refused.status == 1
-    assert any(
-        all(word in message for word in words) and number == FIRST + line - 1
-        and re.search(r"\bnot\b.*\byet\b", message)
-        for number, message in told(refused)
-    ), refused.stderr  # fmt: skip
 
 
 def test_all_mistakes_are_told_at_once_in_order(dev):

@@ -217,14 +217,18 @@ def test_a_throttled_post_is_an_exception_of_the_sdk(dev, connect):
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
 
 
-def test_the_form_of_an_id_is_told_before_the_rate_is_looked_at(dev, connect):
-    config = "[limits]\naccount_rate_limit = 0.001\naccount_burst_limit = 1\n"
+def test_an_id_that_is_none_is_told_before_the_rate_is_looked_at_and_one_that_is_gone_behind(
+    dev, connect
+):
+    config = "[limits]\naccount_rate_limit = 0.001\naccount_burst_limit = 2\n"
     app = dev(throttled(), config=config)
-    connect(app.url())
-    response = request(app.port, "POST", f"{app.path()}/@connections/nope", b"x")
-    assert response.status == 400
-    gone = "AAAAAAAAAAAAAAAAAA%3D%3D"
-    assert request(app.port, "POST", f"{app.path()}/@connections/{gone}", b"x").status == 429
+    client = connect(app.url())
+    gone = json.loads(hear(client, "whoami"))["connectionId"].replace("=", "%3D")
+    client.close()
+    app.wait_event("closed")
+    for connection, status in (("nope", 400), ("AAAAAAAAAAAAAAAAAA%3D%3D", 400), (gone, 429)):
+        place = f"{app.path()}/@connections/{connection}"
+        assert request(app.port, "POST", place, b"x").status == status
 
 
 def test_what_a_route_refuses_takes_nothing_from_the_account(dev, connect):

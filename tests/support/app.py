@@ -229,14 +229,16 @@ def _event_type(event):
 
 
 @functools.lru_cache(maxsize=64)
-def aws_client(service, endpoint, verify=None, read_timeout=15):
-    """A boto3 client that fails fast and never tries again by itself."""
+def aws_client(service, endpoint, verify=None, read_timeout=15, key=("test", "test"), region=None):
+    """A boto3 client that fails fast and never tries again by itself; `key` is its access key: id
+    and secret, perhaps a session token."""
     return boto3.client(
         service,
         endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        region_name=region or "us-east-1",
+        aws_access_key_id=key[0],
+        aws_secret_access_key=key[1],
+        aws_session_token=key[2] if len(key) > 2 else None,
         verify=verify,
         config=Config(
             retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=read_timeout

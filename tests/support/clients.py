@@ -1,6 +1,7 @@
 """The AWS SDKs for Python, JavaScript and Rust, each calling `@connections` in its own way."""
 
 import json
+import os
 import subprocess
 
 from support.app import aws_client
@@ -29,12 +30,31 @@ def boto3_sdk(endpoint, connection_id, operation, data=""):
     return {"sourceIp": result["Identity"]["SourceIp"]} if operation == "get" else {}
 
 
-def javascript_sdk(endpoint, connection_id, operation, data=""):
+def javascript_sdk(endpoint, connection_id, operation, data="", key=("test", "test")):
     """The AWS SDK for JavaScript v3."""
     # A module on stdin finds its packages from the working directory.
     script = (ROOT / "tests" / "js" / "connections.mjs").read_text()
     arguments = ["node", "--input-type=module", "-", endpoint, connection_id, operation, data]
-    return _result(arguments, input=script, cwd=NODE_MODULES.parent)
+    credentials = {"AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1]}
+    return _result(
+        arguments, input=script, cwd=NODE_MODULES.parent, env={**os.environ, **credentials}
+    )
+
+
+def presigned_by_javascript(url, key, seconds=60):
+    """A WebSocket URL, presigned by the signer of that SDK."""
+    script = (ROOT / "tests" / "js" / "presign.mjs").read_text()
+    arguments = ["node", "--input-type=module", "-", url, *key, str(seconds)]
+    done = subprocess.run(
+        arguments,
+        input=script,
+        cwd=NODE_MODULES.parent,
+        text=True,
+        capture_output=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def rust_sdk(endpoint, connection_id, operation, data=""):

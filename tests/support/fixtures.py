@@ -237,6 +237,17 @@ def raw_socket():
 
 
 @pytest.fixture
+def present(raw_socket):
+    """The response to a handshake that presents this key, if any."""
+
+    def run(app, key=None, path=None, header="x-api-key"):
+        headers = [] if key is None else [(header, key)]
+        return raw_socket(app).upgrade(path or app.path(), headers=headers)
+
+    return run
+
+
+@pytest.fixture
 def http_backend():
     """A plain web server; see `HttpBackend`."""
     backend = HttpBackend()

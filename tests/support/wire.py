@@ -198,6 +198,12 @@ class RawSocket:
         assert not first & 0x70, "reserved bits are set"
         return Frame(bool(first & 0x80), first & 0x0F, self.read(length))
 
+    def read_until(self, opcode):
+        """The first frame with this opcode; others are dropped."""
+        while (part := self.read_frame()).opcode != opcode:
+            pass
+        return part
+
     def read_message(self):
         """One text message, put together from its frames."""
         part = self.read_frame()

@@ -1,6 +1,7 @@
 //! The configuration: `gatepost.toml`, then `GATEPOST_SECTION__KEY` variables, then flags; the
 //! later wins. Every mistake in it is reported at once, with its place.
 
+mod auth;
 mod error;
 mod extensions;
 pub mod integrations;
@@ -19,8 +20,12 @@ use std::{
 use gatepost_model::limits::Limits;
 
 pub use self::{
-    error::ConfigErrors, extensions::StagesConfig, integrations::IntegrationsConfig,
-    layers::Override, reader::Setting,
+    auth::{AccessKeyConfig, AuthConfig, PoliciesConfig, PolicySource, SecretSource},
+    error::ConfigErrors,
+    extensions::StagesConfig,
+    integrations::IntegrationsConfig,
+    layers::Override,
+    reader::Setting,
 };
 use self::{layers::Layers, reader::Reader};
 
@@ -40,7 +45,7 @@ pub struct Config {
     /// `[limits]`.
     pub limits: Limits,
     /// `[auth]`.
-    pub auth: AuthMode,
+    pub auth: AuthConfig,
     /// `[functions]`.
     pub functions: FunctionsConfig,
     /// `[integrations]`.
@@ -71,13 +76,6 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its key, PEM.
     pub key: PathBuf,
-}
-
-/// `[auth] mode`: how requests prove who they come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthMode {
-    /// `off`: signatures are not verified.
-    Off,
 }
 
 /// `[functions]`: how Lambda functions are run.
@@ -124,7 +122,7 @@ impl Config {
             server,
             stages: extensions::stages(&mut reader, &limits),
             limits,
-            auth: auth(&mut reader),
+            auth: auth::read(&mut reader),
             functions: functions(&mut reader),
             integrations: integrations::read(&mut reader),
             egress: EgressConfig {
@@ -183,24 +181,6 @@ fn listen_addresses(text: &str) -> Option<Vec<SocketAddr>> {
         );
     }
     text.parse().ok().map(|address| vec![address])
-}
-
-fn auth(reader: &mut Reader) -> AuthMode {
-    let is_off = reader.take(
-        "auth.mode",
-        true,
-        "\"off\"",
-        "\"off\"",
-        |value, _| match value.as_str()? {
-            "off" => Some(true),
-            "sigv4" => Some(false),
-            _ => None,
-        },
-    );
-    if !is_off {
-        reader.not_there_yet("auth.mode");
-    }
-    AuthMode::Off
 }
 
 fn functions(reader: &mut Reader) -> FunctionsConfig {

@@ -1,5 +1,6 @@
 //! `gatepost`: Amazon API Gateway's WebSocket APIs, self-hosted.
 
+mod access;
 mod commands;
 mod config;
 mod outward;

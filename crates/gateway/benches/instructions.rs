@@ -12,8 +12,11 @@ use std::{hint::black_box, sync::Arc};
 use gatepost_gateway::{
     clock::Moment,
     connection::{Connection, transport::Transport},
-    deployed::{DeployedRoute, DeployedStage, LogSettings, StageSlot},
-    pipeline::select_route::{ReceivedMessage, RoutedRequest},
+    deployed::{DeployedAuthorization, DeployedRoute, DeployedStage, LogSettings, StageSlot},
+    pipeline::{
+        select_route::{ReceivedMessage, RoutedRequest},
+        throttle::AccountThrottle,
+    },
     registry::{Entry, Registry},
 };
 use gatepost_model::{
@@ -23,6 +26,7 @@ use gatepost_model::{
     request_context::{ConnectionContext, Identity},
     route::RouteKey,
     stage::LoggingLevel,
+    throttle::{RateLimit, ThrottleSettings, TokenBucket},
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 use gungraun::{library_benchmark, library_benchmark_group, main};
@@ -47,7 +51,8 @@ fn route(route_key: &str) -> Arc<DeployedRoute> {
         route_key: RouteKey::parse(route_key).unwrap(),
         two_way: true,
         throttle: None,
-        authorizer: None,
+        api_key_required: false,
+        authorization: DeployedAuthorization::None,
         required_parameters: Vec::new(),
         request_validation: None,
         integration: None,
@@ -63,6 +68,7 @@ fn stage() -> Arc<StageSlot> {
         stage_name: "prod".into(),
         stage_variables: Arc::default(),
         route_selection_expression: SelectionExpression::parse("$request.body.action").unwrap(),
+        api_key_source: None,
         disable_execute_api_endpoint: false,
         log_settings: NO_LOGS,
         connect: None,
@@ -141,6 +147,38 @@ fn posting((live, limits): (Live, Limits)) -> (Live, Limits) {
     (live, limits)
 }
 
+/// A route, and the account, with these limits or without.
+fn throttled(limit: Option<RateLimit>) -> (Arc<DeployedRoute>, AccountThrottle) {
+    let throttle = limit.map(|limit| Arc::new(TokenBucket::new(limit)));
+    let limits = Limits {
+        account_throttle: limit.map_or_else(ThrottleSettings::default, |limit| ThrottleSettings {
+            rate_limit: Some(limit.rate),
+            burst_limit: Some(limit.burst),
+        }),
+        ..Limits::default()
+    };
+    let route = DeployedRoute {
+        throttle,
+        ..Arc::into_inner(route("sendMessage")).unwrap()
+    };
+    (Arc::new(route), AccountThrottle::new(&limits))
+}
+
+const LIMIT: RateLimit = RateLimit {
+    rate: 10_000.0,
+    burst: 5_000,
+};
+
+#[library_benchmark]
+#[bench::of_a_message_without_limits(throttled(None))]
+#[bench::of_a_message_of_a_limited_route_and_account(throttled(Some(LIMIT)))]
+fn throttling(
+    (route, account): (Arc<DeployedRoute>, AccountThrottle),
+) -> (Arc<DeployedRoute>, AccountThrottle) {
+    assert!(account.pass_message(black_box(Some(&*route))).is_ok());
+    (route, account)
+}
+
 #[library_benchmark]
 #[bench::of_an_id(ConnectionIdKey::new([7; 32]), ApiId::from("abcdef1234"))]
 fn id_verification(key: ConnectionIdKey, api_id: ApiId) -> (ConnectionIdKey, ApiId) {
@@ -185,6 +223,6 @@ fn registry_enter_and_remove(registry: Registry) -> Registry {
 
 library_benchmark_group!(
     name = gateway;
-    benchmarks = route_selection, id_verification, posting, registry_find, registry_enter_and_remove
+    benchmarks = route_selection, throttling, id_verification, posting, registry_find, registry_enter_and_remove
 );
 main!(library_benchmark_groups = gateway);

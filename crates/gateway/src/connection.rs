@@ -1,6 +1,7 @@
 //! A live connection: the record that the registry holds, and what may be done with it.
 
 pub mod client;
+pub(crate) mod due;
 pub mod outbox;
 pub mod task;
 pub mod transport;
@@ -194,54 +195,4 @@ impl Connection {
             self.wake.wake();
         }
     }
-
-    /// Whether a limit is reached that [`Self::enforce_limits`] acts on.
-    pub(crate) fn is_due(&self, now: Moment) -> bool {
-        self.due(now).is_some()
-    }
-
-    /// What the sweeper does to this connection now: idle, too old, or too slow a reader.
-    pub(crate) fn enforce_limits(&self, now: Moment) {
-        match self.due(now) {
-            None => {}
-            Some(Due::GiveUp) => self.wake.wake(),
-            Some(Due::Close(cause)) => {
-                self.close(cause, now);
-            }
-        }
-    }
-
-    fn due(&self, now: Moment) -> Option<Due> {
-        let settings = self.stage.settings.load();
-        let limits = &settings.limits;
-        let since = |then: u64| u128::from(now.monotonic_ms.saturating_sub(then));
-        let outbox = self.outbox.lock();
-        let blocked = outbox
-            .blocked_at_ms()
-            .is_some_and(|t| since(t) >= limits.write_timeout.as_millis());
-        let ending = outbox.ending().map(|ending| ending.since.monotonic_ms);
-        drop(outbox);
-        if let Some(ending_at_ms) = ending {
-            let given_up = since(ending_at_ms) >= limits.close_timeout.as_millis();
-            given_up.then_some(Due::GiveUp)
-        } else if blocked {
-            Some(Due::Close(CloseCause::SlowConsumer))
-        } else if since(self.established_at_ms) >= limits.max_connection_duration.as_millis() {
-            Some(Due::Close(CloseCause::MaxDuration))
-        } else if since(self.last_active_at_ms.load(Ordering::Relaxed))
-            >= limits.idle_timeout.as_millis()
-        {
-            Some(Due::Close(CloseCause::IdleTimeout))
-        } else {
-            None
-        }
-    }
-}
-
-/// What has become due for a connection.
-enum Due {
-    /// It closes.
-    Close(CloseCause),
-    /// Its client does not answer the close frame: its task ends without.
-    GiveUp,
 }

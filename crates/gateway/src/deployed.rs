@@ -16,7 +16,7 @@ use std::{
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use gatepost_model::{
-    ApiId, AuthorizerId, StageName, route::RouteKey, stage::LoggingLevel,
+    ApiId, AuthorizerId, StageName, api::ApiKeySource, route::RouteKey, stage::LoggingLevel,
     stage_settings::StageSettings, throttle::TokenBucket,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
@@ -71,6 +71,8 @@ pub struct DeployedStage {
     pub stage_variables: Arc<BTreeMap<String, String>>,
     /// `routeSelectionExpression`.
     pub route_selection_expression: SelectionExpression,
+    /// Where a handshake's API key stands; `None` when no route requires one.
+    pub api_key_source: Option<ApiKeySource>,
     /// `disableExecuteApiEndpoint`.
     pub disable_execute_api_endpoint: bool,
     /// What is logged where no route is selected.
@@ -95,8 +97,10 @@ pub struct DeployedRoute {
     /// How often it may run, when its stage limits that. `$disconnect` always may: nobody could be
     /// told that it did not.
     pub throttle: Option<Arc<TokenBucket>>,
-    /// The Lambda authorizer; on `$connect` only.
-    pub authorizer: Option<DeployedAuthorizer>,
+    /// `apiKeyRequired`; of `$disconnect` it has no effect.
+    pub api_key_required: bool,
+    /// Who may use it; on `$connect` only.
+    pub authorization: DeployedAuthorization,
     /// `requestParameters` that must be there.
     pub required_parameters: Vec<IdentitySource>,
     /// The models that messages are validated with, if they are.
@@ -114,6 +118,17 @@ pub struct LogSettings {
     pub logging_level: LoggingLevel,
     /// `dataTraceEnabled`.
     pub data_trace: bool,
+}
+
+/// `authorizationType` of a route as it is served.
+#[derive(Debug)]
+pub enum DeployedAuthorization {
+    /// `NONE`.
+    None,
+    /// `AWS_IAM`.
+    AwsIam,
+    /// `CUSTOM`.
+    Custom(DeployedAuthorizer),
 }
 
 /// A Lambda REQUEST authorizer as it is served.

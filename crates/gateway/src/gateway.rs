@@ -18,10 +18,12 @@ use gatepost_model::{
     limits::Limits,
     stage::LoggingLevel,
     stage_settings::SettingsByStage,
+    usage_plan::UsagePlans,
 };
 use tokio::sync::Notify;
 
 use crate::{
+    auth::{AccessKeys, Auth, AuthMode},
     clock::Moment,
     connection::Connection,
     deployed::{CompileError, DeployedStage, StageSlot},
@@ -32,6 +34,7 @@ use crate::{
     registry::{Entry, Registry},
     store::Store,
     tombstones::Tombstones,
+    usage_plans::ServedPlans,
 };
 
 /// What a gateway is made of.
@@ -42,6 +45,10 @@ pub struct GatewayConfig {
     pub region: String,
     /// The account in ARNs.
     pub account_id: String,
+    /// How requests prove who they come from.
+    pub auth_mode: AuthMode,
+    /// The access keys that they are signed with.
+    pub access_keys: Arc<AccessKeys>,
     /// The number of this node, part of every connection id.
     pub node: u16,
     /// The embedded store.
@@ -63,7 +70,10 @@ pub struct Gateway {
     pub(crate) tombstones: Tombstones,
     /// The rates that all APIs share.
     pub throttle: AccountThrottle,
+    /// Who verifies signed requests.
+    pub auth: Auth,
     apis: ArcSwap<ApiTable>,
+    usage_plans: ArcSwap<ServedPlans>,
     work: Work,
     draining: AtomicBool,
 }
@@ -100,6 +110,14 @@ struct Work {
     done: Notify,
 }
 
+/// A connection id that was issued here: its form is right, whoever asks.
+#[derive(Debug, Clone)]
+pub struct RecognisedId {
+    id: ConnectionId,
+    /// The API that issued it, when it is not the one that is asked.
+    other_api: Option<ApiId>,
+}
+
 /// A connection id that an `@connections` call may act on, or why not.
 #[derive(Debug, Clone)]
 pub enum FoundConnection {
@@ -114,12 +132,20 @@ impl Gateway {
     pub fn new(config: GatewayConfig) -> Arc<Self> {
         let tombstones = Tombstones::new(Arc::clone(&config.store), config.limits.tombstone_age);
         let throttle = AccountThrottle::new(&config.limits);
+        let auth = Auth::new(
+            config.auth_mode,
+            config.region.as_str(),
+            config.account_id.as_str(),
+            Arc::clone(&config.access_keys),
+        );
         let gateway = Arc::new(Self {
             config,
             throttle,
+            auth,
             registry: Registry::new(),
             tombstones,
             apis: ArcSwap::default(),
+            usage_plans: ArcSwap::default(),
             work: Work::default(),
             draining: AtomicBool::new(false),
         });
@@ -167,22 +193,31 @@ impl Gateway {
         self.apis.load_full()
     }
 
+    /// The API keys and usage plans as they are served now.
+    pub fn usage_plans(&self) -> arc_swap::Guard<Arc<ServedPlans>> {
+        self.usage_plans.load()
+    }
+
     /// How many connections handshake, are open or close.
     pub fn connections(&self) -> usize {
         self.registry.len()
+    }
+
+    /// Serves these API keys and usage plans in place of the present ones. What their keys used
+    /// stays used.
+    pub fn serve_usage_plans(&self, plans: UsagePlans) {
+        let before = self.usage_plans.load_full();
+        let served = ServedPlans::new(plans, &before, &self.config.store);
+        self.usage_plans.store(Arc::new(served));
+        before.record_usage(&self.config.store);
     }
 
     /// Whether these APIs could be deployed.
     ///
     /// # Errors
     /// Everything that cannot be served, at once.
-    pub fn check(&self, apis: &[Api]) -> Result<(), Vec<CompileError>> {
-        let GatewayConfig {
-            outward,
-            logging_level,
-            ..
-        } = &self.config;
-        compile(apis.to_vec(), &self.apis.load(), outward, *logging_level).map(drop)
+    pub fn check(&self, apis: &[Api], settings: &SettingsByStage) -> Result<(), Vec<CompileError>> {
+        compile(apis.to_vec(), &self.apis.load(), &self.config, settings).map(drop)
     }
 
     /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
@@ -198,12 +233,7 @@ impl Gateway {
         settings: &SettingsByStage,
     ) -> Result<(), Vec<CompileError>> {
         let before = self.apis.load_full();
-        let GatewayConfig {
-            outward,
-            logging_level,
-            ..
-        } = &self.config;
-        let compiled = compile(apis, &before, outward, *logging_level)?;
+        let compiled = compile(apis, &before, &self.config, settings)?;
         let mut table = ApiTable {
             apis: BTreeMap::new(),
             domain_names,
@@ -291,6 +321,7 @@ impl Gateway {
             }
         }
         let store = Arc::clone(&self.config.store);
+        self.usage_plans.load().record_usage(&store);
         // The store's writer cannot panic; were it gone, there is nothing to flush.
         let _ = tokio::task::spawn_blocking(move || store.flush()).await;
     }
@@ -328,28 +359,34 @@ impl Gateway {
             .cloned()
     }
 
-    /// Finds the connection that an `@connections` call of `api_id` names, or says why it is gone.
+    /// Recognises the id of an `@connections` call of `api_id`, without looking for a connection.
     ///
     /// # Errors
     /// [`InvalidConnectionId::NotIssuedHere`] for an id that this Gatepost did not issue.
-    pub async fn find(
+    pub fn recognise(
         &self,
         api_id: &ApiId,
         id: ConnectionId,
-    ) -> Result<FoundConnection, InvalidConnectionId> {
-        if !self.key().is_issued_for(&id, api_id) {
-            let owner = self.api_of(&id).ok_or(InvalidConnectionId::NotIssuedHere)?;
-            return Ok(FoundConnection::Gone(GoneReason::OtherApi {
-                api_id: owner,
-            }));
+    ) -> Result<RecognisedId, InvalidConnectionId> {
+        let other_api = if self.key().is_issued_for(&id, api_id) {
+            None
+        } else {
+            Some(self.api_of(&id).ok_or(InvalidConnectionId::NotIssuedHere)?)
+        };
+        Ok(RecognisedId { id, other_api })
+    }
+
+    /// Finds the connection that an `@connections` call names, or says why it is gone.
+    pub async fn find(&self, recognised: RecognisedId) -> FoundConnection {
+        let RecognisedId { id, other_api } = recognised;
+        if let Some(api_id) = other_api {
+            return FoundConnection::Gone(GoneReason::OtherApi { api_id });
         }
         if let Some(found) = self.find_in_registry(&id).await {
-            return Ok(found);
+            return found;
         }
         let is_live = |id: &ConnectionId| self.registry.get(id).is_some();
-        Ok(FoundConnection::Gone(
-            self.tombstones.reason(id, is_live).await,
-        ))
+        FoundConnection::Gone(self.tombstones.reason(id, is_live).await)
     }
 }
 
@@ -390,8 +427,8 @@ type CompiledApi = (Api, Vec<Arc<DeployedStage>>);
 fn compile(
     apis: Vec<Api>,
     before: &ApiTable,
-    outward: &Outward,
-    logging_level: LoggingLevel,
+    config: &GatewayConfig,
+    settings: &SettingsByStage,
 ) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
     let mut errors = Vec::new();
     let mut compiled = Vec::new();
@@ -404,7 +441,8 @@ fn compile(
             let before = before.stage(&api.api_id, &stage.stage_name);
             let before = before.and_then(|slot| slot.deployed.load_full());
             let before = before.as_deref();
-            match DeployedStage::compile(&api, stage, definition, before, outward, logging_level) {
+            let limits = &settings.of(&api.api_id, &stage.stage_name).limits;
+            match DeployedStage::compile(&api, stage, definition, before, config, limits) {
                 Ok(deployed) => stages.push(Arc::new(deployed)),
                 Err(found) => errors.extend(found),
             }

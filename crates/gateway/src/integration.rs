@@ -100,8 +100,7 @@ pub async fn invoke(
     if let Some(answer) = request.answer_at_once() {
         return Ok(answer);
     }
-    let limit = gateway.limits().integration_timeout;
-    let timeout = request.integration.timeout.min(limit);
+    let timeout = request.integration.timeout;
     let bulkhead = &request.integration.bulkhead;
     let config = &gateway.config;
     let began = Instant::now();

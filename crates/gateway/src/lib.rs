@@ -1,6 +1,7 @@
 //! The core of Gatepost: what happens to a connection, a message and a post. It knows no socket
 //! address and no template; servers hand it verified requests.
 
+pub mod auth;
 pub mod clock;
 pub mod connection;
 pub mod deployed;
@@ -13,3 +14,4 @@ pub mod registry;
 pub mod store;
 mod sweeper;
 pub mod tombstones;
+pub mod usage_plans;

@@ -73,7 +73,7 @@ pub enum Event {
         connection_id: String,
         /// What was answered.
         status: u16,
-        /// Why, for 410 and 400.
+        /// Why, for 410 and 400, and for a caller who may not.
         refused: Option<Refused>,
         /// Who called, as far as it is known.
         caller: String,
@@ -107,6 +107,8 @@ pub enum Refused {
     Gone(GoneReason),
     /// 400.
     Invalid(InvalidConnectionId),
+    /// 403: a signature that is none, or policies that do not allow it; what the caller is told.
+    Denied(String),
 }
 
 /// The sending end of the event queue. Cheap to clone; events that do not fit are counted.

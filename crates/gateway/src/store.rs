@@ -1,7 +1,8 @@
 //! The embedded store: one SQLite file with the key of the connection ids, the lives of the
-//! connections and the functions' logs. Writes are batched on a thread of their own.
+//! connections, what API keys used, and the functions' logs. Writes are batched on a thread of their own.
 
 mod function_logs;
+mod usage;
 mod writer;
 
 use std::{
@@ -15,7 +16,8 @@ use std::{
 };
 
 use gatepost_model::{
-    ApiId, FunctionName, RequestId,
+    ApiId, ApiKeyId, FunctionName, RequestId, UsagePlanId,
+    calendar::Day,
     connection::CloseCause,
     connection_id::{ConnectionId, ConnectionIdKey},
 };
@@ -140,6 +142,17 @@ pub enum Lifecycle {
         /// How.
         tombstone: Tombstone,
     },
+    /// An API key used its plan.
+    Usage {
+        /// The plan.
+        usage_plan_id: UsagePlanId,
+        /// The key.
+        api_key_id: ApiKeyId,
+        /// The day, in UTC.
+        day: Day,
+        /// All its requests of the day.
+        used: u32,
+    },
     /// A function logged a line.
     FunctionLog {
         /// The function.
@@ -205,6 +218,7 @@ pub struct Store {
     queue: mpsc::SyncSender<Command>,
     dropped: Arc<AtomicU64>,
     key: ConnectionIdKey,
+    api_key_secret: [u8; 32],
 }
 
 impl Store {
@@ -219,7 +233,8 @@ impl Store {
         };
         let mut writer = Database::open(path).map_err(damaged)?;
         prepare(&mut writer, path)?;
-        let key = connection_id_key(&writer).map_err(damaged)?;
+        let key = kept_secret(&writer, "connection_id_key").map_err(damaged)?;
+        let api_key_secret = kept_secret(&writer, "api_key_secret").map_err(damaged)?;
         writer
             .execute(
                 "UPDATE connections SET ended_at_ms = ?1, cause = ?2 WHERE ended_at_ms IS NULL",
@@ -242,13 +257,19 @@ impl Store {
             logs_reader: Mutex::new(logs_reader),
             queue,
             dropped,
-            key,
+            key: ConnectionIdKey::new(key),
+            api_key_secret,
         }))
     }
 
     /// The key with which connection ids are issued.
     pub fn connection_id_key(&self) -> &ConnectionIdKey {
         &self.key
+    }
+
+    /// From what the values of API keys are made that are not given any.
+    pub(crate) fn api_key_secret(&self) -> &[u8; 32] {
+        &self.api_key_secret
     }
 
     /// Writes a change soon. A change that does not fit the queue is counted as dropped.
@@ -341,6 +362,7 @@ fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
         transaction.commit().map_err(damaged)?;
     }
     database.execute_batch(ADDITIONS).map_err(damaged)?;
+    database.execute_batch(usage::SCHEMA).map_err(damaged)?;
     database
         .execute(
             "INSERT OR IGNORE INTO meta (key, value) VALUES ('created_at_ms', ?1)",
@@ -350,23 +372,22 @@ fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn connection_id_key(database: &Database) -> rusqlite::Result<ConnectionIdKey> {
+/// A secret of this store: random when it is first asked for.
+fn kept_secret(database: &Database, name: &str) -> rusqlite::Result<[u8; 32]> {
     let kept: Option<[u8; 32]> = database
-        .query_row(
-            "SELECT value FROM meta WHERE key = 'connection_id_key'",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("SELECT value FROM meta WHERE key = ?1", [name], |row| {
+            row.get(0)
+        })
         .optional()?;
     if let Some(bytes) = kept {
-        return Ok(ConnectionIdKey::new(bytes));
+        return Ok(bytes);
     }
     let bytes = random_bytes::<32>();
     database.execute(
-        "INSERT INTO meta (key, value) VALUES ('connection_id_key', ?1)",
-        [bytes.as_slice()],
+        "INSERT INTO meta (key, value) VALUES (?1, ?2)",
+        params![name, bytes.as_slice()],
     )?;
-    Ok(ConnectionIdKey::new(bytes))
+    Ok(bytes)
 }
 
 const REFUSED: &str = "refused";

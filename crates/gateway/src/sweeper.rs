@@ -1,5 +1,5 @@
-//! One timer for all connections: idle, too old, reading too slowly, or not answering a close. It
-//! also tells when the store loses what it should keep.
+//! One timer for all connections: idle, too old, reading too slowly, not answering a close, or to
+//! be pinged. It also tells when the store loses what it should keep.
 
 use std::{
     sync::{Arc, Weak},
@@ -9,6 +9,9 @@ use std::{
 use gatepost_model::limits::Limits;
 
 use crate::{clock::Moment, gateway::Gateway, observe::Event};
+
+/// Connections that one turn acts on.
+const CONNECTIONS_PER_TURN: usize = 256;
 
 /// Starts the sweeper; it ends with the gateway, and starts again when it panics.
 pub(crate) fn start(gateway: &Arc<Gateway>) {
@@ -23,6 +26,7 @@ pub(crate) fn start(gateway: &Arc<Gateway>) {
 
 async fn run(gateway: Weak<Gateway>) {
     let mut lost = 0;
+    let mut last_sweep_ms = Moment::now().monotonic_ms;
     loop {
         let Some(period) = gateway.upgrade().map(|gateway| period_of(&gateway)) else {
             return;
@@ -32,12 +36,9 @@ async fn run(gateway: Weak<Gateway>) {
             return;
         };
         let now = Moment::now();
-        let due = gateway
-            .registry
-            .established(|connection| connection.is_due(now));
-        for connection in due {
-            connection.enforce_limits(now);
-        }
+        sweep(&gateway, last_sweep_ms, now).await;
+        last_sweep_ms = now.monotonic_ms;
+        gateway.usage_plans().record_usage(&gateway.config.store);
         let dropped = gateway.config.store.dropped();
         if lost == 0 && dropped > 0 {
             gateway.observer().emit(Event::Warning(
@@ -50,16 +51,35 @@ async fn run(gateway: Weak<Gateway>) {
     }
 }
 
+/// Does what is due for each connection; others have their turn between many.
+async fn sweep(gateway: &Gateway, last_sweep_ms: u64, now: Moment) {
+    let due = gateway
+        .registry
+        .established(|connection| connection.due(last_sweep_ms, now).is_some());
+    for (number, connection) in due.into_iter().enumerate() {
+        if let Some(due) = connection.due(last_sweep_ms, now) {
+            connection.enforce(due, now);
+        }
+        if number % CONNECTIONS_PER_TURN == CONNECTIONS_PER_TURN - 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 /// The period that the shortest limit of any stage asks for; stages come and go.
 fn period_of(gateway: &Gateway) -> Duration {
     let apis = gateway.apis();
     let stages = apis.apis.values().flat_map(|api| api.stages.values());
-    let periods = stages.map(|stage| period(&stage.settings.load().limits));
+    let periods = stages.map(|stage| {
+        let settings = stage.settings.load();
+        let pings = settings.extensions.server_pings.map(clamped);
+        let limits = period(&settings.limits);
+        pings.map_or(limits, |pings| limits.min(pings))
+    });
     let of_gateway = period(gateway.limits());
     periods.fold(of_gateway, Duration::min)
 }
 
-/// A tenth of the shortest limit, between 20 ms and a second.
 fn period(limits: &Limits) -> Duration {
     let shortest = [
         limits.idle_timeout,
@@ -70,5 +90,10 @@ fn period(limits: &Limits) -> Duration {
     .into_iter()
     .min()
     .unwrap_or(Duration::from_secs(10));
-    (shortest / 10).clamp(Duration::from_millis(20), Duration::from_secs(1))
+    clamped(shortest)
+}
+
+/// A tenth of a time, between 20 ms and a second.
+fn clamped(time: Duration) -> Duration {
+    (time / 10).clamp(Duration::from_millis(20), Duration::from_secs(1))
 }

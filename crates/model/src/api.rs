@@ -10,6 +10,30 @@ use crate::{
 /// `ApiKeySelectionExpression` of an API that sets none.
 pub const DEFAULT_API_KEY_SELECTION_EXPRESSION: &str = "$request.header.x-api-key";
 
+/// Where `apiKeySelectionExpression` finds the API key of a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiKeySource {
+    /// `$request.header.x-api-key`.
+    Header,
+    /// `$context.authorizer.usageIdentifierKey`.
+    UsageIdentifierKey,
+}
+
+impl ApiKeySource {
+    /// The source that an expression names; AWS knows these two only.
+    pub fn parse(expression: &str) -> Option<Self> {
+        let path = match expression.strip_prefix('$')? {
+            braced if braced.starts_with('{') => braced.strip_prefix('{')?.strip_suffix('}')?,
+            bare => bare,
+        };
+        match path {
+            "request.header.x-api-key" => Some(Self::Header),
+            "context.authorizer.usageIdentifierKey" => Some(Self::UsageIdentifierKey),
+            _ => None,
+        }
+    }
+}
+
 /// A WebSocket API (`protocolType` `WEBSOCKET`).
 #[derive(Debug, Clone)]
 pub struct Api {
@@ -78,5 +102,30 @@ impl ApiDefinition {
         self.authorizers
             .iter()
             .find(|authorizer| authorizer.authorizer_id == *id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_api_key_comes_from_one_of_two_places() {
+        use ApiKeySource::{Header, UsageIdentifierKey};
+        for (expression, expected) in [
+            (DEFAULT_API_KEY_SELECTION_EXPRESSION, Some(Header)),
+            ("${request.header.x-api-key}", Some(Header)),
+            (
+                "$context.authorizer.usageIdentifierKey",
+                Some(UsageIdentifierKey),
+            ),
+            ("$request.header.authorization", None),
+            ("$request.querystring.key", None),
+            ("${request.header.x-api-key", None),
+            ("x-api-key", None),
+            ("", None),
+        ] {
+            assert_eq!(ApiKeySource::parse(expression), expected, "{expression}");
+        }
     }
 }

@@ -176,6 +176,21 @@ pub struct ExecuteApiArn<'a> {
     pub resource: String,
 }
 
+impl ExecuteApiArn<'_> {
+    /// The ARN as refusals show it: of the account the last four digits only (data-plane spec 8.4).
+    pub fn masked(&self) -> String {
+        let hidden = self.account.len().saturating_sub(4);
+        let shown = self.account.get(hidden..).unwrap_or_default();
+        let account = format!("{}{shown}", "*".repeat(hidden));
+        ExecuteApiArn {
+            region: self.region,
+            account: &account,
+            resource: self.resource.clone(),
+        }
+        .to_string()
+    }
+}
+
 impl fmt::Display for ExecuteApiArn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

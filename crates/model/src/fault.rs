@@ -26,6 +26,10 @@ pub enum FaultKind {
     ImplicitDeny,
     /// An unsigned request to an `AWS_IAM` route.
     MissingAuthenticationToken,
+    /// A signature that is none of this request.
+    InvalidSignature,
+    /// A signer who may not do it.
+    AccessDenied,
     /// The authorizer failed.
     AuthorizerFailure,
     /// The authorizer's answer is not one.
@@ -65,6 +69,10 @@ impl FaultKind {
                  allows the execute-api:Invoke action"
             }
             Self::MissingAuthenticationToken => "Missing Authentication Token",
+            Self::InvalidSignature => {
+                "The request signature we calculated does not match the signature you provided."
+            }
+            Self::AccessDenied => "User is not authorized to access this resource",
             Self::AuthorizerConfiguration => "",
             Self::AuthorizerFailure | Self::IntegrationFailure | Self::ApiConfiguration => {
                 "Internal server error"
@@ -87,6 +95,8 @@ impl FaultKind {
             | Self::ExplicitDeny
             | Self::ImplicitDeny
             | Self::MissingAuthenticationToken
+            | Self::InvalidSignature
+            | Self::AccessDenied
             | Self::InvalidApiKey => 403,
             Self::UnsupportedMediaType => 415,
             Self::Throttled | Self::QuotaExceeded => 429,
@@ -104,6 +114,8 @@ impl FaultKind {
             | Self::ExplicitDeny
             | Self::ImplicitDeny
             | Self::MissingAuthenticationToken
+            | Self::InvalidSignature
+            | Self::AccessDenied
             | Self::UnsupportedMediaType
             | Self::BadRequestParameters
             | Self::BadRequestBody
@@ -125,6 +137,8 @@ impl FaultKind {
 pub struct Fault {
     /// What went wrong; decides what the client is told.
     pub kind: FaultKind,
+    /// What the client is told, when that names its request; else it is the kind's message.
+    pub public: Option<Box<str>>,
     /// What happened, for the log; never sent to the client.
     pub detail: String,
     /// What the validation found, with [`FaultKind::BadRequestBody`].
@@ -145,6 +159,7 @@ impl Fault {
     pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
+            public: None,
             detail: detail.into(),
             validation: None,
         }
@@ -154,6 +169,7 @@ impl Fault {
     pub fn bad_request_body(message_id: MessageId, error_string: String) -> Self {
         Self {
             kind: FaultKind::BadRequestBody,
+            public: None,
             detail: format!(
                 "Request body does not match model schema for content type application/json: \
                  {error_string}"
@@ -163,5 +179,23 @@ impl Fault {
                 error_string,
             })),
         }
+    }
+
+    /// A fault of which the client is told all that is known of it.
+    pub fn public(kind: FaultKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            kind,
+            public: Some(message.as_str().into()),
+            detail: message,
+            validation: None,
+        }
+    }
+
+    /// `message` as the client reads it.
+    pub fn message(&self) -> &str {
+        self.public
+            .as_deref()
+            .unwrap_or_else(|| self.kind.message())
     }
 }

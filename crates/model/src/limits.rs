@@ -16,7 +16,7 @@ pub struct Limits {
     pub max_message_bytes: usize,
     /// The greatest frame from a client, bytes. AWS: 32 KB, fixed.
     pub max_frame_bytes: usize,
-    /// The greatest time an integration may take. AWS: 29 seconds.
+    /// The greatest time an integration may take, see [`Limits::timeout_of`]. AWS: 29 seconds.
     pub integration_timeout: Duration,
     /// From accepting the socket to the last header of the handshake. Gatepost's own.
     pub handshake_timeout: Duration,
@@ -93,9 +93,45 @@ pub const ACCOUNT_RATE_LIMIT: f64 = 10_000.0;
 pub const ACCOUNT_BURST_LIMIT: u32 = 5_000;
 /// New connections per second of an account in a region.
 pub const NEW_CONNECTIONS_PER_SECOND: u32 = 500;
+impl Limits {
+    /// How long an integration with this `timeoutInMillis` may take. One with AWS's greatest, which
+    /// is also what an unset one has, may take as long as is allowed here.
+    pub fn timeout_of(&self, timeout: Duration) -> Duration {
+        let greatest = Duration::from_millis(*INTEGRATION_TIMEOUT_MILLIS.end());
+        if timeout >= greatest {
+            self.integration_timeout
+        } else {
+            timeout.min(self.integration_timeout)
+        }
+    }
+}
+
 /// `timeoutInMillis` of an integration: 50 ms to 29 s.
 pub const INTEGRATION_TIMEOUT_MILLIS: std::ops::RangeInclusive<u64> = 50..=29_000;
 /// The greatest API mapping key, characters.
 pub const API_MAPPING_KEY_LENGTH: usize = 300;
 /// The greatest stage name, characters.
 pub const STAGE_NAME_LENGTH: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_awss_greatest_timeout_is_stretched() {
+        let seconds = Duration::from_secs;
+        for (limit, timeout, allowed) in [
+            (29, 29, 29),
+            (60, 29, 60),
+            (60, 28, 28),
+            (5, 29, 5),
+            (5, 3, 3),
+        ] {
+            let limits = Limits {
+                integration_timeout: seconds(limit),
+                ..Limits::default()
+            };
+            assert_eq!(limits.timeout_of(seconds(timeout)), seconds(allowed));
+        }
+    }
+}

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What is constant for the life of a connection.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ConnectionContext {
     /// `connectionId`.
     pub connection_id: ConnectionId,

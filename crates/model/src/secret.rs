@@ -17,13 +17,14 @@ impl Secret {
         &self.0
     }
 
-    /// As AWS's logs show it: `*` for every character but the last six. Of a short one less is
-    /// shown, so that six at least are hidden.
+    /// As AWS's logs show it: `*` for every character but the last six. What is so short that
+    /// they would tell it shows none, and what is longer than any API key not its length.
     pub fn masked(&self) -> String {
         let length = self.0.chars().count();
-        let hidden = length.saturating_sub(6).max(length.min(6));
+        let hidden = if length < 12 { length } else { length - 6 };
         let shown = self.0.chars().skip(hidden);
-        "*".repeat(hidden).chars().chain(shown).collect()
+        let stars = hidden.min(128);
+        "*".repeat(stars).chars().chain(shown).collect()
     }
 }
 
@@ -41,8 +42,9 @@ mod tests {
     fn a_secret_shows_its_last_six_characters_only_where_it_is_asked_to() {
         let secret = Secret::new("0123456789abcdefghij");
         assert_eq!(secret.masked(), "**************efghij");
-        assert_eq!(Secret::new("secret").masked(), "******");
-        assert_eq!(Secret::new("a secret").masked(), "******et");
+        assert_eq!(Secret::new("a secret").masked(), "********");
+        assert_eq!(Secret::new("").masked(), "");
+        assert_eq!(Secret::new("x".repeat(60_000)).masked().len(), 134);
         assert_eq!(format!("{secret:?}"), "****");
     }
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
 use crate::{
     ApiId, ApiKeyId, StageName, UsagePlanId, calendar::Day, secret::Secret,
     throttle::ThrottleSettings,
@@ -38,14 +41,37 @@ pub struct ApiKey {
     pub customer_id: Option<String>,
     /// `enabled`.
     pub enabled: bool,
-    /// `value`, what a client presents.
-    pub value: Secret,
+    /// `value`, what a client presents. `None`: whoever serves the key makes one.
+    pub value: Option<Secret>,
     /// `tags`.
     pub tags: BTreeMap<String, String>,
     /// `createdDate`, milliseconds since the epoch.
     pub created_at_ms: u64,
     /// `lastUpdatedDate`, milliseconds since the epoch.
     pub last_updated_at_ms: u64,
+}
+
+/// The value of a key that is given none: 40 letters and digits, the same whenever `secret` is.
+pub fn generated_value(secret: &[u8; 32], id: &ApiKeyId) -> Secret {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    // HMAC pads a short key with zeros to its block size.
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(secret);
+    let part = |number: u8| {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
+        mac.update(&[number]);
+        mac.update(id.as_str().as_bytes());
+        let bytes: [u8; 32] = mac.finalize().into_bytes().into();
+        // Bytes that would make the first characters of the alphabet likelier are left out. That
+        // fewer than 20 are left happens to one key in 2^36, whose value is then shorter.
+        let fair = bytes.into_iter().filter(|byte| *byte < 4 * 62);
+        let part: String = fair
+            .map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]))
+            .take(20)
+            .collect();
+        part
+    };
+    Secret::new(part(0) + &part(1))
 }
 
 /// The lengths that the value of a key may have, characters.
@@ -148,6 +174,16 @@ impl QuotaSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_made_that_is_stable_and_known_to_nobody_without_the_secret() {
+        let value = generated_value(&[7; 32], &"abcdefghij".into());
+        assert_eq!(value.reveal().len(), 40);
+        assert!(value.reveal().bytes().all(|c| c.is_ascii_alphanumeric()));
+        assert_eq!(value, generated_value(&[7; 32], &"abcdefghij".into()));
+        assert_ne!(value, generated_value(&[8; 32], &"abcdefghij".into()));
+        assert_ne!(value, generated_value(&[7; 32], &"abcdefghik".into()));
+    }
 
     fn start(period: QuotaPeriod, offset: u32, day: &str) -> String {
         let quota = QuotaSettings {

@@ -1,10 +1,15 @@
 //! The AWS APIs on the same port, told apart by credential scope, then `X-Amz-Target`, then path
 //! (contract, "Endpoints"). What does not exist here yet answers `NotImplemented` with its name.
+//!
+//! Each takes a verified request, and authorizes what it asks by the service's own actions and ARNs.
+
+mod rescue;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use gatepost_model::api::Api;
+use gatepost_wire::sigv4::claimed_service;
 use http_body_util::Full;
 use hyper::{
     Request, Response, StatusCode,
@@ -15,10 +20,13 @@ use serde_json::json;
 
 use crate::{
     admin,
+    auth::{IdentifiedRequest, VerifiedRequest},
     body::{BodyError, read_body},
-    control_plane, lambda, logs, respond,
+    control_plane::ControlPlane,
+    lambda, logs, respond,
     server::{Peer, Server},
     sts,
+    target::Target,
 };
 
 /// The greatest body of an AWS API call, bytes: above Lambda's synchronous payload, so that Lambda
@@ -44,7 +52,7 @@ impl Service {
     /// The service of a request; `None` when it is no AWS API call.
     pub fn of<B>(request: &Request<B>) -> Option<Self> {
         let path = request.uri().path();
-        if let Some(name) = credential_scope(request) {
+        if let Some(name) = claimed_service(request.uri(), request.headers()) {
             return match name.as_str() {
                 "apigateway" => Some(Self::ApiGateway),
                 "lambda" => Some(Self::Lambda),
@@ -80,25 +88,23 @@ impl Service {
             None
         }
     }
-}
 
-/// The service name in `Credential={key}/{date}/{region}/{service}/aws4_request`.
-fn credential_scope<B>(request: &Request<B>) -> Option<String> {
-    let authorization = request.headers().get(AUTHORIZATION)?;
-    let authorization = String::from_utf8_lossy(authorization.as_bytes());
-    let (_, credential) = authorization.split_once("Credential=")?;
-    credential
-        .split([',', ' '])
-        .next()?
-        .split('/')
-        .nth(3)
-        .map(str::to_owned)
+    /// The service in credential scopes.
+    fn signing_name(&self) -> &str {
+        match self {
+            Self::ApiGateway => "apigateway",
+            Self::Lambda => "lambda",
+            Self::Logs => "logs",
+            Self::Sts => "sts",
+            Self::Other(name) => name,
+        }
+    }
 }
 
 /// Answers an AWS API call.
 pub async fn handle(
     server: &Arc<Server>,
-    _peer: &Peer,
+    peer: &Peer,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     if is_foreign_page(server, &request) {
@@ -107,7 +113,15 @@ pub async fn handle(
     let Some(service) = Service::of(&request) else {
         return respond::forbidden();
     };
-    let (parts, body) = request.into_parts();
+    let authority = Target::of(&request).authority;
+    let (head, body) = request.into_parts();
+    let auth = &server.gateway.auth;
+    // Before the body: who has no key need not send one.
+    let identified =
+        match IdentifiedRequest::new(auth, peer, head, authority, service.signing_name()) {
+            Ok(identified) => identified,
+            Err(error) => return respond::closing(rescue::refused(&service, &error)),
+        };
     let body = match read_body(body, MAX_BODY_BYTES).await {
         Ok(body) => body,
         Err(BodyError::TooLarge) => {
@@ -119,33 +133,45 @@ pub async fn handle(
         }
         Err(BodyError::Broken) => return respond::status(StatusCode::BAD_REQUEST),
     };
+    match identified.verify(body) {
+        Ok(request) => answer(server, &service, request).await,
+        Err(error) => rescue::refused(&service, &error),
+    }
+}
+
+async fn answer(
+    server: &Arc<Server>,
+    service: &Service,
+    request: VerifiedRequest<'_>,
+) -> Response<Full<Bytes>> {
+    let gateway = &server.gateway;
     match service {
         Service::ApiGateway => {
-            let table = server.gateway.apis();
+            let table = gateway.apis();
             let apis: Vec<Arc<Api>> = table
                 .apis
                 .values()
                 .map(|api| Arc::clone(&api.api))
                 .collect();
             let endpoint = |api_id: &gatepost_model::ApiId| server.api_endpoint(api_id);
-            let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-            control_plane::handle(&apis, &table.domain_names, &endpoint, &parts.method, path)
-                .map(Full::new)
+            let control_plane = ControlPlane {
+                apis: &apis,
+                domain_names: &table.domain_names,
+                endpoint: &endpoint,
+                usage_plans: &gateway.usage_plans(),
+                account_throttle: gateway.limits().account_throttle,
+            };
+            control_plane.handle(&request)
         }
         Service::Lambda => {
-            let request = Request::from_parts(parts, body);
-            lambda::invoke_api::handle(&server.functions, server.gateway.lambda(), request).await
+            lambda::invoke_api::handle(&server.functions, gateway.lambda(), request).await
         }
-        Service::Sts => {
-            let query = parts.uri.query().unwrap_or_default().as_bytes();
-            let form = if body.is_empty() { query } else { &body };
-            sts::handle(form, server.gateway.account_id()).map(Full::new)
-        }
-        Service::Logs => match logs::Operation::of(&parts.headers) {
-            Some(operation) => logs::handle(server, operation, body).await,
-            None => not_implemented("logs", &parts.headers),
+        Service::Sts => sts::handle(&request).map(Full::new),
+        Service::Logs => match logs::Operation::of(&request.head.headers) {
+            Some(operation) => logs::handle(server, operation, &request).await,
+            None => not_implemented("logs", &request.head.headers),
         },
-        Service::Other(name) => not_implemented(&name, &parts.headers),
+        Service::Other(name) => not_implemented(name, &request.head.headers),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `@connections`: what `ApiGatewayManagementApi` calls, a file per operation.
 //!
-//! The order of checks is AWS's (data-plane spec 8.3): size, API and stage, form of the id, the
-//! account's rate, existence, operation. Signatures are not checked yet: this server runs with `auth = off`.
+//! The order of checks is AWS's (data-plane spec 8.3): size, API and stage, form of the id,
+//! signature, policies, the account's rate, existence, operation.
 
 mod delete_connection;
 mod get_connection;
@@ -19,15 +19,17 @@ use gatepost_gateway::{
     new_id,
     observe::{Event, Refused},
 };
-use gatepost_model::connection_id::ConnectionId;
+use gatepost_model::{arn::ExecuteApiArn, connection_id::ConnectionId};
+use gatepost_wire::sigv4::claimed_access_key_id;
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT},
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT},
 };
 
 use crate::{
+    auth::{AccessDenied, Authorized, IdentifiedRequest, VerifiedRequest},
     body::{BodyError, read_body},
     respond,
     server::{Peer, Server},
@@ -35,6 +37,9 @@ use crate::{
 };
 use rescue::Failure;
 
+/// The signing name of the data plane.
+const SERVICE: &str = "execute-api";
+const MANAGE_CONNECTIONS: &str = "execute-api:ManageConnections";
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Answers an `@connections` request.
@@ -45,7 +50,8 @@ pub async fn handle(
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let method = request.method().clone();
-    let caller = caller(server, peer, &request);
+    let follows_traffic = server.gateway.observer().follows_traffic();
+    let caller = follows_traffic.then(|| caller(server, peer, &request));
     let raw_id = target.connection_id.clone().unwrap_or_default();
     let id_text = decode(&raw_id);
     let answer = carry_out(server, peer, &target, &id_text, request).await;
@@ -65,7 +71,9 @@ pub async fn handle(
             )
         }
     };
-    tell(server, &method, &id_text, &response, refused, caller);
+    if let Some(caller) = caller {
+        tell(server, &method, &id_text, &response, refused, caller);
+    }
     response
 }
 
@@ -77,13 +85,14 @@ async fn carry_out(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Failure> {
     let gateway = &server.gateway;
-    let method = request.method().clone();
+    let (head, body) = request.into_parts();
+    let method = head.method.clone();
     let resolved = target.resolve(&gateway.apis(), peer.api_id.as_ref());
     let max_bytes = resolved.as_ref().map_or_else(
         |_| gateway.limits().max_message_bytes,
         Resolved::max_message_bytes,
     );
-    let payload = read_body(request.into_body(), max_bytes)
+    let payload = read_body(body, max_bytes)
         .await
         .map_err(|error| match error {
             BodyError::TooLarge => Failure::TooLarge,
@@ -94,25 +103,46 @@ async fn carry_out(
         return Err(Failure::NoMethod);
     }
     let id: ConnectionId = id_text.parse().map_err(Failure::InvalidId)?;
+    let stage = stage_for(server, resolved, &id);
+    let recognised = gateway
+        .recognise(&stage.api_id, id)
+        .map_err(Failure::InvalidId)?;
+    let authority = target.authority.clone();
+    let verified = IdentifiedRequest::new(&gateway.auth, peer, head, authority, SERVICE)
+        .and_then(|identified| identified.verify(payload))
+        .map_err(Failure::Signature)?;
+    let call = authorize(server, &verified, &stage).map_err(Failure::AccessDenied)?;
     gateway
         .throttle
         .pass_call()
         .map_err(|_| Failure::LimitExceeded)?;
-    let stage = stage_for(server, resolved, &id);
-    let connection = match gateway
-        .find(&stage.api_id, id)
-        .await
-        .map_err(Failure::InvalidId)?
-    {
+    let connection = match gateway.find(recognised).await {
         FoundConnection::Open(connection) => connection,
         FoundConnection::Gone(reason) => return Err(Failure::Gone(reason)),
     };
     match method {
-        Method::POST => post_to_connection::post_to_connection(gateway, &connection, &payload),
-        Method::GET => Ok(get_connection::get_connection(&connection)),
-        Method::DELETE => delete_connection::delete_connection(&connection),
+        Method::POST => post_to_connection::post_to_connection(gateway, &connection, &call),
+        Method::GET => Ok(get_connection::get_connection(&connection, &call)),
+        Method::DELETE => delete_connection::delete_connection(&connection, &call),
         _ => Err(Failure::NoMethod),
     }
+}
+
+/// Whether the caller may manage connections of the stage. On AWS the resource ends with the literal
+/// text `{connectionId}`, so that no policy is about a single connection (data-plane spec 8.5).
+fn authorize<'a>(
+    server: &Server,
+    verified: &'a VerifiedRequest<'_>,
+    stage: &StageSlot,
+) -> Result<Authorized<'a>, AccessDenied> {
+    let (api_id, stage_name, method) = (&stage.api_id, &stage.stage_name, &verified.head.method);
+    let resource = ExecuteApiArn {
+        region: server.gateway.region(),
+        account: server.gateway.account_id(),
+        resource: format!("{api_id}/{stage_name}/{method}/@connections/{{connectionId}}"),
+    };
+    let masked = resource.masked();
+    verified.authorize_shown(MANAGE_CONNECTIONS, &resource.to_string(), &masked)
 }
 
 /// The stage whose API issued the id; any of them when none did, for then the answer is the same.
@@ -151,25 +181,18 @@ fn ended(connection: &Connection) -> Failure {
     Failure::Gone(GoneReason::Closed { cause, at_ms })
 }
 
-/// Who calls, as far as it is known: a function that runs here is known by its access key.
+/// Who calls, as the log names it, verified or not: a function that runs here is known by its access
+/// key.
 fn caller(server: &Server, peer: &Peer, request: &Request<Incoming>) -> String {
-    let header = |name| {
-        request
-            .headers()
-            .get(name)
-            .map(|value| String::from_utf8_lossy(value.as_bytes()))
-    };
-    let access_key_id = header(AUTHORIZATION).and_then(|authorization| {
-        let (_, credential) = authorization.split_once("Credential=")?;
-        credential.split('/').next().map(str::to_owned)
-    });
+    let access_key_id = claimed_access_key_id(request.uri(), request.headers());
     if let Some(function) = access_key_id.and_then(|id| server.functions.caller_of(&id)) {
         return match function.request_id {
             Some(request_id) => format!("function {} (request {request_id})", function.function),
             None => format!("function {}", function.function),
         };
     }
-    let agent = header(USER_AGENT).unwrap_or_default();
+    let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
+    let agent = String::from_utf8_lossy(agent.unwrap_or_default());
     // `aws-sdk-js/3.1 ua/2.1 …`: the first product says enough.
     let product: String = agent
         .split(' ')
@@ -194,18 +217,15 @@ fn tell(
     refused: Option<Refused>,
     caller: String,
 ) {
-    let observer = server.gateway.observer();
-    if observer.follows_traffic() {
-        observer.emit(Event::ManagementCall {
-            method: method.to_string(),
-            connection_id: id_text
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(64)
-                .collect(),
-            status: response.status().as_u16(),
-            refused,
-            caller,
-        });
-    }
+    server.gateway.observer().emit(Event::ManagementCall {
+        method: method.to_string(),
+        connection_id: id_text
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(64)
+            .collect(),
+        status: response.status().as_u16(),
+        refused,
+        caller,
+    });
 }

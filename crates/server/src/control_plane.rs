@@ -1,4 +1,5 @@
-//! The control plane: `apigatewayv2` (rest-json, API version 2018-11-29), as far as it reads.
+//! The control plane: `apigatewayv2` (rest-json, API version 2018-11-29), as far as it reads, and
+//! in `v1` what WebSocket APIs need of `apigateway`.
 //!
 //! Its answers are made from the model's values. What changes them answers `501` with the
 //! operation's name: APIs come from templates.
@@ -19,45 +20,86 @@ mod route_response;
 mod stage;
 mod tags;
 mod uri;
+mod v1;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gatepost_model::{ApiId, api::Api, domain_name::DomainName};
+use gatepost_gateway::usage_plans::ServedPlans;
+use gatepost_model::{ApiId, api::Api, domain_name::DomainName, throttle::ThrottleSettings};
 use http::{Method, Response, StatusCode};
+use http_body_util::Full;
 use serde_json::Value;
 
 use self::{page::Page, rescue::ControlPlaneError};
+use crate::{
+    auth::{AccessDenied, Authorized, VerifiedRequest},
+    respond,
+};
 
-/// Answers one request to `apigatewayv2`.
-///
-/// `endpoint` gives the `ApiEndpoint` of an API: the URL that its clients connect to.
-pub fn handle(
-    apis: &[Arc<Api>],
-    domain_names: &[DomainName],
-    endpoint: &dyn Fn(&ApiId) -> String,
-    method: &Method,
-    path_and_query: &str,
-) -> Response<Bytes> {
-    let control_plane = ControlPlane {
-        apis,
-        domain_names,
-        endpoint,
+/// Why nothing is carried out.
+enum Refusal {
+    AccessDenied(AccessDenied),
+    Path(ControlPlaneError),
+}
+
+/// API Gateway's actions are the methods, its resources the paths:
+/// `apigateway:GET` on `arn:aws:apigateway:{region}::/apis/{apiId}`.
+fn authorize<'a>(request: &'a VerifiedRequest<'_>) -> Result<Authorized<'a>, Refusal> {
+    let path = request.head.uri.path();
+    let segments = uri::segments(path).map_err(Refusal::Path)?;
+    let resource = match segments.as_slice() {
+        [version, resource @ ..] if version == "v2" => resource,
+        segments => segments,
     };
-    match control_plane.answer(method, path_and_query) {
-        Ok(body) => rescue::response(StatusCode::OK, &body),
-        Err(error) => rescue::error_response(&error),
-    }
+    let arn = format!(
+        "arn:aws:apigateway:{}::/{}",
+        request.region(),
+        resource.join("/")
+    );
+    let action = format!("apigateway:{}", request.head.method);
+    request
+        .authorize(&action, &arn)
+        .map_err(Refusal::AccessDenied)
 }
 
 /// What there is to read.
-struct ControlPlane<'a> {
-    apis: &'a [Arc<Api>],
-    domain_names: &'a [DomainName],
-    endpoint: &'a dyn Fn(&ApiId) -> String,
+pub struct ControlPlane<'a> {
+    /// The APIs.
+    pub apis: &'a [Arc<Api>],
+    /// The custom domain names.
+    pub domain_names: &'a [DomainName],
+    /// The `ApiEndpoint` of an API: the URL that its clients connect to.
+    pub endpoint: &'a dyn Fn(&ApiId) -> String,
+    /// The API keys and usage plans.
+    pub usage_plans: &'a ServedPlans,
+    /// The rates of the account that are in force.
+    pub account_throttle: ThrottleSettings,
 }
 
 impl ControlPlane<'_> {
+    /// Answers one request to `apigatewayv2`, or to what there is of `apigateway`.
+    pub fn handle(&self, request: &VerifiedRequest<'_>) -> Response<Full<Bytes>> {
+        match authorize(request) {
+            Ok(call) => self.carry_out(&call).map(Full::new),
+            Err(Refusal::AccessDenied(denied)) => respond::access_denied(&denied),
+            Err(Refusal::Path(error)) => rescue::error_response(&error).map(Full::new),
+        }
+    }
+
+    fn carry_out(&self, call: &Authorized<'_>) -> Response<Bytes> {
+        let head = &call.request().head;
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        self.respond(&head.method, path)
+    }
+
+    fn respond(&self, method: &Method, path_and_query: &str) -> Response<Bytes> {
+        match self.answer(method, path_and_query) {
+            Ok(body) => rescue::response(StatusCode::OK, &body),
+            Err(error) => rescue::error_response(&error),
+        }
+    }
+
     fn answer(&self, method: &Method, path_and_query: &str) -> Result<Value, ControlPlaneError> {
         let (path, query) = path_and_query
             .split_once('?')
@@ -69,6 +111,9 @@ impl ControlPlane<'_> {
             ["v2", resource @ ..] if method == Method::GET => {
                 self.read(resource, &Page::parse(query)?)
             }
+            resource if method == Method::GET => self
+                .read_v1(resource, query)
+                .unwrap_or_else(|| Err(not_there_yet::refuse(method, resource))),
             segments => Err(not_there_yet::refuse(method, segments)),
         }
     }

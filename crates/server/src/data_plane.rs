@@ -7,8 +7,9 @@ use gatepost_gateway::{
     clock::now_ms,
     new_id,
     observe::Event,
-    pipeline::{self, ConnectRequest, Refusal},
+    pipeline::{self, ConnectRequest, ConnectResponse, Refusal},
 };
+use gatepost_model::extensions::Extensions;
 use gatepost_wire::{
     lambda_event::HandshakeRequest,
     websocket::{
@@ -21,7 +22,7 @@ use hyper::{
     HeaderMap, Request, Response, StatusCode,
     body::{Body, Incoming},
     header::{
-        AUTHORIZATION, CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+        AUTHORIZATION, CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
         SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     },
     upgrade::OnUpgrade,
@@ -54,10 +55,11 @@ pub async fn handshake(
     mut request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let on_upgrade = hyper::upgrade::on(&mut request);
-    let (answer_to, connect) = match prepare(server, peer, &request) {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let (answer_to, connect) = match prepare(server, peer, request) {
         Ok(prepared) => prepared,
         Err(Refused { response, detail }) => {
-            let (method, path) = (request.method(), request.uri().path());
+            let path = uri.path();
             server.gateway.observer().emit(Event::ConnectionRefused {
                 api_id: None,
                 status: response.status().as_u16(),
@@ -106,7 +108,7 @@ struct Upgrade {
 }
 
 /// Checks the request itself and finds its stage.
-fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepared {
+fn prepare(server: &Server, peer: &Peer, request: Request<Incoming>) -> Prepared {
     let headers = request.headers();
     if headers.get_all(AUTHORIZATION).iter().count() > 1 {
         let page = respond::bad_request_page();
@@ -119,7 +121,7 @@ fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepare
     }
     let key = ws_handshake::check_request(request.method(), request.version(), headers)
         .map_err(invalid_upgrade)?;
-    let target = Target::of(request);
+    let target = Target::of(&request);
     let stage = match target.resolve(&server.gateway.apis(), peer.api_id.as_ref()) {
         Ok(Resolved::Stage(stage)) => stage,
         Ok(Resolved::AnyOf(_)) => {
@@ -128,12 +130,17 @@ fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepare
         Err(error) => return Err(Refused::new(respond::forbidden(), error.to_string())),
     };
     let settings = stage.settings.load();
-    let deflate = settings
-        .extensions
+    let extensions = &settings.extensions;
+    refuse_origin(extensions, headers)?;
+    let deflate = extensions
         .permessage_deflate
         .then(|| Deflate::negotiate(headers))
         .flatten();
     drop(settings);
+    let upgrade = Upgrade {
+        accept: ws_handshake::accept_key(key),
+        deflate,
+    };
     let connect = ConnectRequest {
         stage,
         domain_name: target.authority.as_str().into(),
@@ -145,14 +152,27 @@ fn prepare(server: &Server, peer: &Peer, request: &Request<Incoming>) -> Prepare
             proto: if peer.is_tls { "https" } else { "http" },
             trace_id: new_id::trace_id(now_ms()),
         },
+        head: request.into_parts().0,
     };
-    Ok((
-        Upgrade {
-            accept: ws_handshake::accept_key(key),
-            deflate,
-        },
-        connect,
-    ))
+    Ok((upgrade, connect))
+}
+
+/// Whether the page that connects is of an allowed origin. Nothing of the API is asked for one
+/// that is not.
+fn refuse_origin(extensions: &Extensions, headers: &HeaderMap) -> Result<(), Refused> {
+    for origin in headers.get_all(ORIGIN) {
+        let origin = String::from_utf8_lossy(origin.as_bytes());
+        if !extensions.allows_origin(Some(&origin)) {
+            let origin: String = origin
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(200)
+                .collect();
+            let detail = format!("the Origin {origin} is not among allowed_origins");
+            return Err(Refused::new(respond::forbidden(), detail));
+        }
+    }
+    Ok(())
 }
 
 /// The answer to a request that RFC 6455 forbids; to a wrong version it names the right one (§4.4).
@@ -198,7 +218,7 @@ async fn carry_out(
         }
     };
     // Without an upgrade the client is gone, which `accepted` sees to when it is dropped.
-    let switching = switching_protocols(&upgrade, accepted.subprotocol.as_deref());
+    let switching = switching_protocols(&upgrade, &accepted.response);
     if answer.send(switching).is_err() {
         return;
     }
@@ -211,8 +231,8 @@ async fn carry_out(
     }
 }
 
-/// `101`, with nothing but what AWS sends (data-plane spec 1.3).
-fn switching_protocols(upgrade: &Upgrade, subprotocol: Option<&str>) -> Response<Full<Bytes>> {
+/// `101`, with nothing but what AWS sends (data-plane spec 1.3) unless the stage says so.
+fn switching_protocols(upgrade: &Upgrade, connect: &ConnectResponse) -> Response<Full<Bytes>> {
     let mut response = respond::status(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -225,10 +245,23 @@ fn switching_protocols(upgrade: &Upgrade, subprotocol: Option<&str>) -> Response
             &deflate.response_header(),
         );
     }
-    if let Some(subprotocol) = subprotocol {
+    if let Some(subprotocol) = &connect.subprotocol {
         respond::insert(headers, SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
+    append_all(headers, &connect.headers);
     response
+}
+
+/// Adds headers of an integration; what no header may be is left out.
+fn append_all(headers: &mut HeaderMap, more: &[(String, String)]) {
+    for (name, value) in more {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_bytes(value.as_bytes()),
+        ) {
+            headers.append(name, value);
+        }
+    }
 }
 
 fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
@@ -238,14 +271,7 @@ fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
         .ok()
         .filter(|status| status.as_u16() >= 200)
         .unwrap_or(StatusCode::BAD_GATEWAY);
-    for (name, value) in refusal.headers {
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_bytes(value.as_bytes()),
-        ) {
-            response.headers_mut().append(name, value);
-        }
-    }
+    append_all(response.headers_mut(), &refusal.headers);
     // Bytes behind it are frames that never were: they die with the socket and are never read as a
     // second request.
     respond::closing(response)

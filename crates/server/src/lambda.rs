@@ -9,6 +9,7 @@ mod async_queue;
 mod callers;
 mod code;
 mod config;
+mod credentials;
 mod environment;
 mod error_body;
 pub mod guard;

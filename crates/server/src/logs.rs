@@ -1,6 +1,7 @@
 //! The reads of CloudWatch Logs over what functions printed (JSON 1.1, 2014-03-28;
 //! control-and-observability spec G.1). A log group here is that of a function.
 
+mod authorization;
 mod cursor;
 mod describe_log_groups;
 mod describe_log_streams;
@@ -19,7 +20,7 @@ use hyper::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE, header::Heade
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{respond, server::Server};
+use crate::{auth::VerifiedRequest, respond, server::Server};
 use error::LogsError;
 
 /// What stands before the operation in `X-Amz-Target`.
@@ -42,6 +43,16 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Its name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::DescribeLogGroups => "DescribeLogGroups",
+            Self::DescribeLogStreams => "DescribeLogStreams",
+            Self::FilterLogEvents => "FilterLogEvents",
+            Self::GetLogEvents => "GetLogEvents",
+        }
+    }
+
     /// The operation that `X-Amz-Target` names, if it is here.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let target = headers.get("x-amz-target")?.to_str().ok()?;
@@ -68,8 +79,14 @@ struct Logs {
 pub async fn handle(
     server: &Arc<Server>,
     operation: Operation,
-    body: Bytes,
+    request: &VerifiedRequest<'_>,
 ) -> Response<Full<Bytes>> {
+    let (action, resource) = authorization::of(operation, request);
+    let call = match request.authorize(&action, &resource) {
+        Ok(call) => call,
+        Err(denied) => return LogsError::AccessDenied(denied).response(),
+    };
+    let body = call.request().body.clone();
     let gateway = &server.gateway;
     let functions = server.functions.functions();
     let logs = Logs {

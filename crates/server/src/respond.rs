@@ -1,5 +1,6 @@
 //! Small answers that several servers give.
 
+use crate::auth::AccessDenied;
 use bytes::Bytes;
 use gatepost_gateway::new_id;
 use http_body_util::Full;
@@ -68,6 +69,17 @@ pub fn error(status: StatusCode, error_type: &'static str, message: &str) -> Res
     let mut response = json(status, body);
     let headers = response.headers_mut();
     headers.insert(ERROR_TYPE, HeaderValue::from_static(error_type));
+    add_request_ids(headers);
+    response
+}
+
+/// `403 AccessDeniedException`, whose body says `Message`, unlike all others (data-plane spec 8.4).
+pub fn access_denied(denied: &AccessDenied) -> Response<Full<Bytes>> {
+    let body = serde_json::json!({ "Message": denied.to_string() }).to_string();
+    let mut response = json(StatusCode::FORBIDDEN, body);
+    let headers = response.headers_mut();
+    let error_type = HeaderValue::from_static("AccessDeniedException");
+    headers.insert(ERROR_TYPE, error_type);
     add_request_ids(headers);
     response
 }

@@ -2,8 +2,12 @@
 
 use bytes::Bytes;
 use gatepost_gateway::new_id;
+use gatepost_model::principal::Principal;
+use gatepost_wire::sigv4::SigV4Error;
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use percent_encoding::percent_decode_str;
+
+use crate::auth::VerifiedRequest;
 
 /// The operations of STS that are not `GetCallerIdentity`.
 const NOT_THERE_YET: [&str; 10] = [
@@ -24,6 +28,8 @@ const NOT_THERE_YET: [&str; 10] = [
 enum StsError {
     #[error("Missing Action")]
     MissingAction,
+    #[error("{}", signature_text(.0))]
+    Signature(SigV4Error),
     #[error("Could not find operation {0} for version 2011-06-15")]
     InvalidAction(String),
     #[error(
@@ -32,32 +38,48 @@ enum StsError {
     NotImplemented(String),
 }
 
-/// Answers a request whose parameters are in `form`: the body of a `POST`, or the query of a `GET`.
-/// Every caller is the account's root.
-pub fn handle(form: &[u8], account_id: &str) -> Response<Bytes> {
+/// Answers a request whose parameters are the body of a `POST`, or the query of a `GET`. Nobody
+/// needs a policy to be told who they are.
+pub fn handle(request: &VerifiedRequest<'_>) -> Response<Bytes> {
+    let query = request.head.uri.query().unwrap_or_default().as_bytes();
+    let form = if request.body.is_empty() {
+        query
+    } else {
+        &request.body
+    };
+    answer(form, request.caller().principal())
+}
+
+/// The answer to a request whose signature is refused.
+pub fn refused(error: &SigV4Error) -> Response<Bytes> {
+    error_response(&StsError::Signature(error.clone()), &new_id::uuid())
+}
+
+fn answer(form: &[u8], caller: &Principal) -> Response<Bytes> {
     let request_id = new_id::uuid();
-    match act(form, account_id, &request_id) {
+    match act(form, caller, &request_id) {
         Ok(body) => response(StatusCode::OK, body, &request_id),
         Err(error) => error_response(&error, &request_id),
     }
 }
 
-fn act(form: &[u8], account_id: &str, request_id: &str) -> Result<String, StsError> {
+fn act(form: &[u8], caller: &Principal, request_id: &str) -> Result<String, StsError> {
     let action = parameter(form, "Action").ok_or(StsError::MissingAction)?;
     match action.as_str() {
-        "GetCallerIdentity" => Ok(get_caller_identity(account_id, request_id)),
+        "GetCallerIdentity" => Ok(get_caller_identity(caller, request_id)),
         name if NOT_THERE_YET.contains(&name) => Err(StsError::NotImplemented(action)),
         _ => Err(StsError::InvalidAction(action)),
     }
 }
 
-fn get_caller_identity(account_id: &str, request_id: &str) -> String {
-    let account_id = escape(account_id);
+fn get_caller_identity(caller: &Principal, request_id: &str) -> String {
+    let (arn, user_id) = (escape(&caller.to_string()), escape(caller.user_id()));
+    let account_id = escape(caller.account_id());
     format!(
         "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  \
          <GetCallerIdentityResult>\n    \
-         <Arn>arn:aws:iam::{account_id}:root</Arn>\n    \
-         <UserId>{account_id}</UserId>\n    \
+         <Arn>{arn}</Arn>\n    \
+         <UserId>{user_id}</UserId>\n    \
          <Account>{account_id}</Account>\n  \
          </GetCallerIdentityResult>\n  \
          <ResponseMetadata>\n    \
@@ -70,6 +92,7 @@ fn get_caller_identity(account_id: &str, request_id: &str) -> String {
 fn error_response(error: &StsError, request_id: &str) -> Response<Bytes> {
     let (status, code) = match error {
         StsError::MissingAction => (StatusCode::BAD_REQUEST, "MissingAction"),
+        StsError::Signature(error) => signature_code(error),
         StsError::InvalidAction(_) => (StatusCode::BAD_REQUEST, "InvalidAction"),
         StsError::NotImplemented(_) => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
     };
@@ -85,6 +108,27 @@ fn error_response(error: &StsError, request_id: &str) -> Response<Bytes> {
          </ErrorResponse>\n"
     );
     response(status, body, request_id)
+}
+
+/// The query protocol has names of its own for what is wrong with a signature.
+fn signature_code(error: &SigV4Error) -> (StatusCode, &'static str) {
+    match error.error_type() {
+        "MissingAuthenticationTokenException" => {
+            (StatusCode::FORBIDDEN, "MissingAuthenticationToken")
+        }
+        "UnrecognizedClientException" => (StatusCode::FORBIDDEN, "InvalidClientTokenId"),
+        "IncompleteSignatureException" => (StatusCode::BAD_REQUEST, "IncompleteSignature"),
+        _ => (StatusCode::FORBIDDEN, "SignatureDoesNotMatch"),
+    }
+}
+
+fn signature_text(error: &SigV4Error) -> String {
+    match error {
+        SigV4Error::MissingAuthenticationToken => {
+            "Request is missing Authentication Token".to_owned()
+        }
+        error => error.to_string(),
+    }
 }
 
 fn response(status: StatusCode, body: String, request_id: &str) -> Response<Bytes> {
@@ -124,10 +168,13 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gatepost_model::principal::PrincipalKind;
+
     use super::*;
 
     fn call(form: &str) -> (u16, String) {
-        let response = handle(form.as_bytes(), "000000000000");
+        let root = Principal::new("000000000000", PrincipalKind::Root);
+        let response = answer(form.as_bytes(), &root);
         assert_eq!(response.headers()["content-type"], "text/xml");
         let request_id = response.headers()["x-amzn-requestid"].to_str().unwrap();
         let body = String::from_utf8(response.body().to_vec()).unwrap();
@@ -138,7 +185,24 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_is_the_accounts_root() {
+    fn a_signature_is_refused_by_the_names_of_the_query_protocol() {
+        let response = refused(&SigV4Error::MissingAuthenticationToken);
+        assert_eq!(response.status(), 403);
+        let body = String::from_utf8(response.body().to_vec()).unwrap();
+        assert!(
+            body.contains(
+                "<Code>MissingAuthenticationToken</Code>\n    \
+                 <Message>Request is missing Authentication Token</Message>"
+            ),
+            "{body}"
+        );
+        let response = refused(&SigV4Error::UnrecognizedClient);
+        let body = String::from_utf8(response.body().to_vec()).unwrap();
+        assert!(body.contains("<Code>InvalidClientTokenId</Code>"), "{body}");
+    }
+
+    #[test]
+    fn whom_nobody_knows_is_the_accounts_root() {
         let (status, body) = call("Action=GetCallerIdentity&Version=2011-06-15");
         assert_eq!(status, 200);
         assert_eq!(

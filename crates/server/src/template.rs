@@ -15,7 +15,6 @@ mod handler;
 mod ids;
 mod intrinsics;
 mod json;
-mod not_yet;
 mod parameters;
 mod properties;
 mod pseudo;
@@ -36,7 +35,7 @@ use gatepost_model::{
     api::Api,
     domain_name::DomainName,
     function::{Function, FunctionCode},
-    secret::Secret,
+    usage_plan::UsagePlans,
 };
 
 pub use diagnostic::{Diagnostic, TemplateErrors};
@@ -108,12 +107,8 @@ pub struct App {
     pub domain_names: Vec<DomainName>,
     /// The VPC links.
     pub vpc_links: Vec<VpcLink>,
-    /// The API keys.
-    pub api_keys: Vec<ApiKey>,
-    /// The usage plans.
-    pub usage_plans: Vec<UsagePlan>,
-    /// Which key belongs to which plan.
-    pub usage_plan_keys: Vec<UsagePlanKey>,
+    /// The API keys and usage plans.
+    pub usage_plans: UsagePlans,
     /// `Outputs`, with URLs of this template's APIs turned into Gatepost's.
     pub outputs: BTreeMap<String, String>,
     /// Resource types that nothing acts on, with their logical ids.
@@ -174,43 +169,6 @@ pub struct VpcLink {
     pub security_group_ids: Vec<String>,
     /// `SubnetIds`.
     pub subnet_ids: Vec<String>,
-}
-
-/// `AWS::ApiGateway::ApiKey`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiKey {
-    /// `id`.
-    pub api_key_id: String,
-    /// `Name`.
-    pub name: String,
-    /// `Enabled`.
-    pub enabled: bool,
-    /// `Value`; AWS makes one up when unset.
-    pub value: Option<Secret>,
-}
-
-/// `AWS::ApiGateway::UsagePlan`, its settings as the template writes them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UsagePlan {
-    /// `id`.
-    pub usage_plan_id: String,
-    /// `UsagePlanName`.
-    pub name: String,
-    /// `ApiStages`.
-    pub api_stages: serde_json::Value,
-    /// `Quota`.
-    pub quota: Option<serde_json::Value>,
-    /// `Throttle`.
-    pub throttle: Option<serde_json::Value>,
-}
-
-/// `AWS::ApiGateway::UsagePlanKey`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsagePlanKey {
-    /// `KeyId`.
-    pub api_key_id: String,
-    /// `UsagePlanId`.
-    pub usage_plan_id: String,
 }
 
 /// A URL of an API on AWS that became Gatepost's. Only origins are kept, since the rest of a value

@@ -11,7 +11,10 @@ mod record;
 
 pub use entry::{Entry, Severity};
 pub use lines::{Line, RecordedRequest, lines};
-pub use mask::{Masked, mask_handshake, mask_headers, mask_identity, mask_url};
+pub use mask::{
+    Masked, mask_authorizer_result, mask_context, mask_handshake, mask_headers, mask_identity,
+    mask_url,
+};
 pub use record::{Record, RecordError};
 
 /// The greatest line, characters, before ` [TRUNCATED]`.

@@ -16,7 +16,8 @@ mod signing_key;
 #[cfg(test)]
 mod tests;
 
-use http::HeaderMap;
+use http::{HeaderMap, Uri, header::AUTHORIZATION};
+use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -101,11 +102,6 @@ impl Claim {
     /// The id of the access key that the request names.
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
-    }
-
-    /// The signing name of the service that the request names.
-    pub fn service(&self) -> &str {
-        &self.scope.service
     }
 
     /// Whether the claim is for this endpoint and for now.
@@ -197,6 +193,39 @@ impl ScopedClaim {
             Err(SigV4Error::SignatureDoesNotMatch)
         }
     }
+}
+
+/// The access key id that a request names, however little else of a signature there is: for logs.
+pub fn claimed_access_key_id(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    claimed_credential(uri, headers)?
+        .split('/')
+        .next()
+        .map(str::to_owned)
+}
+
+/// The signing name of the service that a request names, however little else of a signature there
+/// is: it tells which API is called.
+pub fn claimed_service(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    claimed_credential(uri, headers)?
+        .split('/')
+        .nth(3)
+        .map(str::to_owned)
+}
+
+/// `{key id}/{date}/{region}/{service}/aws4_request`, from the header, else from the query.
+fn claimed_credential(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    if let Some(authorization) = headers.get(AUTHORIZATION) {
+        let authorization = String::from_utf8_lossy(authorization.as_bytes());
+        let (_, credential) = authorization.split_once("Credential=")?;
+        return credential.split([',', ' ']).next().map(str::to_owned);
+    }
+    let mut pairs = uri.query()?.split('&');
+    let credential = pairs.find_map(|pair| pair.strip_prefix("X-Amz-Credential="))?;
+    Some(
+        percent_decode_str(credential)
+            .decode_utf8_lossy()
+            .into_owned(),
+    )
 }
 
 /// Bytes as lower-case hexadecimal digits.

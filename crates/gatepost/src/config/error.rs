@@ -63,6 +63,16 @@ pub enum ConfigError {
         /// The key that is not.
         other: String,
     },
+    /// A section that is not whole.
+    #[error("{place}: [{section}] needs {what}")]
+    Needs {
+        /// Where.
+        place: Source,
+        /// The section.
+        section: String,
+        /// What it lacks.
+        what: String,
+    },
     /// A section for a stage that is not there.
     #[error("{place}: extensions.stages: there is no stage {stage}{}", did_you_mean(suggestion.as_deref()))]
     UnknownStage {

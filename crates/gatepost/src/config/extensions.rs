@@ -6,12 +6,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use gatepost_model::{
     ApiId, StageName,
     api::Api,
-    extensions::Extensions,
+    extensions::{Extensions, may_go_on_the_101},
     limits::Limits,
     stage_settings::{SettingsByStage, StageSettings},
 };
 
-use super::{error::ConfigError, layers::Source, limits::stage_limits, reader::Reader};
+use super::{
+    HOUR, SECOND, error::ConfigError, layers::Source, limits::stage_limits, reader::Reader,
+};
 
 /// How stages are served.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -55,9 +57,34 @@ pub(super) fn stages(reader: &mut Reader, limits: &Limits) -> StagesConfig {
 
 fn extensions(reader: &mut Reader, section: &str, inherited: &Extensions) -> Extensions {
     let key = |name: &str| format!("{section}.{name}");
+    let origins = inherited.allowed_origins.iter().map(ToString::to_string);
     Extensions {
         permessage_deflate: reader.flag(&key("permessage_deflate"), inherited.permessage_deflate),
+        allowed_origins: reader.list(
+            &key("allowed_origins"),
+            &origins.collect::<Vec<_>>(),
+            "origins such as [\"https://app.example.com\", \"https://*.example.com\"]",
+            |text| text.parse().ok(),
+        ),
+        connect_response_headers: reader.list(
+            &key("connect_response_headers"),
+            &inherited.connect_response_headers,
+            "header names such as [\"set-cookie\"]; those of the handshake itself cannot be set",
+            header_name,
+        ),
+        server_pings: reader.duration_or_off(
+            &key("server_pings"),
+            inherited.server_pings,
+            SECOND..=HOUR,
+        ),
     }
+}
+
+/// A header name that an integration may set on the `101`, in lower case.
+fn header_name(text: &str) -> Option<String> {
+    let is_token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
+    let is_name = !text.is_empty() && text.bytes().all(is_token) && may_go_on_the_101(text);
+    is_name.then(|| text.to_ascii_lowercase())
 }
 
 impl StagesConfig {

@@ -19,13 +19,7 @@ use super::{
 };
 
 /// Sections and keys that are planned, so that their names are no typing errors.
-const NOT_THERE_YET: [&str; 5] = [
-    "server.trusted_proxies",
-    "auth.access_keys",
-    "auth.policies",
-    "store",
-    "logs",
-];
+const NOT_THERE_YET: [&str; 3] = ["server.trusted_proxies", "store", "logs"];
 
 /// A key, its value as TOML, and where that came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +100,33 @@ impl Reader {
                 .and_then(parse_duration)
                 .filter(|duration| range.contains(duration))
         })
+    }
+
+    /// A duration, or `"off"`.
+    pub(super) fn duration_or_off(
+        &mut self,
+        key: &str,
+        default: Option<Duration>,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        let (least, most) = (
+            format_duration(*range.start()),
+            format_duration(*range.end()),
+        );
+        let expected = format!("\"off\" or a duration such as \"30s\", from {least} to {most}");
+        let written = default.map_or_else(|| "off".to_owned(), format_duration);
+        self.take(
+            key,
+            default,
+            &quote(&written),
+            &expected,
+            |value, _| match value.as_str()? {
+                "off" => Some(None),
+                text => parse_duration(text)
+                    .filter(|duration| range.contains(duration))
+                    .map(Some),
+            },
+        )
     }
 
     /// A number of bytes, or a size such as `"128KiB"`.
@@ -204,7 +225,7 @@ impl Reader {
     }
 
     /// A text that never shows, not even when it is wrong.
-    pub(super) fn secret(&mut self, key: &'static str) -> Option<Secret> {
+    pub(super) fn secret(&mut self, key: &str) -> Option<Secret> {
         let secret = self.take(key, None, "", "a text", |value, _| {
             let text = value.as_str().filter(|text| !text.is_empty())?;
             Some(Some(Secret::new(text)))
@@ -227,7 +248,7 @@ impl Reader {
     /// A list of texts, empty by default.
     pub(super) fn texts(&mut self, key: &str) -> Vec<String> {
         let expected = "a list such as [\"10.0.0.0/8\", \"example.com\"]";
-        self.list(key, &[], expected, |text| {
+        self.list(key, &[""; 0], expected, |text| {
             (!text.is_empty()).then(|| text.to_owned())
         })
     }
@@ -237,16 +258,13 @@ impl Reader {
     pub(super) fn list<T>(
         &mut self,
         key: &str,
-        default: &[&str],
+        default: &[impl AsRef<str>],
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Vec<T> {
-        let written = default
-            .iter()
-            .map(|text| quote(text))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let default = default.iter().filter_map(|text| parse(text)).collect();
+        let default = default.iter().map(AsRef::as_ref);
+        let written = default.clone().map(quote).collect::<Vec<_>>().join(", ");
+        let default = default.filter_map(&parse).collect();
         self.take(
             key,
             default,
@@ -328,13 +346,22 @@ impl Reader {
         });
     }
 
-    /// Reports that the value of `key` is planned.
-    pub(super) fn not_there_yet(&mut self, key: &str) {
-        let value = self.settings.iter().find(|setting| setting.key == key);
-        let what = value.map_or_else(String::new, |setting| format!("{key} = {}", setting.value));
-        self.errors.push(ConfigError::NotThereYet {
-            place: self.place_of(key),
-            what,
+    /// Reports that the name of a section is none.
+    pub(super) fn refuse_name(&mut self, section: &str, expected: &str) {
+        self.errors.push(ConfigError::Expected {
+            place: self.place_of_section(section),
+            key: section.to_owned(),
+            expected: expected.to_owned(),
+            found: "something else".to_owned(),
+        });
+    }
+
+    /// Reports that a section is not whole without `what`.
+    pub(super) fn needs(&mut self, section: &str, what: &str) {
+        self.errors.push(ConfigError::Needs {
+            place: self.place_of_section(section),
+            section: section.to_owned(),
+            what: what.to_owned(),
         });
     }
 
@@ -422,7 +449,12 @@ impl Reader {
             place: self.layers.source(key, value),
             key: key.to_owned(),
             expected: expected.to_owned(),
-            found: describe(value),
+            // Where a secret may stand by mistake, nothing is shown.
+            found: if key.starts_with("auth.access_keys") {
+                "something else".to_owned()
+            } else {
+                describe(value)
+            },
         });
     }
 
@@ -489,7 +521,7 @@ fn name_of(key: &str) -> &str {
 }
 
 /// A path; in a file, relative to the file's folder.
-fn path_in(path: &str, source: &Source) -> Option<PathBuf> {
+pub(super) fn path_in(path: &str, source: &Source) -> Option<PathBuf> {
     let path = Path::new(Some(path).filter(|path| !path.is_empty())?);
     let folder = match source {
         Source::File { path, .. } => path.parent(),

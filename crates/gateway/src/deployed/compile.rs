@@ -11,16 +11,17 @@ mod surroundings;
 use std::{collections::HashMap, sync::Arc};
 
 use gatepost_model::{
-    api::{Api, ApiDefinition},
+    api::{Api, ApiDefinition, ApiKeySource},
+    limits::Limits,
     route::{Route, RouteKey},
-    stage::{LoggingLevel, Stage},
+    stage::Stage,
     throttle::TokenBucket,
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
 use self::surroundings::Surroundings;
 use super::{DeployedRoute, DeployedStage};
-use crate::{integration::outward::Outward, pipeline::throttle};
+use crate::{gateway::GatewayConfig, pipeline::throttle};
 
 /// Why an API cannot be deployed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,8 +43,7 @@ impl CompileError {
 }
 
 impl DeployedStage {
-    /// Compiles what `stage` of `api` serves, in place of what it served `before`. Where it sets no
-    /// `loggingLevel`, `logging_level` is in force.
+    /// Compiles what `stage` of `api` serves within `limits`, in place of what it served `before`.
     ///
     /// # Errors
     /// Everything that cannot work or is not built yet, at once.
@@ -52,12 +52,12 @@ impl DeployedStage {
         stage: &Stage,
         definition: &ApiDefinition,
         before: Option<&Self>,
-        outward: &Outward,
-        logging_level: LoggingLevel,
+        config: &GatewayConfig,
+        limits: &Limits,
     ) -> Result<Self, Vec<CompileError>> {
         let mut errors = Vec::new();
         let surroundings =
-            Surroundings::new(api, stage, outward, logging_level).map_err(|error| vec![error])?;
+            Surroundings::new(api, stage, config, limits).map_err(|error| vec![error])?;
         let selection = SelectionExpression::parse(&definition.route_selection_expression)
             .map_err(|error| {
                 errors.push(CompileError::new(
@@ -87,12 +87,17 @@ impl DeployedStage {
                 }
             }
         }
+        let api_key_source = compile_api_key_source(definition).unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        });
         match selection {
             Some(route_selection_expression) if errors.is_empty() => Ok(Self {
                 api_id: api.api_id.clone(),
                 stage_name: stage.stage_name.clone(),
                 stage_variables: Arc::new(stage.stage_variables.clone()),
                 route_selection_expression,
+                api_key_source,
                 disable_execute_api_endpoint: definition.disable_execute_api_endpoint,
                 log_settings: surroundings.log_settings(None),
                 connect,
@@ -103,6 +108,22 @@ impl DeployedStage {
             _ => Err(errors),
         }
     }
+}
+
+/// Where the API key stands, if a route requires one.
+fn compile_api_key_source(
+    definition: &ApiDefinition,
+) -> Result<Option<ApiKeySource>, CompileError> {
+    let expression = &definition.api_key_selection_expression;
+    let source = ApiKeySource::parse(expression).ok_or_else(|| {
+        let what = format!(
+            "`{expression}` is neither $request.header.x-api-key nor \
+             $context.authorizer.usageIdentifierKey"
+        );
+        CompileError::new("apiKeySelectionExpression", what)
+    })?;
+    let is_needed = definition.routes.iter().any(|route| route.api_key_required);
+    Ok(is_needed.then_some(source))
 }
 
 /// The bucket of a route of `stage`.
@@ -126,16 +147,7 @@ fn compile_route(
     surroundings: &Surroundings<'_>,
 ) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
-    let not_yet = |what: &str| {
-        Err(CompileError::new(
-            place.clone(),
-            format!("{what} is not there yet in Gatepost"),
-        ))
-    };
-    let authorizer = authorization::compile_authorizer(route, definition, &place)?;
-    if route.api_key_required {
-        return not_yet("apiKeyRequired");
-    }
+    let authorization = authorization::compile_authorization(route, definition, &place)?;
     let required = route
         .request_parameters
         .iter()
@@ -160,7 +172,8 @@ fn compile_route(
         route_key: route.route_key.clone(),
         two_way: route.is_two_way(),
         throttle: None,
-        authorizer,
+        api_key_required: route.api_key_required,
+        authorization,
         required_parameters: identity_source::identity_sources(
             required.map(|(name, _)| name),
             &place,

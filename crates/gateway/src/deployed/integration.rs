@@ -21,7 +21,7 @@ use crate::integration::{
 /// An integration as it is served.
 #[derive(Debug)]
 pub struct DeployedIntegration {
-    /// `timeoutInMillis`.
+    /// `timeoutInMillis`, within what the stage allows.
     pub timeout: Duration,
     /// `requestParameters`.
     pub request_parameters: Vec<ParameterMapping>,

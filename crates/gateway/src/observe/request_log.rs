@@ -90,12 +90,16 @@ impl RequestLog {
             .is_some_and(|recording| recording.writes(severity))
     }
 
-    /// Writes how the request passed the check of API keys and usage plans, and that it begins.
-    pub fn starting_execution(&mut self, route_key: &str) {
+    /// Writes that the request passed the check of API keys and usage plans, for it needs none.
+    pub fn api_key_not_required(&mut self, route_key: &str) {
         self.write(&Entry::ApiKeyNotRequired {
             route_key,
             api_key: Masked::default(),
         });
+    }
+
+    /// Writes that the route begins.
+    pub fn starting_execution(&mut self, route_key: &str) {
         self.write(&Entry::StartingExecution { route_key });
     }
 

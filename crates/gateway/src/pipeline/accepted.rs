@@ -10,7 +10,7 @@ use gatepost_model::{
 use gatepost_wire::websocket::Deflate;
 use tokio::sync::watch;
 
-use super::{ConnectRequest, on_disconnect::on_disconnect};
+use super::{ConnectRequest, ConnectResponse, on_disconnect::on_disconnect};
 use crate::{
     clock::{Moment, now_ms},
     connection::{Connection, client::ClientKey, task, transport::Transport},
@@ -32,8 +32,8 @@ pub(crate) struct IssuedId {
 /// A handshake that is answered with `101`. Dropped before it is established, its client left:
 /// whoever stored the id in `$connect` learns of the end through `$disconnect`.
 pub struct Accepted {
-    /// `Sec-WebSocket-Protocol` of the `101`.
-    pub subprotocol: Option<String>,
+    /// What else the `101` says.
+    pub response: ConnectResponse,
     gateway: Arc<Gateway>,
     context: Arc<ConnectionContext>,
     stage: Arc<StageSlot>,
@@ -61,7 +61,7 @@ impl IssuedId {
         mut self,
         context: Arc<ConnectionContext>,
         request: ConnectRequest,
-        subprotocol: Option<String>,
+        response: ConnectResponse,
     ) -> Accepted {
         let principal_id = context
             .authorizer
@@ -79,7 +79,7 @@ impl IssuedId {
             .accept(self.connection_id, self.since_ms, receiver);
         self.accepted = true;
         Accepted {
-            subprotocol,
+            response,
             gateway: Arc::clone(&self.gateway),
             context,
             stage: request.stage,

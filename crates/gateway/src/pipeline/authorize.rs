@@ -1,5 +1,7 @@
-//! The Lambda REQUEST authorizer of `$connect` (data-plane spec 9.2). It is asked on every
-//! handshake; nothing is cached.
+//! Who may connect: `authorizationType` of the `$connect` route (data-plane spec 9). It is asked on
+//! every handshake; nothing is cached.
+
+mod aws_iam;
 
 use std::time::{Duration, Instant};
 
@@ -7,20 +9,23 @@ use gatepost_model::{
     arn::{ExecuteApiArn, lambda_function_of_uri},
     fault::{Fault, FaultKind},
     invocation::InvokeRequest,
-    principal::Principal,
-    request_context::{AuthorizerContext, RequestContext},
+    request_context::{AuthorizerContext, RequestContext, Signer},
 };
 use gatepost_wire::{
     authorizer_response::parse_authorizer_response,
-    execution_log::{Entry, Masked, Severity, mask_handshake, mask_identity, shown},
-    iam_policy::{AuthorizationRequest, Policy, PolicyDecision, RequestKeys},
+    execution_log::{
+        Entry, Masked, Severity, mask_authorizer_result, mask_handshake, mask_identity, shown,
+    },
+    iam_policy::{AuthorizationRequest, Policy, PolicyDecision},
     lambda_event::{self, HandshakeRequest},
     lambda_response::function_error,
 };
 
+use super::on_connect::ConnectRequest;
 use crate::{
+    auth::RequestFacts,
     clock::millis_since,
-    deployed::{DeployedAuthorizer, IdentitySource},
+    deployed::{DeployedAuthorization, DeployedAuthorizer, IdentitySource},
     gateway::Gateway,
     integration::log_lambda_request,
     observe::RequestLog,
@@ -28,11 +33,53 @@ use crate::{
 
 const INVOKE: &str = "execute-api:Invoke";
 
-/// Asks the authorizer whether the handshake may go on.
+/// A client that may connect, and who it is.
+#[derive(Debug)]
+pub enum Authorized {
+    /// Everybody may.
+    Anybody,
+    /// `AWS_IAM`: who signed.
+    Signer(Signer),
+    /// `CUSTOM`: what the authorizer says of it.
+    Client(AuthorizerContext),
+}
+
+/// Whether the handshake may go on.
 ///
 /// # Errors
 /// The [`Fault`] that the client is refused with.
 pub async fn authorize(
+    gateway: &Gateway,
+    authorization: &DeployedAuthorization,
+    context: &RequestContext,
+    request: &ConnectRequest,
+    log: &mut RequestLog,
+) -> Result<Authorized, Fault> {
+    match authorization {
+        DeployedAuthorization::None => Ok(Authorized::Anybody),
+        DeployedAuthorization::AwsIam => {
+            aws_iam::authorize(gateway, context, request).map(Authorized::Signer)
+        }
+        DeployedAuthorization::Custom(authorizer) => {
+            ask(gateway, authorizer, context, &request.handshake, log)
+                .await
+                .map(Authorized::Client)
+        }
+    }
+}
+
+/// The resource of the `$connect` route in policies.
+fn connect_arn<'a>(gateway: &'a Gateway, context: &RequestContext) -> ExecuteApiArn<'a> {
+    let connection = &context.connection;
+    ExecuteApiArn {
+        region: gateway.region(),
+        account: gateway.account_id(),
+        resource: format!("{}/{}/$connect", connection.api_id, connection.stage),
+    }
+}
+
+/// Asks the Lambda authorizer (data-plane spec 9.2).
+async fn ask(
     gateway: &Gateway,
     authorizer: &DeployedAuthorizer,
     context: &RequestContext,
@@ -44,13 +91,7 @@ pub async fn authorize(
         let detail = format!("the identity source {source} is missing");
         return Err(Fault::new(FaultKind::Unauthorized, detail));
     }
-    let connection = &context.connection;
-    let method_arn = ExecuteApiArn {
-        region: gateway.region(),
-        account: gateway.account_id(),
-        resource: format!("{}/{}/$connect", connection.api_id, connection.stage),
-    }
-    .to_string();
+    let method_arn = connect_arn(gateway, context).to_string();
     let started = Instant::now();
     let event = lambda_event::authorizer_event(context, handshake, &method_arn);
     let traced = log
@@ -68,7 +109,7 @@ pub async fn authorize(
     let decision = response.policy.evaluate(&AuthorizationRequest {
         action: INVOKE,
         resource: &method_arn,
-        keys: &request_keys(gateway.region(), None, context, handshake),
+        keys: &facts(gateway.region(), context, handshake).keys(None),
     });
     match decision {
         PolicyDecision::Allow => {
@@ -100,15 +141,13 @@ pub async fn authorize(
 }
 
 /// What a policy may ask about a handshake.
-fn request_keys<'a>(
+fn facts<'a>(
     region: &'a str,
-    principal: Option<&'a Principal>,
     context: &'a RequestContext,
     handshake: &'a HandshakeRequest,
-) -> RequestKeys<'a> {
+) -> RequestFacts<'a> {
     let mut headers = handshake.headers.iter();
-    RequestKeys {
-        principal,
+    RequestFacts {
         source_ip: handshake.source_ip.parse().ok(),
         user_agent: context.connection.identity.user_agent.as_deref(),
         referer: headers
@@ -159,7 +198,9 @@ async fn invoke(
     };
     if log.writes(Severity::DataTrace) {
         log.write(&Entry::AuthorizerResult {
-            body: shown(&String::from_utf8_lossy(&answer.payload)),
+            body: shown(&mask_authorizer_result(&String::from_utf8_lossy(
+                &answer.payload,
+            ))),
         });
     }
     if answer.function_error.is_none() {

@@ -10,7 +10,7 @@ use gatepost_model::{
     request_context::EventType,
 };
 use gatepost_wire::{
-    execution_log::{Severity, mask_handshake},
+    execution_log::{Severity, mask_context, mask_handshake},
     lambda_event::{self, HandshakeRequest},
 };
 
@@ -40,19 +40,38 @@ pub fn build(
     let Some(integration) = &request.route.integration else {
         return Ok(None);
     };
-    let call_with = |handshake| call(integration, request, handshake);
-    let call = call_with(handshake)?;
+    let call = self::call(integration, request, handshake)?;
     if log.writes(Severity::DataTrace) {
-        // What is shown of a handshake's call is one that never had its secrets.
-        match handshake.map(mask_handshake) {
+        // What is shown is a call that never had the client's secrets.
+        match masked(request, handshake) {
             None => call.log(&request.context, log),
-            Some(masked) => call_with(Some(&masked))?.log(&request.context, log),
+            Some((request, handshake)) => {
+                let call = self::call(integration, &request, handshake.as_ref())?;
+                call.log(&request.context, log);
+            }
         }
     }
     Ok(Some(IntegrationRequest {
         integration: Arc::clone(integration),
         call,
     }))
+}
+
+/// The request without secrets, when it has any.
+fn masked(
+    request: &RoutedRequest,
+    handshake: Option<&HandshakeRequest>,
+) -> Option<(RoutedRequest, Option<HandshakeRequest>)> {
+    let context = mask_context(&request.context);
+    if context.is_none() && handshake.is_none() {
+        return None;
+    }
+    let request = RoutedRequest {
+        route: Arc::clone(&request.route),
+        context: context.unwrap_or_else(|| request.context.clone()),
+        body: request.body.clone(),
+    };
+    Some((request, handshake.map(mask_handshake)))
 }
 
 fn call(

@@ -1,5 +1,5 @@
-//! The handshake: throttle → authorize → required parameters → `$connect` integration → `101`
-//! (data-plane spec 1.2). The client has no answer until all of it is done.
+//! The handshake: throttle → authorize → usage plan → required parameters → `$connect` integration
+//! → `101` (data-plane spec 1.2). The client has no answer until all of it is done.
 
 use std::{sync::Arc, time::Instant};
 
@@ -14,14 +14,17 @@ use gatepost_wire::{
     execution_log::{Entry, shown},
     lambda_event::HandshakeRequest,
 };
+use hyper::http::request::Parts;
 
 use super::{
     accepted::{Accepted, IssuedId},
-    authorize::{authorize, missing_source},
+    authorize::{Authorized, authorize, missing_source},
+    connect_response::ConnectResponse,
     integration_request,
     integration_response::{self, IntegrationReply},
     rescue,
     select_route::RoutedRequest,
+    usage_plan,
 };
 use crate::{
     deployed::{DeployedRoute, DeployedStage, StageSlot},
@@ -38,6 +41,8 @@ pub struct ConnectRequest {
     pub domain_name: Arc<str>,
     /// Headers (lower-case names), query, source address.
     pub handshake: HandshakeRequest,
+    /// The request's head as it came, which is what clients sign.
+    pub head: Parts,
 }
 
 /// A handshake that is answered with an HTTP error.
@@ -78,10 +83,10 @@ pub async fn on_connect(
     };
     let mut log = handshake.begin_log();
     match handshake.run(&mut log).await {
-        Ok((context, subprotocol)) => {
+        Ok((context, response)) => {
             log.write(&Entry::Connected);
             log.end();
-            Ok(issued.accept(context, request, subprotocol))
+            Ok(issued.accept(context, request, response))
         }
         Err(refusal) => {
             log.end();
@@ -121,7 +126,7 @@ impl Handshake<'_> {
     async fn run(
         &self,
         log: &mut RequestLog,
-    ) -> Result<(Arc<ConnectionContext>, Option<String>), Refusal> {
+    ) -> Result<(Arc<ConnectionContext>, ConnectResponse), Refusal> {
         let route = self.deployed.connect.as_ref();
         let passed = self
             .gateway
@@ -129,20 +134,29 @@ impl Handshake<'_> {
             .pass_handshake(route.map(AsRef::as_ref));
         passed.map_err(|throttled| self.refuse(&throttled.into(), log))?;
         let Some(route) = route else {
-            let context = self.context(None);
+            log.api_key_not_required(RouteKey::Connect.as_str());
+            let context = self.context(self.identity(self.presented_key(None)), None);
             log_connecting(&context, log);
-            return Ok((context, None));
+            return Ok((context, ConnectResponse::default()));
         };
-        let authorizer = match &route.authorizer {
-            None => None,
-            Some(authorizer) => {
-                let context = self.request_context(self.context(None));
-                let handshake = &self.request.handshake;
-                let allowed = authorize(self.gateway, authorizer, &context, handshake, log).await;
-                Some(allowed.map_err(|fault| self.refuse(&fault, log))?)
-            }
+        let context = self.request_context(self.context(self.identity(None), None));
+        let authorization = &route.authorization;
+        let authorized = authorize(self.gateway, authorization, &context, self.request, log)
+            .await
+            .map_err(|fault| self.refuse(&fault, log))?;
+        let (signer, authorizer) = match authorized {
+            Authorized::Anybody => (None, None),
+            Authorized::Signer(signer) => (Some(Box::new(signer)), None),
+            Authorized::Client(context) => (None, Some(context)),
         };
-        let context = self.request_context(self.context(authorizer));
+        let api_key = self.presented_key(authorizer.as_ref()).map(str::to_owned);
+        let identity = Identity {
+            signer,
+            ..self.identity(api_key.as_deref())
+        };
+        let context = self.request_context(self.context(identity, authorizer));
+        usage_plan::pass(self.gateway, route, &context, api_key.as_deref(), log)
+            .map_err(|fault| self.refuse(&fault, log))?;
         log_connecting(&context.connection, log);
         let missing = missing_source(
             &route.required_parameters,
@@ -154,17 +168,17 @@ impl Handshake<'_> {
             let fault = Fault::new(FaultKind::BadRequestParameters, detail);
             return Err(self.refuse(&fault, log));
         }
-        let subprotocol = self.integrate(route, &context, log).await?;
-        Ok((context.connection, subprotocol))
+        let response = self.integrate(route, &context, log).await?;
+        Ok((context.connection, response))
     }
 
-    /// Runs the `$connect` integration; on success it may have chosen a subprotocol.
+    /// Runs the `$connect` integration; on success it may say something on the `101`.
     async fn integrate(
         &self,
         route: &Arc<DeployedRoute>,
         context: &RequestContext,
         log: &mut RequestLog,
-    ) -> Result<Option<String>, Refusal> {
+    ) -> Result<ConnectResponse, Refusal> {
         let started = Instant::now();
         let request = RoutedRequest {
             route: Arc::clone(route),
@@ -174,7 +188,7 @@ impl Handshake<'_> {
         let handshake = Some(&self.request.handshake);
         let built = integration_request::build(&request, handshake, log);
         let reply = match built.map_err(|fault| self.refuse(&fault, log))? {
-            None => return Ok(None),
+            None => return Ok(ConnectResponse::default()),
             Some(integration_request) => {
                 integration::invoke(self.gateway, integration_request, log)
                     .await
@@ -203,24 +217,45 @@ impl Handshake<'_> {
             return Err(self.refuse(&fault, log));
         }
         if (200..300).contains(&reply.status) {
-            return Ok(reply.subprotocol().map(str::to_owned));
+            let settings = self.request.stage.settings.load();
+            let names = &settings.extensions.connect_response_headers;
+            return ConnectResponse::of(&reply, names).map_err(|fault| self.refuse(&fault, log));
         }
         Err(Refusal::of_integration(reply))
     }
 
-    fn context(&self, authorizer: Option<AuthorizerContext>) -> Arc<ConnectionContext> {
-        let headers = &self.request.handshake.headers;
-        let user_agent = headers
+    /// The API key that the client presents; none is looked for unless a route requires one.
+    fn presented_key<'a>(&'a self, authorizer: Option<&'a AuthorizerContext>) -> Option<&'a str> {
+        let source = self.deployed.api_key_source?;
+        usage_plan::presented_key(source, &self.request.handshake, authorizer)
+    }
+
+    fn identity(&self, api_key: Option<&str>) -> Identity {
+        let handshake = &self.request.handshake;
+        let user_agent = handshake
+            .headers
             .iter()
             .find(|(name, _)| name == "user-agent")
             .map(|(_, value)| &**value);
+        let api_key = api_key.and_then(|value| usage_plan::identify(self.gateway, value));
+        Identity {
+            api_key: api_key.map(Box::new),
+            ..Identity::anonymous(&*handshake.source_ip, user_agent)
+        }
+    }
+
+    fn context(
+        &self,
+        identity: Identity,
+        authorizer: Option<AuthorizerContext>,
+    ) -> Arc<ConnectionContext> {
         Arc::new(ConnectionContext {
             connection_id: self.connection_id,
             api_id: self.deployed.api_id.clone(),
             stage: self.deployed.stage_name.clone(),
             connected_at_ms: self.connected_at_ms,
             domain_name: Arc::clone(&self.request.domain_name),
-            identity: Identity::anonymous(&*self.request.handshake.source_ip, user_agent),
+            identity,
             authorizer: authorizer.map(Box::new),
         })
     }

@@ -37,6 +37,7 @@ pub(crate) fn on_disconnect(
         .map_or(deployed.log_settings, |route| route.log_settings);
     let (store, id) = (gateway.store(), context.connection_id);
     let mut log = RequestLog::begin(store, stage, settings, &request_id, id, now_ms);
+    log.api_key_not_required(RouteKey::Disconnect.as_str());
     log.starting_execution(RouteKey::Disconnect.as_str());
     let Some(route) = route else {
         log_disconnected(cause, None, &mut log);

@@ -1,11 +1,11 @@
-//! The walk of a message: select route → throttle → integration request → invoke → integration
-//! response → route reply.
+//! The walk of a message: select route → throttle → usage plan → validate → integration request →
+//! invoke → integration response → route reply.
 
 use std::{sync::Arc, time::Instant};
 
 use gatepost_model::{RequestId, connection_id::ConnectionId, fault::Fault, route::RouteKey};
 use gatepost_wire::{
-    execution_log::{Entry, Severity, shown},
+    execution_log::{Entry, Severity, mask_context, shown},
     lambda_event::message_event,
 };
 
@@ -15,6 +15,7 @@ use super::{
     rescue,
     route_reply::route_reply,
     select_route::{ReceivedMessage, RoutedRequest},
+    usage_plan,
     validate::validate,
 };
 use crate::{
@@ -66,6 +67,11 @@ pub(crate) fn on_message(
     };
     let passed = gateway.throttle.pass_message(route);
     let passed = passed.map_err(Fault::from).and(selected);
+    let passed = passed.and_then(|routed| {
+        let log = &mut outcome.log;
+        usage_plan::pass(gateway, &routed.route, &routed.context, None, log)?;
+        Ok(routed)
+    });
     let routed = match passed.and_then(validate) {
         Ok(routed) => routed,
         Err(fault) => return Walked::Done(Some(outcome.of_fault(&fault))),
@@ -90,7 +96,8 @@ fn log_received(routed: &RoutedRequest, log: &mut RequestLog) {
     log.starting_execution(routed.context.route_key.as_str());
     log.write(&Entry::MessageReceived);
     if log.writes(Severity::DataTrace) {
-        let event = message_event(&routed.context, &routed.body);
+        let masked = mask_context(&routed.context);
+        let event = message_event(masked.as_ref().unwrap_or(&routed.context), &routed.body);
         log.write(&Entry::Message {
             event: shown(&String::from_utf8_lossy(&event)),
         });

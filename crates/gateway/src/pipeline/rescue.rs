@@ -7,7 +7,7 @@ use super::on_connect::Refusal;
 
 /// The error frame for a message that failed; the connection stays open (data-plane spec §6).
 pub fn frame(fault: &Fault, connection_id: &ConnectionId, request_id: &RequestId) -> String {
-    let message = fault.kind.message();
+    let message = fault.message();
     match &fault.validation {
         None => error_frame(message, connection_id, request_id),
         Some(validation) => validation_frame(message, connection_id, &validation.message_id),

@@ -8,10 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use gatepost_model::calendar::Day;
 use rusqlite::{Connection as Database, OptionalExtension, Transaction, params};
 
-use super::{Command, ExecutionLogRecord, Lifecycle, Retention, end_to_columns, sql_ms};
-use crate::{clock::now_ms, connection::client::ClientKey};
+use super::{Command, ExecutionLogRecord, Lifecycle, Retention, end_to_columns, sql_ms, usage};
+use crate::{clock::now_ms, connection::client::ClientKey, usage_plans::USAGE_DAYS};
 
 /// Changes committed at once at most.
 const BATCH: usize = 4096;
@@ -123,6 +124,12 @@ fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<
                         .map(|by| by.as_bytes().as_slice()),
                 ])?;
         }
+        Lifecycle::Usage {
+            usage_plan_id,
+            api_key_id,
+            day,
+            used,
+        } => usage::write(transaction, usage_plan_id, api_key_id, *day, *used)?,
         Lifecycle::FunctionLog {
             function,
             stream,
@@ -195,6 +202,7 @@ fn prune(database: &Database, retention: Retention, now_ms: u64) -> rusqlite::Re
          WHERE ended_at_ms IS NOT NULL ORDER BY ended_at_ms DESC LIMIT 1 OFFSET ?1)",
         [i64::try_from(retention.max_tombstones).unwrap_or(i64::MAX)],
     )?;
+    usage::prune(database, Day::of_epoch_ms(now_ms).back(USAGE_DAYS))?;
     for table in ["function_logs", "execution_logs"] {
         database.execute(
             &format!(

@@ -11,7 +11,7 @@ pub struct Identity {
     pub user_agent: Option<Box<str>>,
     /// Who signed the handshake; absent unless its route's authorization is `AWS_IAM`.
     pub signer: Option<Box<Signer>>,
-    /// The API key that the handshake carried; absent unless its route requires one.
+    /// The API key that the handshake carried; absent unless a route of the stage requires one.
     pub api_key: Option<Box<ApiKeyIdentity>>,
 }
 

@@ -9,16 +9,16 @@ use gatepost_gateway::{
 use http_body_util::Full;
 use hyper::{Response, StatusCode};
 
-use super::{Failure, ended, success};
+use super::{Authorized, Failure, ended, success};
 
 /// Puts the payload into the connection's outbox as one text message. Bytes that are no UTF-8
 /// become U+FFFD, for a text frame cannot carry them (data-plane spec 8.1).
 pub(super) fn post_to_connection(
     gateway: &Gateway,
     connection: &Connection,
-    payload: &Bytes,
+    call: &Authorized<'_>,
 ) -> Result<Response<Full<Bytes>>, Failure> {
-    let text = String::from_utf8_lossy(payload);
+    let text = String::from_utf8_lossy(&call.request().body);
     match connection.send_text(text.as_bytes(), gateway.limits(), Moment::now()) {
         Ok(()) => Ok(success(StatusCode::OK, Bytes::new())),
         Err(SendError::Full) => Err(Failure::LimitExceeded),

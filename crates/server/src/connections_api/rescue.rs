@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use gatepost_gateway::observe::Refused;
 use gatepost_model::connection::{GoneReason, InvalidConnectionId};
-use gatepost_wire::management_api::{invalid_connection_id_body, message_body};
+use gatepost_wire::{
+    management_api::{invalid_connection_id_body, message_body},
+    sigv4::SigV4Error,
+};
 use http_body_util::Full;
 use hyper::{
     Method, Response, StatusCode,
@@ -12,6 +15,7 @@ use hyper::{
 
 use super::success;
 use crate::{
+    auth::AccessDenied,
     respond,
     target::{Target, TargetError},
 };
@@ -29,6 +33,10 @@ pub(super) enum Failure {
     Target(TargetError),
     /// 400.
     InvalidId(InvalidConnectionId),
+    /// 403: not signed, or not by whom it says.
+    Signature(SigV4Error),
+    /// 403: the caller's policies do not allow it.
+    AccessDenied(AccessDenied),
     /// 410.
     Gone(GoneReason),
     /// 429: the client's outbox is full, or the account's rate is exceeded.
@@ -38,11 +46,13 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// What the observer is told of 410 and 400.
+    /// What the observer is told of a call that the caller must change.
     pub(super) fn refused(&self) -> Option<Refused> {
         match self {
             Self::Gone(reason) => Some(Refused::Gone(reason.clone())),
             Self::InvalidId(reason) => Some(Refused::Invalid(*reason)),
+            Self::Signature(error) => Some(Refused::Denied(error.to_string())),
+            Self::AccessDenied(denied) => Some(Refused::Denied(denied.to_string())),
             _ => None,
         }
     }
@@ -77,6 +87,12 @@ pub(super) fn response(
             respond::add_request_ids(headers);
             response
         }
+        Failure::Signature(error) => respond::error(
+            StatusCode::FORBIDDEN,
+            error.error_type(),
+            &error.to_string(),
+        ),
+        Failure::AccessDenied(denied) => respond::access_denied(denied),
         Failure::Gone(reason) => {
             slug = Some(reason.slug());
             typed(success(StatusCode::GONE, Bytes::new()), "GoneException")

@@ -12,13 +12,13 @@ const READ: &str = "nothing in Gatepost depends on it; call it on AWS, or leave 
 pub(super) fn refuse(method: &Method, segments: &[&str]) -> ControlPlaneError {
     let operation = match segments {
         ["v2", resource @ ..] => operation(method.as_str(), resource).map(str::to_owned),
-        // `apigateway` of 2015-07-09, which REST APIs, API keys and usage plans use.
+        // `apigateway` of 2015-07-09.
         [
             "account" | "apikeys" | "clientcertificates" | "restapis" | "usageplans",
             ..,
-        ] => Some(format!(
-            "{method} /{} of the REST API control plane",
-            segments[0]
+        ] => Some(operation_v1(method.as_str(), segments).map_or_else(
+            || format!("{method} /{} of the REST API control plane", segments[0]),
+            str::to_owned,
         )),
         _ => None,
     };
@@ -36,6 +36,29 @@ pub(super) fn refuse_read(resource: &[&str]) -> ControlPlaneError {
             mend: READ,
         }
     })
+}
+
+/// The operation's name, by method and path, of what WebSocket APIs use of `apigateway`.
+fn operation_v1(method: &str, resource: &[&str]) -> Option<&'static str> {
+    let name = match (method, resource) {
+        ("PATCH", ["account"]) => "UpdateAccount",
+        ("POST", ["apikeys"]) => "CreateApiKey",
+        ("PATCH", ["apikeys", _]) => "UpdateApiKey",
+        ("DELETE", ["apikeys", _]) => "DeleteApiKey",
+        ("GET", ["clientcertificates"]) => "GetClientCertificates",
+        ("POST", ["clientcertificates"]) => "GenerateClientCertificate",
+        ("GET", ["clientcertificates", _]) => "GetClientCertificate",
+        ("PATCH", ["clientcertificates", _]) => "UpdateClientCertificate",
+        ("DELETE", ["clientcertificates", _]) => "DeleteClientCertificate",
+        ("POST", ["usageplans"]) => "CreateUsagePlan",
+        ("PATCH", ["usageplans", _]) => "UpdateUsagePlan",
+        ("DELETE", ["usageplans", _]) => "DeleteUsagePlan",
+        ("POST", ["usageplans", _, "keys"]) => "CreateUsagePlanKey",
+        ("DELETE", ["usageplans", _, "keys", _]) => "DeleteUsagePlanKey",
+        ("PATCH", ["usageplans", _, "keys", _, "usage"]) => "UpdateUsage",
+        _ => return None,
+    };
+    Some(name)
 }
 
 /// The operation's name, by method and path under `/v2/`.

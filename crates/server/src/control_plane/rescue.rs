@@ -15,12 +15,22 @@ pub(super) enum ControlPlaneError {
     NotFoundUnnamed(&'static str),
     #[error("The {0} resource specified in the request was not found.")]
     NotFoundInDomain(&'static str),
+    #[error("Invalid Usage Plan ID specified")]
+    NotFoundUsagePlan,
     #[error("Invalid ARN specified: no API, stage or domain name has the tags of {0}")]
     NotFoundTagged(String),
     #[error("Invalid maxResults {0}: must be a whole number, 1 or more")]
     InvalidMaxResults(String),
     #[error("Invalid nextToken: must be the nextToken of the page before")]
     InvalidNextToken,
+    #[error("Invalid limit {0}: must be a whole number, 1 or more")]
+    InvalidLimit(String),
+    #[error("Invalid position: must be the position of the page before")]
+    InvalidPosition,
+    #[error("Invalid date {0}: startDate and endDate must be days such as 2026-09-25")]
+    InvalidDate(String),
+    #[error("Invalid dates: startDate must not be after endDate, nor more than 90 days before it")]
+    InvalidDates,
     #[error("Invalid request: {0} does not decode to UTF-8")]
     NotUtf8(String),
     #[error("Missing Authentication Token")]
@@ -38,10 +48,15 @@ impl ControlPlaneError {
             Self::NotFound { .. }
             | Self::NotFoundUnnamed(_)
             | Self::NotFoundInDomain(_)
+            | Self::NotFoundUsagePlan
             | Self::NotFoundTagged(_) => (StatusCode::NOT_FOUND, "NotFoundException"),
-            Self::InvalidMaxResults(_) | Self::InvalidNextToken | Self::NotUtf8(_) => {
-                (StatusCode::BAD_REQUEST, "BadRequestException")
-            }
+            Self::InvalidMaxResults(_)
+            | Self::InvalidNextToken
+            | Self::InvalidLimit(_)
+            | Self::InvalidPosition
+            | Self::InvalidDate(_)
+            | Self::InvalidDates
+            | Self::NotUtf8(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
             // What AWS answers where no operation is.
             Self::UnknownOperation => {
                 (StatusCode::FORBIDDEN, "MissingAuthenticationTokenException")

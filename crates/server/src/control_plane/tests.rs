@@ -9,7 +9,14 @@ use super::*;
 fn call(method: &Method, path_and_query: &str) -> Response<Bytes> {
     let apis = [named("zz00000000"), chat(), named("mm00000000")];
     let endpoint = |api_id: &ApiId| format!("ws://localhost:4100/{api_id}");
-    handle(&apis, &[domain_name()], &endpoint, method, path_and_query)
+    ControlPlane {
+        apis: &apis,
+        domain_names: &[domain_name()],
+        endpoint: &endpoint,
+        usage_plans: &ServedPlans::default(),
+        account_throttle: ThrottleSettings::default(),
+    }
+    .respond(method, path_and_query)
 }
 
 fn get(path_and_query: &str) -> Value {
@@ -483,9 +490,22 @@ fn what_does_not_exist_yet_is_refused_by_its_name() {
         (Method::GET, "/v2/portals", "ListPortals", read),
         (
             Method::GET,
-            "/account",
-            "GET /account of the REST API control plane",
+            "/clientcertificates",
+            "GetClientCertificates",
             read,
+        ),
+        (
+            Method::GET,
+            "/restapis",
+            "GET /restapis of the REST API control plane",
+            read,
+        ),
+        (Method::POST, "/apikeys", "CreateApiKey", change),
+        (
+            Method::DELETE,
+            "/usageplans/plan01/keys/abcdefghij",
+            "DeleteUsagePlanKey",
+            change,
         ),
     ] {
         let message = format!("{operation} is not there yet in Gatepost: {mend}");

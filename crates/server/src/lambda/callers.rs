@@ -1,4 +1,4 @@
-//! Who calls: every process signs with a dummy access key of its own.
+//! Who calls: every process signs with an access key of its own.
 
 use std::{
     collections::HashMap,
@@ -16,13 +16,23 @@ pub(super) struct Callers(Mutex<HashMap<String, Weak<Process>>>);
 impl Callers {
     /// Knows a process from now on.
     pub fn add(&self, process: &Arc<Process>) {
-        let weak = Arc::downgrade(process);
-        self.0.lock().insert(process.access_key_id.clone(), weak);
+        let credentials = &process.credentials;
+        let id = credentials.access_key_id.clone();
+        self.0.lock().insert(id, Arc::downgrade(process));
+        let config = &process.shared.config;
+        let access_key = credentials.access_key(
+            &config.account_id,
+            &process.function.name,
+            &config.permissions,
+        );
+        config.access_keys.insert(access_key);
     }
 
     /// Forgets a process that has ended.
     pub fn remove(&self, process: &Process) {
-        self.0.lock().remove(&process.access_key_id);
+        let id = &process.credentials.access_key_id;
+        process.shared.config.access_keys.remove(id);
+        self.0.lock().remove(id);
     }
 
     /// The function that signs with this key.

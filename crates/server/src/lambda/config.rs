@@ -8,8 +8,12 @@ use std::{
     time::Duration,
 };
 
-use gatepost_gateway::observe::{Event, Observer};
+use gatepost_gateway::{
+    auth::AccessKeys,
+    observe::{Event, Observer},
+};
 use gatepost_model::FunctionName;
+use gatepost_wire::iam_policy::Permissions;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 
@@ -58,6 +62,10 @@ pub struct RunnerConfig {
     pub stop_grace: Duration,
     /// The command that runs [`super::guard::main`]; without one no guard is started.
     pub guard_command: Vec<OsString>,
+    /// Where the access keys of the processes are known from.
+    pub access_keys: Arc<AccessKeys>,
+    /// What all functions may do with theirs.
+    pub permissions: Arc<Permissions>,
     /// Who hears of logs and warnings.
     pub observer: Observer,
 }
@@ -85,6 +93,8 @@ impl RunnerConfig {
             max_starting: std::thread::available_parallelism().map_or(2, |n| n.get().max(2)),
             stop_grace: Duration::from_millis(1500),
             guard_command: Vec::new(),
+            access_keys: Arc::default(),
+            permissions: Arc::default(),
             observer,
         }
     }

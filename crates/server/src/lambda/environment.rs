@@ -79,18 +79,22 @@ fn inherit(environment: &mut Environment, process: &Process) {
     }
 }
 
-/// Lambda's own variables (control-and-observability spec F.4), and credentials that are not any.
+/// Lambda's own variables (control-and-observability spec F.4), and credentials for Gatepost only.
 fn describe_function(environment: &mut Environment, process: &Process) {
     let (config, function) = (&process.shared.config, &process.function);
+    let credentials = &process.credentials;
     let name = function.name.as_str();
     let memory = function.memory_mb.to_string();
     let log_group = format!("/aws/lambda/{name}");
     for (variable, value) in [
         ("AWS_REGION", config.region.as_str()),
         ("AWS_DEFAULT_REGION", &config.region),
-        ("AWS_ACCESS_KEY_ID", &process.access_key_id),
-        ("AWS_SECRET_ACCESS_KEY", "gatepost"),
-        ("AWS_SESSION_TOKEN", "gatepost"),
+        ("AWS_ACCESS_KEY_ID", &credentials.access_key_id),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            credentials.secret_access_key.reveal(),
+        ),
+        ("AWS_SESSION_TOKEN", credentials.session_token.reveal()),
         ("AWS_LAMBDA_FUNCTION_NAME", name),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),

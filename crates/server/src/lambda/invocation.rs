@@ -109,32 +109,9 @@ pub(super) fn new_trace_id() -> String {
     )
 }
 
-/// A dummy access key id, `AKIA` and 16 of `A-Z2-7`, by which a process is known when it calls back.
-pub(super) fn new_access_key_id() -> String {
-    const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    random_bytes::<16>()
-        .iter()
-        .map(|byte| char::from(BASE32[usize::from(byte & 31)]))
-        .fold("AKIA".to_owned(), |mut id, c| {
-            id.push(c);
-            id
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_access_key_id_has_the_shape_of_aws() {
-        let id = new_access_key_id();
-        assert_eq!(id.len(), 20);
-        assert!(id.starts_with("AKIA"));
-        assert!(
-            id.bytes()
-                .all(|c| c.is_ascii_uppercase() || (b'2'..=b'7').contains(&c))
-        );
-    }
 
     #[test]
     fn a_trace_id_has_root_parent_and_sampling() {

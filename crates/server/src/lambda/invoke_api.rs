@@ -7,15 +7,20 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use gatepost_gateway::{integration::invoke_function::InvokeFunction, new_id};
 use gatepost_model::{
+    arn::FunctionReference,
     function::{Function, FunctionCode},
     invocation::{InvocationType, InvokeError, InvokeRequest, InvokeResponse},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::{error_body, invocation::new_trace_id, operations, runner::LocalRunner};
-use crate::target::decode;
+use crate::{
+    auth::{AccessDenied, Authorized, VerifiedRequest},
+    respond,
+    target::decode,
+};
 
 /// `X-Amz-Client-Context` may be this long.
 const MAX_CLIENT_CONTEXT: usize = 3583;
@@ -31,43 +36,103 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 pub async fn handle(
     runner: &LocalRunner,
     lambda: &dyn InvokeFunction,
-    request: Request<Bytes>,
+    request: VerifiedRequest<'_>,
 ) -> Response<Full<Bytes>> {
-    let (parts, body) = request.into_parts();
-    let steps: Vec<String> = parts.uri.path().split('/').skip(1).map(decode).collect();
+    match carry_out(runner, lambda, &request).await {
+        Ok(response) => response,
+        Err(Refusal::Denied(denied)) => respond::access_denied(&denied),
+        Err(Refusal::Failed(error)) => refuse(&error),
+    }
+}
+
+/// Why an operation gives nothing.
+enum Refusal {
+    Denied(AccessDenied),
+    Failed(InvokeError),
+}
+
+impl From<AccessDenied> for Refusal {
+    fn from(denied: AccessDenied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<InvokeError> for Refusal {
+    fn from(error: InvokeError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+async fn carry_out(
+    runner: &LocalRunner,
+    lambda: &dyn InvokeFunction,
+    request: &VerifiedRequest<'_>,
+) -> Result<Response<Full<Bytes>>, Refusal> {
+    let uri = &request.head.uri;
+    let steps: Vec<String> = uri.path().split('/').skip(1).map(decode).collect();
     let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-    let query = query(parts.uri.query().unwrap_or_default());
+    let query = query(uri.query().unwrap_or_default());
     let qualifier = query.get("Qualifier").map(String::as_str);
-    let answer = match (&parts.method, steps.as_slice()) {
+    let may = |action: &str, name: &str, qualifier: Option<&str>| {
+        request.authorize(action, &function_arn(request, name, qualifier))
+    };
+    let answer = match (&request.head.method, steps.as_slice()) {
         (&Method::POST, ["2015-03-31", "functions", name, "invocations"]) => {
-            invoke(lambda, name, qualifier, &parts.headers, body).await
+            let call = may("lambda:InvokeFunction", name, qualifier)?;
+            invoke(lambda, name, qualifier, &call).await
         }
         (
             &Method::POST,
             ["2014-11-13", "functions", name, "invoke-async"]
             | ["2014-11-13", "functions", name, "invoke-async", ""],
-        ) => invoke_async(lambda, name, body).await,
-        (&Method::GET, ["2015-03-31", "functions"] | ["2015-03-31", "functions", ""]) => {
-            list_functions(runner, &query)
+        ) => {
+            let call = may("lambda:InvokeAsync", name, None)?;
+            invoke_async(lambda, name, &call).await
         }
-        (&Method::GET, ["2015-03-31", "functions", name]) => get_function(runner, name, qualifier),
+        (&Method::GET, ["2015-03-31", "functions"] | ["2015-03-31", "functions", ""]) => {
+            let call = request.authorize("lambda:ListFunctions", "*")?;
+            list_functions(runner, &query, &call)
+        }
+        (&Method::GET, ["2015-03-31", "functions", name]) => {
+            let call = may("lambda:GetFunction", name, qualifier)?;
+            get_function(runner, name, qualifier, &call)
+        }
         (&Method::GET, ["2015-03-31", "functions", name, "configuration"]) => {
-            get_function_configuration(runner, name, qualifier)
+            let call = may("lambda:GetFunctionConfiguration", name, qualifier)?;
+            get_function_configuration(runner, name, qualifier, &call)
         }
         (method, steps) => Err(error_body::not_implemented(&operations::name(
             method, steps,
         ))),
     };
-    answer.unwrap_or_else(|error| refuse(&error))
+    Ok(answer?)
+}
+
+/// The function in policies: `arn:aws:lambda:{region}:{account}:function:{name}`, and the qualifier
+/// behind it when there is one.
+fn function_arn(request: &VerifiedRequest<'_>, name: &str, qualifier: Option<&str>) -> String {
+    let here = || (request.region().to_owned(), request.account_id().to_owned());
+    let (name, qualified, (region, account)) = match FunctionReference::parse(name) {
+        Ok(function) => (
+            function.name.to_string(),
+            function.qualifier,
+            function.region_and_account.unwrap_or_else(here),
+        ),
+        // No function has such a name.
+        Err(_) => (name.to_owned(), None, here()),
+    };
+    let qualifier = qualified.as_deref().or(qualifier);
+    let qualifier = qualifier.map_or_else(String::new, |qualifier| format!(":{qualifier}"));
+    format!("arn:aws:lambda:{region}:{account}:function:{name}{qualifier}")
 }
 
 async fn invoke(
     lambda: &dyn InvokeFunction,
     name: &str,
     qualifier: Option<&str>,
-    headers: &HeaderMap,
-    body: Bytes,
+    call: &Authorized<'_>,
 ) -> Result<Response<Full<Bytes>>, InvokeError> {
+    let (headers, body) = (&call.request().head.headers, call.request().body.clone());
     let trace_id = text(headers, TRACE_ID.as_str()).map_or_else(new_trace_id, str::to_owned);
     let invocation_type = match text(headers, "x-amz-invocation-type") {
         None | Some("RequestResponse") => InvocationType::RequestResponse,
@@ -139,8 +204,9 @@ fn invoke_response(answer: InvokeResponse, trace_id: &str) -> Response<Full<Byte
 async fn invoke_async(
     lambda: &dyn InvokeFunction,
     name: &str,
-    body: Bytes,
+    call: &Authorized<'_>,
 ) -> Result<Response<Full<Bytes>>, InvokeError> {
+    let body = call.request().body.clone();
     let request = InvokeRequest {
         function: name.to_owned(),
         qualifier: None,
@@ -161,6 +227,7 @@ async fn invoke_async(
 fn list_functions(
     runner: &LocalRunner,
     query: &HashMap<String, String>,
+    _call: &Authorized<'_>,
 ) -> Result<Response<Full<Bytes>>, InvokeError> {
     let max_items = match query.get("MaxItems").map(|text| text.parse::<usize>()) {
         None => DEFAULT_ITEMS,
@@ -196,6 +263,7 @@ fn get_function(
     runner: &LocalRunner,
     name: &str,
     qualifier: Option<&str>,
+    _call: &Authorized<'_>,
 ) -> Result<Response<Full<Bytes>>, InvokeError> {
     let (target, pool) = runner.target(name, qualifier)?;
     let function = &pool.function;
@@ -217,6 +285,7 @@ fn get_function_configuration(
     runner: &LocalRunner,
     name: &str,
     qualifier: Option<&str>,
+    _call: &Authorized<'_>,
 ) -> Result<Response<Full<Bytes>>, InvokeError> {
     let (target, pool) = runner.target(name, qualifier)?;
     let body = configuration(&pool.function, &target.version);

@@ -12,8 +12,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::{
     config::{Caller, Shared},
+    credentials::Credentials,
     error_body, hint,
-    invocation::{Answer, Job, new_access_key_id},
+    invocation::{Answer, Job},
     log_stream::{Ending, LogStream, Report},
     memory::Memory,
     pool::{Pool, PoolRef},
@@ -23,7 +24,7 @@ use super::{
 pub(super) struct Process {
     pub shared: Arc<Shared>,
     pub function: Arc<Function>,
-    pub access_key_id: String,
+    pub credentials: Credentials,
     pub log: LogStream,
     pool: PoolRef,
     slot: Mutex<Slot>,
@@ -89,7 +90,7 @@ impl Process {
         let now = Instant::now();
         let function = Arc::clone(&pool.function);
         let process = Arc::new(Self {
-            access_key_id: new_access_key_id(),
+            credentials: Credentials::new(),
             log: LogStream::new(function.name.clone(), shared.config.observer.clone()),
             pool: Arc::downgrade(pool),
             slot: Mutex::new(Slot {

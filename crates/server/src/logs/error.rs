@@ -6,7 +6,7 @@ use http_body_util::Full;
 use hyper::{Response, StatusCode, header::HeaderValue};
 use serde_json::json;
 
-use crate::respond;
+use crate::{auth::AccessDenied, respond};
 
 /// Why an operation gave nothing. The texts are what the caller reads as `message`
 /// (control-and-observability spec G.1).
@@ -38,6 +38,8 @@ pub(super) enum LogsError {
     #[error("the body is not what the operation takes: {0}")]
     Serialization(String),
     #[error(transparent)]
+    AccessDenied(AccessDenied),
+    #[error(transparent)]
     Store(#[from] ReadError),
     #[error("the server stops: call the next one")]
     Stopped,
@@ -55,6 +57,7 @@ impl LogsError {
             | Self::FilterPattern(_) => (StatusCode::BAD_REQUEST, "InvalidParameterException"),
             Self::NameAndArn => (StatusCode::BAD_REQUEST, "ValidationException"),
             Self::Serialization(_) => (StatusCode::BAD_REQUEST, "SerializationException"),
+            Self::AccessDenied(_) => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
             Self::Store(_) | Self::Stopped => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "ServiceUnavailableException",
@@ -64,7 +67,11 @@ impl LogsError {
 
     pub(super) fn response(&self) -> Response<Full<Bytes>> {
         let (status, error_type) = self.status_and_type();
-        let body = json!({ "__type": error_type, "message": self.to_string() });
+        let member = match self {
+            Self::AccessDenied(_) => "Message",
+            _ => "message",
+        };
+        let body = json!({ "__type": error_type, member: self.to_string() });
         let mut response = super::response(status, &body);
         response
             .headers_mut()

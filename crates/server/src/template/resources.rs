@@ -19,6 +19,7 @@ mod service;
 mod stage;
 mod table;
 mod throttle;
+mod usage_plan;
 
 use std::{
     cell::RefCell,
@@ -61,11 +62,13 @@ const ACTED_ON: [&str; 26] = [
     "AWS::DynamoDB::GlobalTable",
     "AWS::Logs::LogGroup",
     "AWS::ApiGateway::Account",
-    "AWS::ApiGateway::ApiKey",
-    "AWS::ApiGateway::UsagePlan",
+    API_KEY,
+    USAGE_PLAN,
     "AWS::ApiGateway::VpcLink",
     "AWS::ApiGateway::ClientCertificate",
 ];
+const API_KEY: &str = "AWS::ApiGateway::ApiKey";
+const USAGE_PLAN: &str = "AWS::ApiGateway::UsagePlan";
 const USAGE_PLAN_KEY: &str = "AWS::ApiGateway::UsagePlanKey";
 
 /// What the readers of all families share.
@@ -225,6 +228,7 @@ pub(super) fn read(reading: &Reading<'_>, app: &mut App) {
         }
     }
     read_others(reading, app, &declared);
+    let mut placed = Vec::new();
     for draft in apis {
         model::check_schemas(&draft, reading);
         stage::warn_of_undeployed(&draft, reading);
@@ -233,11 +237,13 @@ pub(super) fn read(reading: &Reading<'_>, app: &mut App) {
         permission::warn_of_missing(&draft, reading, &app.permissions);
         replies::warn_of_missing(&draft, reading);
         connection::warn_of_unknown_vpc_links(&draft, reading);
-        let logical_id = draft.logical_id.clone();
+        let (logical_id, at) = (draft.logical_id.clone(), draft.position);
         let api = draft.finish(reading);
         app.api_logical_ids.insert(api.api_id.clone(), logical_id);
-        app.apis.push(api);
+        placed.push((api, at));
     }
+    app.usage_plans = usage_plan::read(&declared, reading, &placed);
+    app.apis = placed.into_iter().map(|(api, _)| api).collect();
 }
 
 /// The present resources with their values; the types that nothing acts on go on their list.
@@ -466,17 +472,6 @@ fn read_others(reading: &Reading<'_>, app: &mut App, declared: &[Declared<'_>]) 
             "AWS::ApiGateway::VpcLink" => other::read_rest_vpc_link(declared, reading),
             "AWS::ApiGateway::ClientCertificate" => {
                 other::read_client_certificate(declared, reading);
-            }
-            "AWS::ApiGateway::ApiKey" => {
-                app.api_keys.extend(other::read_api_key(declared, reading));
-            }
-            "AWS::ApiGateway::UsagePlan" => {
-                app.usage_plans
-                    .extend(other::read_usage_plan(declared, reading));
-            }
-            USAGE_PLAN_KEY => {
-                app.usage_plan_keys
-                    .extend(other::read_usage_plan_key(declared, reading));
             }
             _ => {}
         }

@@ -60,7 +60,6 @@ async fn the_environment_is_cleared_and_filled_as_documented() {
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
         ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/chat"),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_python3.11"),
-        ("AWS_SECRET_ACCESS_KEY", "gatepost"),
         ("AWS_ENDPOINT_URL_DYNAMODB", "http://localhost:8000"),
         ("AWS_ENDPOINT_URL_LAMBDA", "http://localhost:4100"),
         ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "http://localhost:4100"),
@@ -79,6 +78,7 @@ async fn the_environment_is_cleared_and_filled_as_documented() {
         assert_eq!(environment[name], value, "{name}");
     }
     assert!(environment.get("SECRET_OF_THE_USER").is_none());
+    assert_ne!(environment["AWS_SECRET_ACCESS_KEY"], "real");
     let stream = environment["AWS_LAMBDA_LOG_STREAM_NAME"].as_str().unwrap();
     assert_eq!(stream.len(), "2026/09/25/[$LATEST]".len() + 32);
 }

@@ -1,7 +1,10 @@
 //! The Invoke API over HTTP: statuses, headers and bodies, byte for byte.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use gatepost_server::lambda::invoke_api;
+use gatepost_gateway::auth::{Auth, AuthMode};
+use gatepost_server::{auth::IdentifiedRequest, lambda::invoke_api, server::Peer};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
@@ -26,8 +29,16 @@ def handler(event, context):
 }
 
 async fn send(world: &World, request: http::request::Builder, body: &str) -> Response<Bytes> {
-    let request: Request<Bytes> = request
-        .body(Bytes::copy_from_slice(body.as_bytes()))
+    let (head, ()) = request.body(()).unwrap().into_parts();
+    let auth = Auth::new(AuthMode::Off, "us-east-1", "000000000000", Arc::default());
+    let peer = Peer {
+        address: "127.0.0.1:1".parse().unwrap(),
+        local_port: 4100,
+        is_tls: false,
+        api_id: None,
+    };
+    let request = IdentifiedRequest::new(&auth, &peer, head, "localhost".to_owned(), "lambda")
+        .and_then(|identified| identified.verify(Bytes::copy_from_slice(body.as_bytes())))
         .unwrap();
     let (parts, body) = invoke_api::handle(&world.runner, &*world.runner, request)
         .await

@@ -3,6 +3,7 @@
 use super::support::{Project, loaded, route_keys, warnings};
 use gatepost_model::{
     function::FunctionCode, integration::IntegrationType, route::RouteAuthorization,
+    usage_plan::UsagePlans,
 };
 use gatepost_server::template::{App, dynamodb::create_tables};
 
@@ -553,15 +554,13 @@ Resources:
     assert_eq!(domain.api_mappings[0].api_mapping_key, "chat");
     assert_eq!(domain.api_mappings[0].stage.as_str(), "v1");
     assert_eq!(app.vpc_links[0].subnet_ids, ["subnet-1"]);
-    assert_eq!(
-        app.usage_plan_keys[0].api_key_id,
-        app.api_keys[0].api_key_id
-    );
-    assert_eq!(
-        app.usage_plan_keys[0].usage_plan_id,
-        app.usage_plans[0].usage_plan_id
-    );
-    assert!(!format!("{:?}", app.api_keys).contains("0123456789abcdefghij"));
+    let UsagePlans {
+        api_keys,
+        usage_plans,
+    } = &app.usage_plans;
+    assert_eq!(usage_plans[0].api_key_ids[0], api_keys[0].api_key_id);
+    assert_eq!(usage_plans[0].throttle.unwrap().rate_limit, Some(5.0));
+    assert!(!format!("{:?}", app.usage_plans).contains("0123456789abcdefghij"));
 }
 
 #[tokio::test]

@@ -209,23 +209,6 @@ fn mock_id() -> String {
 }
 
 #[test]
-fn what_is_not_there_yet_refuses_with_its_place() {
-    for (resource, expected) in [
-        (
-            "  R:\n    Type: AWS::ApiGatewayV2::Route\n    Properties: {ApiId: !Ref Api, RouteKey: $connect, AuthorizationType: AWS_IAM}\n",
-            "t.yaml:16: a route with AuthorizationType AWS_IAM is not there yet in Gatepost; use \
-             NONE or CUSTOM meanwhile",
-        ),
-        (
-            "  R:\n    Type: AWS::ApiGatewayV2::Route\n    Properties: {ApiId: !Ref Api, RouteKey: x, ApiKeyRequired: true}\n",
-            "t.yaml:16: a route with ApiKeyRequired is not there yet in Gatepost; remove it",
-        ),
-    ] {
-        assert_eq!(faults_beside_api(resource), [expected], "{resource}");
-    }
-}
-
-#[test]
 fn a_function_that_cannot_run_here_is_refused() {
     for (properties, expected) in [
         (
@@ -325,8 +308,8 @@ fn sam_refuses_what_its_transform_refuses() {
             "Mutual TLS domain name association is not supported for Websocket APIs.",
         ),
         (
-            "{RouteSelectionExpression: $request.body.a, Auth: {AuthType: AWS_IAM}, Routes: {$connect: {FunctionArn: 'arn:aws:lambda:us-east-1:1:function:f'}}}",
-            "a route with AuthorizationType AWS_IAM is not there yet in Gatepost",
+            "{RouteSelectionExpression: $request.body.a, Auth: {AuthType: AWS_IAM, AuthArn: x}, Routes: {$connect: {FunctionArn: 'arn:aws:lambda:us-east-1:1:function:f'}}}",
+            "No additional configurations supported for AuthType AWS_IAM.",
         ),
     ] {
         let template = format!(

@@ -103,6 +103,20 @@ pub enum Entry<'a> {
         /// `disconnectReason`.
         reason: &'a str,
     },
+    /// The route asks for an API key, which is looked at.
+    VerifyingUsagePlan {
+        /// The key that the client sent; empty without one.
+        #[serde(borrow)]
+        api_key: Masked<'a>,
+    },
+    /// The key may run the route.
+    ApiKeyAuthorized {
+        /// The route.
+        route_key: &'a str,
+        /// The key.
+        #[serde(borrow)]
+        api_key: Masked<'a>,
+    },
 }
 
 /// At which logging level an entry is written.
@@ -130,6 +144,8 @@ impl Entry<'_> {
             | Self::StartingAuthorizer { .. }
             | Self::AuthorizerAllowed { .. }
             | Self::ApiKeyNotRequired { .. }
+            | Self::VerifyingUsagePlan { .. }
+            | Self::ApiKeyAuthorized { .. }
             | Self::StartingExecution { .. }
             | Self::ClientConnecting { .. }
             | Self::MessageReceived

@@ -87,6 +87,21 @@ fn write_entry(request: &RecordedRequest<'_>, entry: &Entry<'_>, line: &mut impl
             line("Successfully completed authorizer execution".into());
         }
         Entry::UnauthorizedRequest => line(format!("Unauthorized request: {request_id}")),
+        Entry::VerifyingUsagePlan { api_key } => line(format!(
+            "Verifying Usage Plan for request: {request_id}. API Key: {} API Stage: \
+             {api_id}/{stage}",
+            api_key.as_str()
+        )),
+        Entry::ApiKeyAuthorized { route_key, api_key } => {
+            let api_key = api_key.as_str();
+            line(format!(
+                "API Key {api_key} authorized because route '{route_key}' requires API Key and \
+                 API Key is associated with a Usage Plan for API Stage {api_id}/{stage}"
+            ));
+            line(format!(
+                "Usage Plan check succeeded for API Key {api_key} and API Stage {api_id}/{stage}"
+            ));
+        }
         Entry::ApiKeyNotRequired { route_key, api_key } => {
             let api_key = api_key.as_str();
             line(format!(
@@ -214,6 +229,8 @@ fn message(request_id: &str, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gatepost_model::secret::Secret;
+
     use super::*;
     use crate::execution_log::Masked;
 
@@ -262,6 +279,23 @@ mod tests {
             Entry::EndpointRequestId("5f8c5b6e-0000-4000-8000-1b9c00000000"),
             Entry::Connected,
         ];
+        assert_eq!(messages(&entries).join("\n"), expected);
+    }
+
+    #[test]
+    fn the_check_of_an_api_key_shows_its_end_only() {
+        let api_key = || Masked::api_key(&Secret::new("0123456789012345678901bMZHBg"));
+        let entries = [
+            Entry::VerifyingUsagePlan { api_key: api_key() },
+            Entry::ApiKeyAuthorized {
+                route_key: "$connect",
+                api_key: api_key(),
+            },
+        ];
+        let expected = "\
+(EP5yqFByIAMElXw=) Verifying Usage Plan for request: EP5yqFByIAMElXw=. API Key: **********************bMZHBg API Stage: abcdef1234/dev
+(EP5yqFByIAMElXw=) API Key **********************bMZHBg authorized because route '$connect' requires API Key and API Key is associated with a Usage Plan for API Stage abcdef1234/dev
+(EP5yqFByIAMElXw=) Usage Plan check succeeded for API Key **********************bMZHBg and API Stage abcdef1234/dev";
         assert_eq!(messages(&entries).join("\n"), expected);
     }
 

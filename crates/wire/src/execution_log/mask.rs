@@ -1,8 +1,13 @@
 //! What is secret never reaches a log: only its last characters do (spec A.1).
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, fmt::Write as _, sync::Arc};
 
+use gatepost_model::{
+    request_context::{ApiKeyIdentity, ConnectionContext, RequestContext},
+    secret::Secret,
+};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::lambda_event::HandshakeRequest;
 
@@ -21,10 +26,8 @@ impl<'a> Masked<'a> {
     }
 
     /// As many stars as an API key has characters, and its last six in their place.
-    pub fn api_key(key: &str) -> Self {
-        let last = last(key);
-        let stars = key.chars().count() - last.chars().count();
-        Self(format!("{}{last}", "*".repeat(stars)).into())
+    pub fn api_key(key: &Secret) -> Self {
+        Self(key.masked().into())
     }
 
     /// The text.
@@ -67,6 +70,42 @@ pub fn mask_identity(values: impl Iterator<Item = (String, String)>) -> Masked<'
         .map(|(name, value)| format!("{name}={}", Masked::value(&value).as_str()))
         .collect();
     Masked::trusted(values.join(", "))
+}
+
+/// The context in which the API key is masked, for the events that a data trace shows; `None` when
+/// there is none.
+pub fn mask_context(context: &RequestContext) -> Option<RequestContext> {
+    let api_key = context.connection.identity.api_key.as_deref()?;
+    let mut connection = ConnectionContext::clone(&context.connection);
+    connection.identity.api_key = Some(Box::new(ApiKeyIdentity {
+        api_key: Secret::new(api_key.api_key.masked()),
+        api_key_id: api_key.api_key_id.clone(),
+    }));
+    Some(RequestContext {
+        connection: Arc::new(connection),
+        ..context.clone()
+    })
+}
+
+/// An authorizer's answer in which `usageIdentifierKey`, which is an API key, is masked.
+pub fn mask_authorizer_result(body: &str) -> Cow<'_, str> {
+    const MEMBER: &str = "usageIdentifierKey";
+    let Ok(mut answer) = serde_json::from_str::<Value>(body) else {
+        return body.into();
+    };
+    let Some(Value::String(key)) = answer.get_mut(MEMBER) else {
+        return body.into();
+    };
+    let masked = Secret::new(std::mem::take(key));
+    let written = format!("\"{}\"", masked.reveal());
+    if body.contains(&written) {
+        return body
+            .replace(&written, &format!("\"{}\"", masked.masked()))
+            .into();
+    }
+    // Written with escapes: it is not found in the text, so the text is written again.
+    *key = masked.masked();
+    answer.to_string().into()
 }
 
 /// A URL in whose query what lets somebody in is masked.
@@ -150,17 +189,36 @@ mod tests {
     #[test]
     fn the_last_six_characters_of_a_secret_stay_unless_they_would_tell_it() {
         assert_eq!(
-            Masked::api_key("0123456789012345678901bMZHBg").as_str(),
+            Masked::api_key(&Secret::new("0123456789012345678901bMZHBg")).as_str(),
             "**********************bMZHBg"
         );
-        assert_eq!(Masked::api_key("short").as_str(), "*****");
-        assert_eq!(Masked::api_key("").as_str(), "");
         assert_eq!(
             Masked::value("Bearer eyJhbGciOiJub25lIn0.e30.").as_str(),
             "****0.e30."
         );
         assert_eq!(Masked::value("ann").as_str(), "****");
         assert_eq!(Masked::value("ääääääääääää").as_str(), "****ääääää");
+    }
+
+    #[test]
+    fn an_authorizers_answer_keeps_all_but_the_api_key() {
+        let answer = r#"{ "principalId": "ann", "usageIdentifierKey" : "0123456789abcdefghij" }"#;
+        assert_eq!(
+            mask_authorizer_result(answer),
+            r#"{ "principalId": "ann", "usageIdentifierKey" : "**************efghij" }"#
+        );
+        assert_eq!(
+            mask_authorizer_result(r#"{"usageIdentifierKey":"\u0030123456789abcdefghij"}"#),
+            r#"{"usageIdentifierKey":"**************efghij"}"#
+        );
+        for other in [
+            r#"{"principalId":"ann"}"#,
+            r#"{"usageIdentifierKey":7}"#,
+            "none",
+            "",
+        ] {
+            assert_eq!(mask_authorizer_result(other), other);
+        }
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{AuthorizationRequest, Policy, PolicyDecision, evaluate};
+use serde_json::json;
+
+use super::{AuthorizationRequest, Policy, PolicyDecision, PolicyKind, evaluate};
 
 /// The policies of a principal.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,6 +43,20 @@ impl fmt::Display for PolicyType {
 }
 
 impl Permissions {
+    /// Whoever has these may do everything.
+    pub fn everything() -> Self {
+        let statement = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+        let policy = Policy::parse(
+            &json!({ "Statement": statement }),
+            PolicyKind::IdentityBased,
+        )
+        .expect("a statement with effect, action and resource is one");
+        Self {
+            identity_based: vec![policy],
+            session: Vec::new(),
+        }
+    }
+
     /// Whether the principal may do what is asked.
     ///
     /// # Errors

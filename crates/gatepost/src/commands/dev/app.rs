@@ -10,6 +10,7 @@ use std::{
 
 use aws_credential_types::Credentials;
 use gatepost_gateway::{
+    auth::AuthMode,
     clock::now_ms,
     gateway::{Gateway, GatewayConfig},
     integration::{
@@ -20,7 +21,7 @@ use gatepost_gateway::{
     store::{Retention, Store},
 };
 use gatepost_model::{
-    ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function,
+    ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function, secret::Secret,
     stage::LoggingLevel, stage_settings::SettingsByStage,
 };
 use gatepost_server::{
@@ -41,9 +42,10 @@ use super::{
     start_error::{StartError, compile_lines},
     state::StateFolder,
     tables::{self, Said},
-    terminal::{Ready, ReadyApi, ReadyFunction, Terminal},
+    terminal::{Ready, ReadyApi, ReadyApiKey, ReadyFunction, Terminal},
 };
 use crate::{
+    access::access,
     config::{ConfigErrors, FunctionsConfig, StagesConfig},
     outward::outward,
 };
@@ -86,16 +88,19 @@ impl App {
         let folder = folder_of(&template);
         let config = load_config(&arguments, &folder)?;
         let listen = addresses(&arguments, &config);
-        if listen.iter().any(|address| !address.ip().is_loopback())
+        if config.auth.mode == AuthMode::Off
+            && listen.iter().any(|address| !address.ip().is_loopback())
             && !arguments.allow_unauthenticated_remote
         {
             return Err(StartError::Usage(
-                "requests are not authenticated in dev: other machines are served only with \
-                 --allow-unauthenticated-remote"
+                "requests are not authenticated: other machines are served only with [auth] mode \
+                 = \"sigv4\", or with --allow-unauthenticated-remote"
                     .into(),
             ));
         }
-        let outward = outward(&config, &env::vars().collect())?;
+        let environment = env::vars().collect();
+        let access = access(&config.auth, &environment, ACCOUNT_ID)?;
+        let outward = outward(&config, &environment)?;
         let env_file = match &arguments.env_file {
             Some(path) => read_env_file(path)?,
             None => BTreeMap::new(),
@@ -180,6 +185,8 @@ impl App {
                 init_timeout: config.functions.init_timeout,
                 max_processes: config.functions.max_processes,
                 guard_command: vec![env::current_exe()?.into(), "__guard".into()],
+                access_keys: Arc::clone(&access.keys),
+                permissions: Arc::clone(&access.function_permissions),
                 ..RunnerConfig::new(
                     state.path().to_owned(),
                     format!("http://{local_authority}"),
@@ -193,6 +200,8 @@ impl App {
             limits: config.limits.clone(),
             region: region.clone(),
             account_id: ACCOUNT_ID.into(),
+            auth_mode: access.mode,
+            access_keys: access.keys,
             node: 0,
             logging_level: LoggingLevel::Info,
             store,
@@ -200,6 +209,7 @@ impl App {
             outward,
             observer,
         });
+        gateway.serve_usage_plans(loaded.usage_plans.clone());
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), &settings)
             .map_err(StartError::Deploy)?;
@@ -244,6 +254,9 @@ impl App {
         app.open_api_ports()?;
         if app.arguments.warm {
             app.server.functions.warm();
+        }
+        for warning in &access.warnings {
+            terminal.warning(warning);
         }
         for warning in &app.loaded.warnings {
             terminal.warning(&warning.to_string());
@@ -314,7 +327,7 @@ impl App {
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         self.server
             .gateway
-            .check(&loaded.apis)
+            .check(&loaded.apis, &settings)
             .map_err(|errors| compile_lines(&errors))?;
         if let Some(path) = &self.arguments.env_file {
             let env_file = read_env_file(path).map_err(|error| vec![error.to_string()])?;
@@ -353,7 +366,7 @@ impl App {
         Ok(())
     }
 
-    /// Deploys APIs and functions. New functions stand before the routes that call them, removed
+    /// Deploys APIs, usage plans and functions. New functions stand before the routes that call them, removed
     /// ones go after theirs, so that no message meets a route without its function.
     fn deploy(
         &self,
@@ -381,6 +394,7 @@ impl App {
         functions
             .set_management_endpoints(management_endpoints(&loaded.apis, &self.local_authority));
         functions.replace_functions([loaded.functions.clone(), removed].concat());
+        gateway.serve_usage_plans(loaded.usage_plans.clone());
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
             .map_err(|errors| compile_lines(&errors))?;
@@ -392,6 +406,19 @@ impl App {
     pub async fn stop(&self) {
         self.server.gateway.drain().await;
         self.server.functions.shutdown().await;
+    }
+
+    /// The keys as they are served, which have a value even when the template gives none.
+    fn ready_api_keys(&self) -> Vec<ReadyApiKey> {
+        let served = self.server.gateway.usage_plans();
+        let keys = served.plans().api_keys.iter();
+        keys.map(|key| ReadyApiKey {
+            api_key_id: key.api_key_id.to_string(),
+            name: key.name.clone(),
+            enabled: key.enabled,
+            masked_value: key.value.as_ref().map(Secret::masked).unwrap_or_default(),
+        })
+        .collect()
     }
 
     /// What start-up says.
@@ -440,6 +467,7 @@ impl App {
             has_page: self.server.home_page.is_some(),
             ca_bundle: self.ca_bundle.clone(),
             apis: apis.collect(),
+            api_keys: self.ready_api_keys(),
             functions: functions.collect(),
             outputs: self.loaded.outputs.clone().into_iter().collect(),
             not_acted_on: self.loaded.not_acted_on.clone(),

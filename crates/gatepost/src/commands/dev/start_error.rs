@@ -6,7 +6,7 @@ use gatepost_gateway::{deployed::CompileError, store::StoreError};
 use gatepost_server::{template::TemplateErrors, tls::TlsError};
 
 use super::{ports::PortError, state::StateError};
-use crate::{config::ConfigErrors, outward::OutwardError};
+use crate::{access::AccessError, config::ConfigErrors, outward::OutwardError};
 
 /// Why an app does not start.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum StartError {
     /// The configuration is wrong.
     #[error("{0}")]
     Config(#[from] ConfigErrors),
+    /// An access key or a policy cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// Integrations could reach nothing.
     #[error(transparent)]
     Outward(#[from] OutwardError),

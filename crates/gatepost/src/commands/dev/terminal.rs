@@ -43,6 +43,8 @@ pub struct Ready {
     pub ca_bundle: PathBuf,
     /// The APIs.
     pub apis: Vec<ReadyApi>,
+    /// The API keys.
+    pub api_keys: Vec<ReadyApiKey>,
     /// The functions: name, logical id, ARN, runtime.
     pub functions: Vec<ReadyFunction>,
     /// The template's outputs.
@@ -66,6 +68,18 @@ pub struct ReadyApi {
     pub stages: Vec<(String, String, String)>,
     /// Its own port, when there are several APIs.
     pub port: Option<u16>,
+}
+
+/// An API key that clients may present.
+pub struct ReadyApiKey {
+    /// `id`.
+    pub api_key_id: String,
+    /// `name`.
+    pub name: String,
+    /// `enabled`.
+    pub enabled: bool,
+    /// `value`, all but its end hidden.
+    pub masked_value: String,
 }
 
 /// A function that runs here.
@@ -191,13 +205,30 @@ impl Terminal {
 }
 
 /// The reason of a refused call, its advice, and its slug.
-fn refusal(refused: &Refused) -> (&'static str, String, String) {
+fn refusal(refused: &Refused) -> Refusal {
     match refused {
-        Refused::Gone(reason) => (reason.slug(), reason.describe(), reason.advice()),
-        Refused::Invalid(reason) => (
-            reason.slug(),
-            format!("the id is invalid: {reason}"),
-            reason.advice().into(),
-        ),
+        Refused::Gone(reason) => Refusal::Gone {
+            slug: reason.slug(),
+            text: reason.describe(),
+            advice: reason.advice(),
+        },
+        Refused::Invalid(reason) => Refusal::Gone {
+            slug: reason.slug(),
+            text: format!("the id is invalid: {reason}"),
+            advice: reason.advice().into(),
+        },
+        Refused::Denied(text) => Refusal::Denied { text: text.clone() },
     }
+}
+
+/// A refused call of `@connections`, in words.
+enum Refusal {
+    /// 410 and 400, with their reason.
+    Gone {
+        slug: &'static str,
+        text: String,
+        advice: String,
+    },
+    /// 403, with what the caller is told.
+    Denied { text: String },
 }

@@ -9,12 +9,14 @@ use gatepost_model::{
     limits::Limits,
     request_context::{ConnectionContext, Identity},
     stage::LoggingLevel,
+    stage_settings::StageSettings,
 };
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::{
-    connection::transport::Transport,
+    auth::AuthMode,
+    connection::{due::Due, transport::Transport},
     deployed::StageSlot,
     gateway::{FoundConnection, GatewayConfig},
     integration::{
@@ -46,6 +48,8 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
         },
         region: "us-east-1".into(),
         account_id: "000000000000".into(),
+        auth_mode: AuthMode::Off,
+        access_keys: Arc::default(),
         node: 0,
         store: Store::open(&folder.path().join("store.sqlite"), retention).unwrap(),
         lambda: Arc::new(NoFunctions),
@@ -81,11 +85,8 @@ async fn connection(gateway: &Gateway, now: Moment) -> (Connection, TcpStream) {
 }
 
 async fn cause(gateway: &Gateway, connection: &ConnectionContext) -> CloseCause {
-    let found = gateway
-        .find(&api(), connection.connection_id)
-        .await
-        .unwrap();
-    match found {
+    let recognised = gateway.recognise(&api(), connection.connection_id);
+    match gateway.find(recognised.unwrap()).await {
         FoundConnection::Gone(GoneReason::Closed { cause, .. }) => cause,
         other => panic!("{other:?}"),
     }
@@ -117,13 +118,37 @@ async fn timers_do_not_follow_the_wall_clock() {
     let (connection, _client) = connection(&gateway, at(1_800_000_000_000, 5_000)).await;
     // Set forward by a year, or back to 1970: nobody has been idle for it.
     for epoch_ms in [1_831_536_000_000, 0] {
-        assert!(!connection.is_due(at(epoch_ms, 6_000)));
+        assert_eq!(connection.due(5_000, at(epoch_ms, 6_000)), None);
     }
-    assert!(!connection.is_due(at(0, 604_999)));
-    assert!(connection.is_due(at(0, 605_000)));
+    assert_eq!(connection.due(5_000, at(0, 604_999)), None);
+    let idle = Due::Close(CloseCause::IdleTimeout);
+    assert_eq!(connection.due(5_000, at(0, 605_000)), Some(idle));
     connection.touch(at(1_800_000_600_000, 604_999));
-    assert!(!connection.is_due(at(0, 605_000)));
+    assert_eq!(connection.due(5_000, at(0, 605_000)), None);
     assert_eq!(connection.last_active_ms(), 1_800_000_600_000);
+}
+
+#[tokio::test]
+async fn a_ping_is_due_once_for_each_interval_of_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(&folder);
+    let at = |monotonic_ms| Moment {
+        epoch_ms: 0,
+        monotonic_ms,
+    };
+    let (connection, _client) = connection(&gateway, at(1_000)).await;
+    assert_eq!(connection.due(1_000, at(100_000)), None);
+    let mut settings = StageSettings::default();
+    settings.extensions.server_pings = Some(Duration::from_secs(30));
+    connection.stage.settings.store(Arc::new(settings));
+    assert_eq!(connection.due(1_000, at(30_999)), None);
+    assert_eq!(connection.due(30_999, at(31_000)), Some(Due::Ping));
+    assert_eq!(connection.due(31_000, at(60_999)), None);
+    assert_eq!(connection.due(60_999, at(61_005)), Some(Due::Ping));
+    // The client answers.
+    connection.touch(at(62_000));
+    assert_eq!(connection.due(61_005, at(91_500)), None);
+    assert_eq!(connection.due(91_500, at(92_000)), Some(Due::Ping));
 }
 
 #[tokio::test]
@@ -160,7 +185,8 @@ async fn a_handshake_whose_task_is_lost_leaves_the_registry() {
     });
     assert!(lost.await.is_err());
     assert_eq!(gateway.connections(), 0);
-    let found = gateway.find(&api(), id).await.unwrap();
+    let recognised = gateway.recognise(&api(), id).unwrap();
+    let found = gateway.find(recognised).await;
     assert!(matches!(
         found,
         FoundConnection::Gone(GoneReason::Refused { .. })

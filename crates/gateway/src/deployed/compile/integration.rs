@@ -39,7 +39,7 @@ pub(super) fn compile_integration(
         .collect::<Result<_, _>>()
         .map_err(|error| at(error.to_string()))?;
     Ok(DeployedIntegration {
-        timeout: integration.timeout,
+        timeout: surroundings.limits.timeout_of(integration.timeout),
         request_parameters,
         content_handling: integration.content_handling_strategy,
         bulkhead: surroundings.bulkhead(&integration.integration_id),

@@ -7,6 +7,7 @@ use gatepost_model::{
     IntegrationId,
     api::Api,
     integration::{ConnectionType, Integration},
+    limits::Limits,
     route::RouteKey,
     stage::{LoggingLevel, Stage},
 };
@@ -14,6 +15,7 @@ use gatepost_model::{
 use super::{CompileError, logs::log_settings};
 use crate::{
     deployed::{LogSettings, WithStageVariables},
+    gateway::GatewayConfig,
     integration::{
         bulkhead::Bulkhead,
         client_certificate::{ClientCertificate, UnknownClientCertificate},
@@ -28,6 +30,7 @@ pub(super) struct Surroundings<'a> {
     api: &'a Api,
     stage: &'a Stage,
     pub(super) outward: &'a Outward,
+    pub(super) limits: &'a Limits,
     client_certificate: Option<ClientCertificate>,
     logging_level: LoggingLevel,
 }
@@ -37,9 +40,10 @@ impl<'a> Surroundings<'a> {
     pub(super) fn new(
         api: &'a Api,
         stage: &'a Stage,
-        outward: &'a Outward,
-        logging_level: LoggingLevel,
+        config: &'a GatewayConfig,
+        limits: &'a Limits,
     ) -> Result<Self, CompileError> {
+        let outward = &config.outward;
         let client_certificate = stage
             .client_certificate_id
             .as_ref()
@@ -55,8 +59,9 @@ impl<'a> Surroundings<'a> {
             api,
             stage,
             outward,
+            limits,
             client_certificate,
-            logging_level,
+            logging_level: config.logging_level,
         })
     }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use gatepost_model::{
     DeploymentId, RouteId,
-    api::{Api, ApiDefinition, DEFAULT_API_KEY_SELECTION_EXPRESSION},
+    api::{Api, ApiDefinition, ApiKeySource, DEFAULT_API_KEY_SELECTION_EXPRESSION},
     deployment::Deployment,
     stage::Stage,
 };
@@ -130,9 +130,7 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Api
 fn definition(properties: &Properties<'_>) -> Option<ApiDefinition> {
     Some(ApiDefinition {
         route_selection_expression: properties.string("RouteSelectionExpression")?,
-        api_key_selection_expression: properties
-            .string("ApiKeySelectionExpression")
-            .unwrap_or_else(|| DEFAULT_API_KEY_SELECTION_EXPRESSION.to_owned()),
+        api_key_selection_expression: api_key_selection_expression(properties),
         disable_execute_api_endpoint: properties
             .boolean("DisableExecuteApiEndpoint")
             .unwrap_or(false),
@@ -144,6 +142,19 @@ fn definition(properties: &Properties<'_>) -> Option<ApiDefinition> {
         authorizers: Vec::new(),
         models: Vec::new(),
     })
+}
+
+fn api_key_selection_expression(properties: &Properties<'_>) -> String {
+    let name = "ApiKeySelectionExpression";
+    let expression = properties
+        .string(name)
+        .unwrap_or_else(|| DEFAULT_API_KEY_SELECTION_EXPRESSION.to_owned());
+    if ApiKeySource::parse(&expression).is_none() {
+        let message = format!("the API key selection expression `{expression}` is not one");
+        let mend = "AWS has $request.header.x-api-key and $context.authorizer.usageIdentifierKey";
+        properties.error(name, message, mend);
+    }
+    expression
 }
 
 impl ApiDraft {

@@ -1,9 +1,7 @@
-//! Log groups, VPC links, API keys and usage plans.
-
-use gatepost_model::secret::Secret;
+//! Log groups, VPC links and the account.
 
 use super::{Declared, Reading};
-use crate::template::{ApiKey, LogGroup, UsagePlan, UsagePlanKey, VpcLink, document::Node};
+use crate::template::{LogGroup, VpcLink};
 
 /// `AWS::Logs::LogGroup`.
 pub(super) fn read_log_group(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<LogGroup> {
@@ -61,75 +59,4 @@ pub(super) fn read_client_certificate(declared: &Declared<'_>, reading: &Reading
 /// `AWS::ApiGateway::Account`: its logging role counts as set here, so it is only checked.
 pub(super) fn read_account(declared: &Declared<'_>, reading: &Reading<'_>) {
     declared.properties(&[], &["CloudWatchRoleArn"], reading);
-}
-
-/// `AWS::ApiGateway::ApiKey`.
-pub(super) fn read_api_key(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<ApiKey> {
-    let properties = declared.properties(
-        &[],
-        &[
-            "CustomerId",
-            "Description",
-            "Enabled",
-            "GenerateDistinctId",
-            "Name",
-            "StageKeys",
-            "Tags",
-            "Value",
-        ],
-        reading,
-    )?;
-    let value = properties.string("Value");
-    if value.as_ref().is_some_and(|value| value.len() < 20) {
-        let message = "API Key value should be at least 20 characters";
-        properties.error("Value", message, "make it longer");
-    }
-    Some(ApiKey {
-        api_key_id: declared.id.clone(),
-        name: properties
-            .string("Name")
-            .unwrap_or_else(|| declared.resource.logical_id.clone()),
-        enabled: properties.boolean("Enabled").unwrap_or(false),
-        value: value.map(Secret::new),
-    })
-}
-
-/// `AWS::ApiGateway::UsagePlan`.
-pub(super) fn read_usage_plan(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<UsagePlan> {
-    let properties = declared.properties(
-        &[],
-        &[
-            "ApiStages",
-            "Description",
-            "Quota",
-            "Tags",
-            "Throttle",
-            "UsagePlanName",
-        ],
-        reading,
-    )?;
-    let raw = |name| properties.node(name).map(Node::to_json);
-    Some(UsagePlan {
-        usage_plan_id: declared.id.clone(),
-        name: properties
-            .string("UsagePlanName")
-            .unwrap_or_else(|| declared.resource.logical_id.clone()),
-        api_stages: raw("ApiStages").unwrap_or_default(),
-        quota: raw("Quota"),
-        throttle: raw("Throttle"),
-    })
-}
-
-/// `AWS::ApiGateway::UsagePlanKey`.
-pub(super) fn read_usage_plan_key(
-    declared: &Declared<'_>,
-    reading: &Reading<'_>,
-) -> Option<UsagePlanKey> {
-    let required = ["KeyId", "KeyType", "UsagePlanId"];
-    let properties = declared.properties(&required, &[], reading)?;
-    properties.one_of("KeyType", &["API_KEY"])?;
-    Some(UsagePlanKey {
-        api_key_id: properties.string("KeyId")?,
-        usage_plan_id: properties.string("UsagePlanId")?,
-    })
 }

@@ -87,7 +87,7 @@ fn route(declared: &Declared<'_>, reading: &Reading<'_>, api: &ApiDraft) -> Opti
     Some(Route {
         route_id: declared.id.as_str().into(),
         authorization: authorization(&properties, &route_key, reading, api),
-        api_key_required: false,
+        api_key_required: api_key_required(&properties, &route_key),
         target: target(&properties, reading, api),
         model_selection_expression,
         request_models,
@@ -100,16 +100,32 @@ fn route(declared: &Declared<'_>, reading: &Reading<'_>, api: &ApiDraft) -> Opti
 }
 
 fn refuse(properties: &Properties<'_>) {
-    if properties.boolean("ApiKeyRequired") == Some(true) {
-        let at = properties.place("ApiKeyRequired");
-        properties
-            .diagnostics
-            .not_yet(at, "a route with ApiKeyRequired", "remove it");
-    }
     if properties.node("AuthorizationScopes").is_some() {
         let message = "AuthorizationScopes are for HTTP APIs only";
         properties.error("AuthorizationScopes", message, "remove it");
     }
+}
+
+/// A message carries no key, so it is that of its connection's handshake that counts.
+fn api_key_required(properties: &Properties<'_>, route_key: &RouteKey) -> bool {
+    let is_required = properties.boolean("ApiKeyRequired") == Some(true);
+    if is_required && *route_key != RouteKey::Connect {
+        let (message, mend) = match route_key {
+            RouteKey::Disconnect => (
+                "ApiKeyRequired of $disconnect has no effect".to_owned(),
+                "remove it: the route always runs",
+            ),
+            _ => (
+                format!(
+                    "ApiKeyRequired of {route_key}: a message carries no API key, and AWS may \
+                     refuse every one; here the key of the handshake counts"
+                ),
+                "set it on $connect, where clients present their key",
+            ),
+        };
+        properties.warn("ApiKeyRequired", message, mend);
+    }
+    is_required
 }
 
 fn authorization(
@@ -138,14 +154,7 @@ fn authorization(
         );
     }
     match kind {
-        "AWS_IAM" => {
-            let at = properties.place("AuthorizationType");
-            let mend = "use NONE or CUSTOM meanwhile";
-            properties
-                .diagnostics
-                .not_yet(at, "a route with AuthorizationType AWS_IAM", mend);
-            RouteAuthorization::AwsIam
-        }
+        "AWS_IAM" => RouteAuthorization::AwsIam,
         "JWT" => {
             let message = "AuthorizationType JWT is not supported on WEBSOCKET protocol Apis";
             let mend = "use CUSTOM with a REQUEST authorizer that checks the token";

@@ -4,7 +4,7 @@ use gatepost_gateway::observe::Event;
 use gatepost_model::{ApiId, route::RouteKey};
 use serde_json::{Value, json};
 
-use super::{Ready, refusal};
+use super::{Ready, Refusal, refusal};
 
 /// Version of the shape of the JSON events.
 const JSON_VERSION: u32 = 1;
@@ -43,11 +43,25 @@ pub(super) fn ready(ready: &Ready) -> Value {
         "httpsUrl": format!("https://{}", ready.authority),
         "caBundle": ready.ca_bundle,
         "apis": apis(ready),
+        "apiKeys": api_keys(ready),
         "functions": functions,
         "outputs": outputs,
         "notActedOn": not_acted_on,
         "notes": ready.notes,
     })
+}
+
+/// The keys, without their values: those are read from the control plane.
+fn api_keys(ready: &Ready) -> Vec<Value> {
+    let keys = ready.api_keys.iter();
+    keys.map(|key| {
+        json!({
+            "id": key.api_key_id,
+            "name": key.name,
+            "enabled": key.enabled,
+        })
+    })
+    .collect()
 }
 
 fn apis(ready: &Ready) -> Vec<Value> {
@@ -129,19 +143,20 @@ pub(super) fn event(event: &Event) -> Value {
             status,
             refused,
             caller,
-        } => match refused {
+        } => match refused.as_ref().map(refusal) {
             None => json!({
                 "event": "connections", "method": method, "connectionId": connection_id,
                 "status": status, "caller": caller,
             }),
-            Some(refused) => {
-                let (slug, text, advice) = refusal(refused);
-                json!({
-                    "event": "gone", "method": method, "connectionId": connection_id,
-                    "status": status, "reason": slug, "caller": caller,
-                    "text": format!("{text}. To mend it: {advice}."),
-                })
-            }
+            Some(Refusal::Denied { text }) => json!({
+                "event": "connections", "method": method, "connectionId": connection_id,
+                "status": status, "caller": caller, "text": text,
+            }),
+            Some(Refusal::Gone { slug, text, advice }) => json!({
+                "event": "gone", "method": method, "connectionId": connection_id,
+                "status": status, "reason": slug, "caller": caller,
+                "text": format!("{text}. To mend it: {advice}."),
+            }),
         },
         Event::FunctionLog {
             function,

@@ -6,7 +6,7 @@ use std::{env, fmt::Write as _, io::IsTerminal as _};
 use gatepost_gateway::{clock::now_ms, observe::Event};
 use gatepost_model::request_context::iso_time;
 
-use super::{Ready, ReadyApi, refusal};
+use super::{Ready, ReadyApi, Refusal, refusal};
 
 /// Where the text of an event begins, behind its time.
 const INDENT: &str = "             ";
@@ -96,6 +96,7 @@ impl Style {
         let functions = ready.functions.iter();
         let functions = functions.map(|function| (function.name.clone(), function.runtime.clone()));
         self.section(&mut text, "Functions", functions.collect());
+        self.api_keys(&mut text, ready);
         self.section(&mut text, "Outputs", ready.outputs.clone());
         let not_acted_on = ready.not_acted_on.iter();
         let not_acted_on = not_acted_on.map(|(kind, ids)| (kind.clone(), ids.join(", ")));
@@ -119,6 +120,21 @@ impl Style {
             let _ = writeln!(text, "Open {page} in two browser windows.");
         }
         text + "Ready."
+    }
+
+    /// The keys, and how to read one whole: no value stands on a terminal.
+    fn api_keys(self, text: &mut String, ready: &Ready) {
+        let rows = ready.api_keys.iter().map(|key| {
+            let disabled = if key.enabled { "" } else { ", disabled" };
+            let name = format!("{} ({}{disabled})", key.name, key.api_key_id);
+            (name, key.masked_value.clone())
+        });
+        let mut rows: Vec<_> = rows.collect();
+        if !rows.is_empty() {
+            let read = "aws apigateway get-api-key --include-value --api-key ID";
+            rows.push(("to read one".to_owned(), read.to_owned()));
+        }
+        self.section(text, "API keys", rows);
     }
 
     /// A heading and its rows, their second column aligned; nothing without rows.
@@ -194,8 +210,13 @@ impl Style {
                 let Some(refused) = refused else {
                     return format!("{id} {method} @connections {status} by {caller}");
                 };
-                let (slug, text, advice) = refusal(refused);
-                let text = printable(&text);
+                let (slug, text, advice) = match refusal(refused) {
+                    Refusal::Gone { slug, text, advice } => (slug, printable(&text), advice),
+                    Refusal::Denied { text } => {
+                        let text = printable(&text);
+                        return format!("{status} {method} @connections {id} by {caller}: {text}");
+                    }
+                };
                 // Long lines of a screen break where the eye wants it.
                 let gap = if self.screen {
                     format!("\n{INDENT}")

@@ -1,0 +1,112 @@
+//! What WebSocket APIs need of `apigateway` (API version 2015-07-09), as far as it reads: API keys,
+//! usage plans and the account (control-and-observability spec D.7).
+
+mod account;
+mod api_key;
+mod page;
+mod usage;
+mod usage_plan;
+
+use gatepost_model::usage_plan::UsagePlans;
+use serde_json::Value;
+
+use self::page::Page;
+use super::{ControlPlane, rescue::ControlPlaneError, uri};
+
+impl ControlPlane<'_> {
+    /// The operations, by path; `None` when that reads nothing of these.
+    pub(super) fn read_v1(
+        &self,
+        resource: &[&str],
+        query: &str,
+    ) -> Option<Result<Value, ControlPlaneError>> {
+        let answer = match *resource {
+            ["account"] => Ok(account::body(self.account_throttle)),
+            ["apikeys"] => self.get_api_keys(query),
+            ["apikeys", id] => self.get_api_key(id, query),
+            ["usageplans"] => self.get_usage_plans(query),
+            ["usageplans", id] => usage_plan::find(self.plans(), id).map(usage_plan::body),
+            ["usageplans", id, "keys"] => self.get_usage_plan_keys(id, query),
+            ["usageplans", id, "keys", key_id] => self.get_usage_plan_key(id, key_id),
+            ["usageplans", id, "usage"] => self.get_usage(id, query),
+            _ => return None,
+        };
+        Some(answer)
+    }
+
+    fn get_api_keys(&self, query: &str) -> Result<Value, ControlPlaneError> {
+        let with_value = flag(query, "includeValues")?;
+        let name = uri::parameter(query, "name")?;
+        let customer = uri::parameter(query, "customerId")?;
+        let keys = self.plans().api_keys.iter().filter(|key| {
+            let is_named = name
+                .as_deref()
+                .is_none_or(|name| key.name.starts_with(name));
+            is_named && (customer.is_none() || customer.as_deref() == key.customer_id.as_deref())
+        });
+        let body = |key: &_| api_key::body(key, with_value);
+        Ok(Page::parse(query)?.list(keys, api_key::id, body))
+    }
+
+    fn get_api_key(&self, id: &str, query: &str) -> Result<Value, ControlPlaneError> {
+        let with_value = flag(query, "includeValue")?;
+        api_key::find(self.plans(), id).map(|key| api_key::body(key, with_value))
+    }
+
+    fn get_usage_plans(&self, query: &str) -> Result<Value, ControlPlaneError> {
+        let key = uri::parameter(query, "keyId")?;
+        let plans = self.plans().usage_plans.iter().filter(|plan| {
+            let mut keys = plan.api_key_ids.iter();
+            key.as_deref()
+                .is_none_or(|key| keys.any(|id| id.as_str() == key))
+        });
+        Ok(Page::parse(query)?.list(plans, usage_plan::id, usage_plan::body))
+    }
+
+    fn get_usage_plan_keys(&self, id: &str, query: &str) -> Result<Value, ControlPlaneError> {
+        let plan = usage_plan::find(self.plans(), id)?;
+        let name = uri::parameter(query, "name")?;
+        let keys = plan.api_key_ids.iter();
+        let keys = keys
+            .filter_map(|id| self.plans().api_key(id.as_str()))
+            .filter(|key| {
+                name.as_deref()
+                    .is_none_or(|name| key.name.starts_with(name))
+            });
+        Ok(Page::parse(query)?.list(keys, api_key::id, api_key::usage_plan_key_body))
+    }
+
+    fn get_usage_plan_key(&self, id: &str, key_id: &str) -> Result<Value, ControlPlaneError> {
+        let plan = usage_plan::find(self.plans(), id)?;
+        let key = api_key::find(self.plans(), key_id)?;
+        if plan.api_key_ids.contains(&key.api_key_id) {
+            Ok(api_key::usage_plan_key_body(key))
+        } else {
+            Err(api_key::not_found())
+        }
+    }
+
+    fn get_usage(&self, id: &str, query: &str) -> Result<Value, ControlPlaneError> {
+        let plan = usage_plan::find(self.plans(), id)?;
+        let days = usage::Days::parse(query)?;
+        let key = uri::parameter(query, "keyId")?;
+        if let Some(key) = &key {
+            api_key::find(self.plans(), key)?;
+        }
+        let keys = plan
+            .api_key_ids
+            .iter()
+            .filter(|id| key.as_deref().is_none_or(|key| id.as_str() == key));
+        let page = Page::parse(query)?;
+        Ok(usage::body(plan, keys, &days, &page, self.usage_plans))
+    }
+
+    fn plans(&self) -> &UsagePlans {
+        self.usage_plans.plans()
+    }
+}
+
+/// A parameter that is `true` or `false`, which is the default.
+fn flag(query: &str, name: &str) -> Result<bool, ControlPlaneError> {
+    Ok(uri::parameter(query, name)?.as_deref() == Some("true"))
+}
