@@ -446,6 +446,47 @@ def test_an_authorizer_that_is_named_but_not_used_is_warned_of(dev):
     assert app.wait_event("warning", lambda event: "AuthorizationType" in event["text"])
 
 
+@pytest.mark.parametrize(
+    "source, words",
+    [
+        ("context.eventType", ["context.eventType", "before the authorizer runs", "401"]),
+        ("context.identity.sourceIp", ["context.identity.sourceIp", "401"]),
+        ("stageVariables.nothing", ["stageVariables.nothing", "stage prod", "401"]),
+    ],
+)
+def test_an_identity_source_that_never_resolves_is_accepted_and_warned_of(
+    dev, raw_socket, source, words
+):
+    app = dev(guarded(source))
+    warning = app.wait_event("warning", lambda event: source in event["text"])
+    assert all(word in warning["text"] for word in words), warning
+    lines = app.template.read_text().splitlines()
+    number = int(warning["text"].split("template.json:")[1].split(":")[0])
+    assert "IdentitySource" in lines[number - 1] or source in lines[number - 1]
+    assert_refused(raw_socket(app).upgrade("/prod"), 401, "Unauthorized")
+
+
+def test_identity_sources_that_may_resolve_are_not_warned_of(variants):
+    warned = [event["text"] for event in variants.events("warning")]
+    named = {text.split("identity source ")[1].split(":")[0] for text in warned if "source" in text}
+    assert named == {"stageVariables.nothing", "context.eventType"}
+
+
+@pytest.mark.parametrize(
+    "query, headers, status",
+    [
+        ("?token=&token=t", [], 101),
+        ("?token=t&token=", [], 101),
+        ("?TOKEN=t", [], 401),
+        ("?token=%20", [], 101),
+        ("", [("X-TOKEN", "t")], 401),
+    ],
+)
+def test_one_value_of_a_query_parameter_is_enough(app, raw_socket, query, headers, status):
+    response = raw_socket(app).upgrade("/prod" + query, headers=headers)
+    assert response.status == status
+
+
 def test_the_authorizer_of_a_sam_websocket_api(dev, raw_socket):
     app = dev(
         f"""

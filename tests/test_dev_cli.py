@@ -198,7 +198,7 @@ def test_help_names_nothing_that_is_not_there():
     text = run("--help").stdout
     assert re.search(r"^\s+dev\b", text, re.M)
     assert not re.search(
-        r"^\s+(serve|apply|export|backup|why|check|logs|console|connections)\b", text, re.M
+        r"^\s+(serve|apply|export|backup|why|logs|console|connections)\b", text, re.M
     )
 
 

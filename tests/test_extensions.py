@@ -1,11 +1,12 @@
 """What AWS does not have: switches in `[extensions]`, for all stages or for single ones."""
 
+import json
 import time
 
 import pytest
 from support.talk import asking, connection_id, error_frame, recording_app, say, silent_app
 from support.template import Function, Mock, stage, together, websocket_app
-from support.wire import CLOSE, PING, PONG, TEXT, frame
+from support.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 
 
 def two_stages(app=silent_app, **properties):
@@ -257,3 +258,108 @@ def test_a_bad_value_is_refused_with_its_line(dev, line, told):
     refused = dev.refused(silent_app(), config=f"[extensions]\n{line}")
     assert "gatepost.toml:2: " in refused.stderr
     assert told in refused.stderr
+
+
+#: Limits of one stage that are small enough to meet; the other stage has AWS's.
+SMALL = """
+    [extensions.stages."Api/test"]
+    idle_timeout = "1s"
+    max_connection_duration = "2s"
+    max_message_bytes = 2048
+    max_frame_bytes = 1024
+    """
+
+
+@pytest.fixture(scope="module")
+def small(module_dev):
+    return module_dev(two_stages(recording_app), config=SMALL)
+
+
+def keep_alive(raw):
+    """Answers pings of nobody: sends some until the connection closes."""
+    while True:
+        raw.send(frame(PING, b"x"))
+        answer = raw.read_frame()
+        if answer.opcode == CLOSE:
+            return answer
+        time.sleep(0.1)
+
+
+ENDS = {
+    "idle": (lambda raw: raw.read_frame(), 1001, "Going away"),
+    "greatest age": (keep_alive, 1001, "Going away"),
+    "frame": (lambda raw: raw.send(frame(TEXT, b"x" * 1025)), 1009, "Message too big"),
+    "message": (
+        lambda raw: raw.send(
+            frame(TEXT, b"x" * 1024, fin=False)
+            + frame(CONTINUATION, b"x" * 1024, fin=False)
+            + frame(CONTINUATION, b"x")
+        ),
+        1009,
+        "Message too big",
+    ),
+    "binary": (lambda raw: raw.send(frame(BINARY, b"x")), 1003, "Binary is not supported"),
+}
+
+
+@pytest.mark.parametrize("end, code, reason", ENDS.values(), ids=ENDS)
+def test_a_stage_with_its_own_limits_closes_with_awss_codes_and_tells_disconnect(
+    small, raw_socket, end, code, reason
+):
+    raw = raw_socket(small)
+    before = len(small.seen("CONNECT", stage="test"))
+    assert raw.upgrade("/test").status == 101
+    event = small.recorded("CONNECT", count=before + 1, stage="test")[before]
+    closing = end(raw) or raw.read_frame()
+    assert closing.close() == (code, reason)
+    own = event["requestContext"]["connectionId"]
+    told = small.recorded("DISCONNECT", connectionId=own)[0]["requestContext"]
+    assert (told["disconnectStatusCode"], told["disconnectReason"]) == (code, reason)
+
+
+def test_a_message_at_the_limits_of_its_stage_is_taken(small, raw_socket):
+    raw = raw_socket(small)
+    assert raw.upgrade("/test").status == 101
+    raw.send(frame(TEXT, b"x" * 1024, fin=False) + frame(CONTINUATION, b"x" * 1024))
+    raw.send(frame(PING, b"here"))
+    assert raw.read_frame().payload == b"here"
+
+
+def test_a_reply_longer_than_the_stage_s_messages_is_an_error_frame(dev, connect):
+    source = """
+import json
+def handler(event, context):
+    return {"body": "x" * json.loads(event["body"])["length"]}
+"""
+    template = websocket_app({"$default": Function("Main", two_way=True)}, {"Main": source})
+    app = dev(template, config='[extensions.stages."Api/prod"]\nmax_message_bytes = 2048')
+    client = connect(app.url())
+    client.send('{"length": 2049}')
+    assert error_frame("Internal server error").fullmatch(client.recv(timeout=10))
+    client.send('{"length": 2048}')
+    assert client.recv(timeout=10) == "x" * 2048
+
+
+def test_a_change_that_takes_a_named_stage_away_is_refused_and_the_old_app_stays(dev, connect):
+    app = dev(two_stages(), config='[extensions.stages."Api/test"]\nidle_timeout = "1h"')
+    client = connect(app.url("test"))
+    app.template.write_text(json.dumps(silent_app()))
+    failed = app.wait_event("reload-failed")
+    assert [error.split("gatepost.toml")[1] for error in failed["errors"]] == [
+        ":1: extensions.stages: there is no stage Api/test; did you mean Api/prod?"
+    ]
+    assert connection_id(client)
+
+
+def test_an_api_that_is_renamed_takes_its_section_along(dev, connect):
+    """By its logical id; from then on, also for connections that are open."""
+    app = dev(two_stages(), config='[extensions.stages."Api/test"]\nmax_message_bytes = 1024')
+    client = connect(app.url("test"))
+    own = connection_id(client)
+    app.template.write_text(json.dumps(two_stages(api_properties={"Name": "renamed"})))
+    app.wait_event("reloaded")
+    assert connection_id(client) == own
+    client.send("x" * 1025)
+    with pytest.raises(Exception) as ended:
+        client.recv(timeout=10)
+    assert ended.value.rcvd.code == 1009

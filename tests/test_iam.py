@@ -16,6 +16,7 @@ from support.template import RECORDER, Mock, websocket_app
 from support.wire import request
 
 WHO = Mock('"$context.identity.userArn $context.identity.accessKey $context.identity.accountId"')
+MAIN = "arn:aws:lambda:us-east-1:000000000000:function:*-Main"
 CONNECT = "arn:aws:execute-api:us-east-1:000000000000:*/prod/$connect"
 
 
@@ -36,7 +37,8 @@ KEYS = {
     "denied": [[allow(), deny("execute-api:Invoke", "*")]],
     "elsewhere": [[allow(Condition={"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}})]],
     "reader": [[allow(["lambda:Get*", "lambda:List*", "logs:Describe*", "apigateway:GET"])]],
-    "caller": [[allow("lambda:InvokeFunction", "arn:aws:lambda:*:*:function:*-Main")]],
+    "caller": [[allow("lambda:InvokeFunction", [MAIN, f"{MAIN}:*"])]],
+    "all-but-main": [[allow(), deny("lambda:*", f"{MAIN}*")]],
     "nobody": [],
 }
 
@@ -389,6 +391,27 @@ def test_policies_decide_on_the_actions_of_each_service(app):
                 getattr(app.aws(service, key=key_of(user)), call)(**arguments)
             else:
                 assert denied(user, service, call, **arguments), (user, call)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{}",
+        "function:{}",
+        "000000000000:function:{}",
+        "arn:aws:lambda:us-east-1:000000000000:function:{}",
+        "arn:aws:lambda:us-east-1:000000000000:function:{}:$LATEST",
+        # Functions are found by name, so these are the same one.
+        "111111111111:function:{}",
+        "arn:aws:lambda:eu-west-1:111111111111:function:{}",
+    ],
+)
+def test_however_a_function_is_named_the_policies_about_it_decide(app, form):
+    named = {"FunctionName": form.format(app.function("Main"))}
+    client = app.aws("lambda", key=key_of("all-but-main"))
+    for call in (client.invoke, client.get_function, client.get_function_configuration):
+        assert code_of(call, **named)[0] == "AccessDeniedException"
+    app.aws("lambda", key=key_of("caller")).invoke(**named)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+pub mod check;
 pub mod connect;
 pub mod demo;
 pub mod dev;

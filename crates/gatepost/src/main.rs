@@ -30,6 +30,7 @@ enum Command {
     Dev(commands::dev::Arguments),
     Demo(commands::demo::Arguments),
     Connect(commands::connect::Arguments),
+    Check(commands::check::Arguments),
     /// Ends child processes when Gatepost is gone; started by Gatepost itself.
     #[command(name = "__guard", hide = true)]
     Guard,
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => run(commands::dev::run(arguments)),
         Command::Demo(arguments) => run(commands::demo::run(arguments)),
         Command::Connect(arguments) => run(commands::connect::run(arguments)),
+        Command::Check(arguments) => commands::check::run(&arguments),
     }
 }
 

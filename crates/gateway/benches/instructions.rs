@@ -10,6 +10,7 @@
 use std::{hint::black_box, sync::Arc};
 
 use gatepost_gateway::{
+    auth::{AccessKey, AccessKeys, Auth, AuthMode, RequestFacts},
     clock::Moment,
     connection::{Connection, transport::Transport},
     deployed::{DeployedAuthorization, DeployedRoute, DeployedStage, LogSettings, StageSlot},
@@ -23,13 +24,21 @@ use gatepost_model::{
     ApiId,
     connection_id::{ConnectionId, ConnectionIdKey},
     limits::Limits,
+    principal::{Principal, PrincipalKind},
     request_context::{ConnectionContext, Identity},
     route::RouteKey,
+    secret::Secret,
     stage::LoggingLevel,
     throttle::{RateLimit, ThrottleSettings, TokenBucket},
 };
-use gatepost_wire::expression::selection::SelectionExpression;
+use gatepost_wire::{
+    expression::selection::SelectionExpression, iam_policy::Permissions, sigv4::SignedRequest,
+};
 use gungraun::{library_benchmark, library_benchmark_group, main};
+use hyper::{
+    HeaderMap,
+    header::{AUTHORIZATION as AUTHORIZATION_HEADER, HOST, HeaderName},
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, Runtime},
@@ -124,7 +133,7 @@ fn id(n: u32) -> ConnectionId {
 #[library_benchmark]
 #[bench::of_a_message(live())]
 fn route_selection(live: Live) -> (Live, Option<RoutedRequest>) {
-    let received = ReceivedMessage::new(&live.connection, black_box(MESSAGE), NOW.epoch_ms);
+    let received = ReceivedMessage::new(&live.connection, &black_box(MESSAGE).into(), NOW.epoch_ms);
     let routed = received.and_then(|message| message.select_route().ok());
     (live, routed)
 }
@@ -133,7 +142,7 @@ fn post() -> (Live, Limits) {
     let live = live();
     // The first write of a thread pays for what all others share.
     let limits = Limits::default();
-    live.connection.send_text(b"first", &limits, NOW).unwrap();
+    live.connection.send(&"first".into(), &limits, NOW).unwrap();
     (live, limits)
 }
 
@@ -142,7 +151,7 @@ fn post() -> (Live, Limits) {
 fn posting((live, limits): (Live, Limits)) -> (Live, Limits) {
     let sent = live
         .connection
-        .send_text(black_box(MESSAGE.as_bytes()), &limits, NOW);
+        .send(&black_box(MESSAGE).into(), &limits, NOW);
     assert!(black_box(sent).is_ok());
     (live, limits)
 }
@@ -186,13 +195,83 @@ fn id_verification(key: ConnectionIdKey, api_id: ApiId) -> (ConnectionIdKey, Api
     (key, api_id)
 }
 
+/// A post as boto3 signed it on 20261122T123053Z, and who verifies it: the key has signed today.
+struct SignedPost {
+    auth: Auth,
+    headers: HeaderMap,
+}
+
+fn signed_post() -> SignedPost {
+    const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 \
+        Credential=AKIDEXAMPLE/20261122/us-east-1/execute-api/aws4_request, \
+        SignedHeaders=host;x-amz-date, \
+        Signature=2bf21122e95a53c4832567d0469be636d612e9a790143b119242c6b193f75236";
+    let access_keys = Arc::new(AccessKeys::default());
+    access_keys.insert(AccessKey::new(
+        "AKIDEXAMPLE",
+        Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+        None,
+        Principal::new("000000000000", PrincipalKind::User("ann".into())),
+        Arc::new(Permissions::everything()),
+    ));
+    let auth = Auth::new(AuthMode::SigV4, "us-east-1", "000000000000", access_keys);
+    let headers = [
+        (HOST, "127.0.0.1:19077"),
+        (HeaderName::from_static("x-amz-date"), "20261122T123053Z"),
+        (AUTHORIZATION_HEADER, AUTHORIZATION),
+    ];
+    let headers = headers
+        .into_iter()
+        .map(|(name, value)| (name, value.parse().unwrap()))
+        .collect();
+    let post = SignedPost { auth, headers };
+    assert!(post.verify());
+    post
+}
+
+impl SignedPost {
+    fn verify(&self) -> bool {
+        let request = SignedRequest {
+            method: "POST",
+            path: black_box("/prod/@connections/L0SM9cOFvHcCIhw%3D"),
+            query: "",
+            authority: "127.0.0.1:19077",
+            headers: &self.headers,
+        };
+        let facts = RequestFacts {
+            source_ip: Some([127, 0, 0, 1].into()),
+            user_agent: None,
+            referer: None,
+            secure_transport: false,
+            region: "us-east-1",
+            now_ms: NOW.epoch_ms,
+        };
+        let resource = "arn:aws:execute-api:us-east-1:000000000000:abcdef1234/prod/POST/\
+                        @connections/{connectionId}";
+        self.auth
+            .identify(&request, "execute-api", 1_795_350_653)
+            .and_then(|identified| identified.verify(&request, black_box(b"hello")))
+            .is_ok_and(|caller| {
+                let action = "execute-api:ManageConnections";
+                caller.authorize(action, resource, &facts).is_ok()
+            })
+    }
+}
+
+#[library_benchmark]
+#[bench::of_a_post(signed_post())]
+fn signature_verification(post: SignedPost) -> SignedPost {
+    assert!(black_box(&post).verify());
+    post
+}
+
 /// So many that the random order of the maps, another in each process, evens out.
 const IDS: u32 = 2000;
 
 fn registry() -> Registry {
     let registry = Registry::new();
     for n in 0..IDS {
-        registry.begin_handshake(id(n), NOW.epoch_ms);
+        registry.begin_handshake(id(n), NOW.epoch_ms, None);
     }
     registry
 }
@@ -213,7 +292,7 @@ fn registry_find(registry: Registry) -> Registry {
 #[bench::of_2000_ids(registry())]
 fn registry_enter_and_remove(registry: Registry) -> Registry {
     for n in IDS..2 * IDS {
-        assert!(registry.begin_handshake(black_box(id(n)), NOW.epoch_ms));
+        assert!(registry.begin_handshake(black_box(id(n)), NOW.epoch_ms, None));
     }
     for n in IDS..2 * IDS {
         registry.remove(&black_box(id(n)));
@@ -223,6 +302,6 @@ fn registry_enter_and_remove(registry: Registry) -> Registry {
 
 library_benchmark_group!(
     name = gateway;
-    benchmarks = route_selection, throttling, id_verification, posting, registry_find, registry_enter_and_remove
+    benchmarks = route_selection, throttling, id_verification, signature_verification, posting, registry_find, registry_enter_and_remove
 );
 main!(library_benchmark_groups = gateway);

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub(crate) mod due;
+pub mod message;
 pub mod outbox;
 pub mod task;
 pub mod transport;
@@ -22,6 +23,7 @@ use parking_lot::Mutex;
 
 use crate::{clock::Moment, deployed::StageSlot};
 use client::ClientKey;
+use message::Message;
 use outbox::{Ending, Outbox, SendError};
 use transport::Transport;
 use wake::Wake;
@@ -111,21 +113,28 @@ impl Connection {
         }
     }
 
-    /// Appends a text message to `frames`, compressed if that was negotiated and pays.
-    fn encode_text(&self, text: &[u8], frames: &mut Vec<u8>) {
-        match self.deflate {
-            Some(deflate) => deflate.encode_text(text, frames),
-            None => websocket::encode_text(text, frames),
+    /// Appends a message to `frames`, compressed if that was negotiated and pays.
+    fn encode(&self, message: &Message<'_>, frames: &mut Vec<u8>) {
+        match (message, self.deflate) {
+            (Message::Text(text), Some(deflate)) => deflate.encode_text(text.as_bytes(), frames),
+            (Message::Text(text), None) => websocket::encode_text(text.as_bytes(), frames),
+            (Message::Binary(bytes), Some(deflate)) => deflate.encode_binary(bytes, frames),
+            (Message::Binary(bytes), None) => websocket::encode_binary(bytes, frames),
         }
     }
 
-    /// Sends one text message. The client sees messages in the order of these calls.
+    /// Sends one message. The client sees messages in the order of these calls.
     ///
     /// # Errors
     /// [`SendError`]; then nothing is sent.
-    pub fn send_text(&self, text: &[u8], limits: &Limits, now: Moment) -> Result<(), SendError> {
-        let mut frame = Vec::with_capacity(text.len() + 10);
-        self.encode_text(text, &mut frame);
+    pub fn send(
+        &self,
+        message: &Message<'_>,
+        limits: &Limits,
+        now: Moment,
+    ) -> Result<(), SendError> {
+        let mut frame = Vec::with_capacity(message.bytes().len() + 10);
+        self.encode(message, &mut frame);
         self.send_frames(&frame, limits, now)
     }
 

@@ -27,6 +27,7 @@ use crate::{
     clock::Moment,
     connection::Connection,
     deployed::{CompileError, DeployedStage, StageSlot},
+    held_posts::{Establishing, HeldInAll, HeldPosts},
     integration::{invoke_function::InvokeFunction, outward::Outward},
     new_id::random_bytes,
     observe::Observer,
@@ -75,6 +76,8 @@ pub struct Gateway {
     apis: ArcSwap<ApiTable>,
     usage_plans: ArcSwap<ServedPlans>,
     work: Work,
+    /// The posts that wait for connections.
+    pub(crate) held: Arc<HeldInAll>,
     draining: AtomicBool,
 }
 
@@ -123,6 +126,8 @@ pub struct RecognisedId {
 pub enum FoundConnection {
     /// It is open.
     Open(Arc<Connection>),
+    /// Its `$connect` route runs, and its stage holds posts. For other calls it is gone.
+    Establishing(Establishing),
     /// 410.
     Gone(GoneReason),
 }
@@ -138,6 +143,7 @@ impl Gateway {
             config.account_id.as_str(),
             Arc::clone(&config.access_keys),
         );
+        let held = Arc::new(HeldInAll::new(&config.limits));
         let gateway = Arc::new(Self {
             config,
             throttle,
@@ -147,6 +153,7 @@ impl Gateway {
             apis: ArcSwap::default(),
             usage_plans: ArcSwap::default(),
             work: Work::default(),
+            held,
             draining: AtomicBool::new(false),
         });
         crate::sweeper::start(&gateway);
@@ -337,10 +344,15 @@ impl Gateway {
     }
 
     /// A new connection id of `api_id`, entered as handshaking.
-    pub(crate) fn begin_handshake(&self, api_id: &ApiId, since_ms: u64) -> ConnectionId {
+    pub(crate) fn begin_handshake(
+        &self,
+        api_id: &ApiId,
+        since_ms: u64,
+        held: Option<&Arc<HeldPosts>>,
+    ) -> ConnectionId {
         loop {
             let id = self.key().issue(api_id, self.config.node, random_bytes());
-            if self.registry.begin_handshake(id, since_ms) {
+            if self.registry.begin_handshake(id, since_ms, held.cloned()) {
                 return id;
             }
         }
@@ -406,7 +418,17 @@ impl Gateway {
                         }),
                     });
                 }
-                Entry::Handshaking { since_ms } => since_ms,
+                Entry::Handshaking {
+                    since_ms,
+                    held: Some(held),
+                } => {
+                    let establishing = Establishing { held, since_ms };
+                    return Some(FoundConnection::Establishing(establishing));
+                }
+                Entry::Handshaking {
+                    since_ms,
+                    held: None,
+                } => since_ms,
                 Entry::Accepted {
                     since_ms,
                     mut settled,

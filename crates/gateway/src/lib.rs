@@ -6,6 +6,7 @@ pub mod clock;
 pub mod connection;
 pub mod deployed;
 pub mod gateway;
+pub mod held_posts;
 pub mod integration;
 pub mod new_id;
 pub mod observe;

@@ -9,7 +9,7 @@ use gatepost_model::connection_id::ConnectionId;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
-use crate::connection::Connection;
+use crate::{connection::Connection, held_posts::HeldPosts};
 
 const SHARDS: usize = 64;
 
@@ -20,6 +20,8 @@ pub enum Entry {
     Handshaking {
         /// Since when, milliseconds since the epoch.
         since_ms: u64,
+        /// Where posts wait for it, if they do.
+        held: Option<Arc<HeldPosts>>,
     },
     /// Its `$connect` route accepted it and its `101` is on its way: its client may know already.
     Accepted {
@@ -57,11 +59,16 @@ impl Registry {
     }
 
     /// Enters an id whose handshake begins; `false` when the id is taken.
-    pub fn begin_handshake(&self, id: ConnectionId, since_ms: u64) -> bool {
+    pub fn begin_handshake(
+        &self,
+        id: ConnectionId,
+        since_ms: u64,
+        held: Option<Arc<HeldPosts>>,
+    ) -> bool {
         match self.shard(&id).write().entry(id) {
             MapEntry::Occupied(_) => false,
             MapEntry::Vacant(vacant) => {
-                vacant.insert(Entry::Handshaking { since_ms });
+                vacant.insert(Entry::Handshaking { since_ms, held });
                 true
             }
         }

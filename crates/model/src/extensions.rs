@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr, time::Duration};
 pub struct Extensions {
     /// `permessage_deflate`: compress messages when the client offers it (RFC 7692).
     pub permessage_deflate: bool,
+    /// `binary_frames`: clients may send and get binary messages, which backends see in base64.
+    pub binary_frames: bool,
     /// `allowed_origins`: who may connect from a browser; empty is everybody.
     pub allowed_origins: Vec<OriginPattern>,
     /// `connect_response_headers`: headers of the `$connect` integration's answer that go on the
@@ -14,6 +16,8 @@ pub struct Extensions {
     pub connect_response_headers: Vec<String>,
     /// `server_pings`: a client that has been silent for so long is pinged.
     pub server_pings: Option<Duration>,
+    /// `hold_posts`: a post for a connection that is being established waits so long for it.
+    pub hold_posts: Option<Duration>,
 }
 
 /// An origin that may connect: `https://app.example.com`, `https://*.example.com` for all names

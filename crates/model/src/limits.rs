@@ -46,6 +46,10 @@ pub struct Limits {
     pub max_url_bytes: usize,
     /// The greatest authorizer result, bytes. AWS: 8 KB.
     pub max_authorizer_result_bytes: usize,
+    /// Posts that may wait, in all, for connections that are being established. Gatepost's own.
+    pub max_held_posts: usize,
+    /// Their greatest size, bytes. Gatepost's own.
+    pub max_held_bytes: usize,
     /// Ended connections that are remembered, so that a 410 has its reason. Gatepost's own.
     pub max_tombstones: usize,
     /// How long ended connections are remembered. Gatepost's own.
@@ -79,6 +83,8 @@ impl Default for Limits {
             drain: Duration::from_secs(30),
             max_url_bytes: 4096,
             max_authorizer_result_bytes: 8192,
+            max_held_posts: 1000,
+            max_held_bytes: 16_777_216,
             max_tombstones: 1_000_000,
             tombstone_age: Duration::from_secs(86_400),
             account_throttle: ThrottleSettings::default(),

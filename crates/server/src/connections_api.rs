@@ -116,8 +116,12 @@ async fn carry_out(
         .throttle
         .pass_call()
         .map_err(|_| Failure::LimitExceeded)?;
-    let connection = match gateway.find(recognised).await {
+    let connection = match gateway.find(recognised.clone()).await {
         FoundConnection::Open(connection) => connection,
+        FoundConnection::Establishing(establishing) if method == Method::POST => {
+            return post_to_connection::held(gateway, recognised, establishing, &call).await;
+        }
+        FoundConnection::Establishing(it) => return Err(Failure::Gone(it.gone())),
         FoundConnection::Gone(reason) => return Err(Failure::Gone(reason)),
     };
     match method {

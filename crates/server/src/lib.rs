@@ -4,6 +4,7 @@ pub mod admin;
 pub mod auth;
 pub mod aws_apis;
 mod body;
+pub mod check;
 pub mod connections_api;
 pub mod control_plane;
 pub mod data_plane;

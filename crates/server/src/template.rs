@@ -9,10 +9,11 @@ mod code;
 mod conditions;
 mod cycles;
 mod diagnostic;
-mod document;
+pub(crate) mod document;
 pub mod dynamodb;
 mod handler;
 mod ids;
+pub(crate) mod inspect;
 mod intrinsics;
 mod json;
 mod parameters;
@@ -38,7 +39,7 @@ use gatepost_model::{
     usage_plan::UsagePlans,
 };
 
-pub use diagnostic::{Diagnostic, TemplateErrors};
+pub use diagnostic::{Diagnostic, DiagnosticKind, TemplateErrors};
 
 use diagnostic::{Diagnostics, did_you_mean};
 use document::{MAX_BYTES, Position, Value};
@@ -200,22 +201,31 @@ impl App {
 /// Everything that is wrong, at once.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<App, TemplateErrors> {
     let diagnostics = Diagnostics::new(path);
-    let fatal = |at, message: String, mend: &str| {
-        let diagnostics = Diagnostics::new(path);
-        diagnostics.error(at, message, mend);
-        diagnostics.finish(App::default()).map(|(app, _)| app)
-    };
-    let text = match read_text(path) {
-        Ok(text) => text,
-        Err((message, mend)) => return fatal(Position::START, message, mend),
-    };
-    let root = match document::parse(&text) {
-        Ok(root) => root,
-        Err(error) => return fatal(error.position, error.message, ""),
-    };
+    let read = read(path, options, &diagnostics, |_, _| ());
+    let app = read.map(|(app, ())| app).unwrap_or_default();
+    let (mut app, warnings) = diagnostics.finish(app)?;
+    app.warnings = warnings;
+    Ok(app)
+}
+
+/// Reads what can be read, and lets `look` see the evaluated template and its folder; `None` when
+/// it is no template at all.
+fn read<T>(
+    path: &Path,
+    options: &LoadOptions,
+    diagnostics: &Diagnostics,
+    look: impl FnOnce(&Evaluator<'_>, &Path) -> T,
+) -> Option<(App, T)> {
+    let text = read_text(path)
+        .map_err(|(message, mend)| diagnostics.error(Position::START, message, mend))
+        .ok()?;
+    let root = document::parse(&text)
+        .map_err(|error| diagnostics.error(error.position, error.message, ""))
+        .ok()?;
     if !matches!(root.value, Value::Map(_)) {
         let message = format!("a template is a mapping, this is {}", root.kind());
-        return fatal(root.position, message, "begin with `Resources:`");
+        diagnostics.error(root.position, message, "begin with `Resources:`");
+        return None;
     }
     let folder = path
         .parent()
@@ -230,12 +240,12 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<App, TemplateErrors> {
         account_id: options.account_id.clone(),
         configured: options.configured.clone(),
     };
-    let mut template = sections::read(&root, &diagnostics);
+    let mut template = sections::read(&root, diagnostics);
     let given = &options.parameters;
-    let parameters = parameters::resolve(&template.parameters, given, &diagnostics);
-    sam::expand(&mut template, &parameters, &diagnostics);
+    let parameters = parameters::resolve(&template.parameters, given, diagnostics);
+    sam::expand(&mut template, &parameters, diagnostics);
     let imports = [&options.import_values, given];
-    let evaluator = Evaluator::new(&diagnostics, &template, &stack, &parameters, imports);
+    let evaluator = Evaluator::new(diagnostics, &template, &stack, &parameters, imports);
     evaluator.check_conditions();
     let mut app = App {
         stack_name: stack.name.clone(),
@@ -246,12 +256,10 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<App, TemplateErrors> {
     read_outputs(&evaluator, &mut app);
     rewrite_urls(&mut app, &stack, &options.endpoint, &evaluator);
     let imports_used = evaluator.imports_used.borrow();
-    parameters::refuse_unknown(&template.parameters, given, &imports_used, &diagnostics);
-    drop(imports_used);
+    parameters::refuse_unknown(&template.parameters, given, &imports_used, diagnostics);
     app.sources = sources(path, &app);
-    let (mut app, warnings) = diagnostics.finish(app)?;
-    app.warnings = warnings;
-    Ok(app)
+    let seen = look(&evaluator, folder);
+    Some((app, seen))
 }
 
 fn read_text(path: &Path) -> Result<String, (String, &'static str)> {

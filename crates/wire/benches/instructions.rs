@@ -99,7 +99,7 @@ fn route_selection(expression: SelectionExpression) -> (SelectionExpression, Opt
 #[library_benchmark]
 #[bench::of_a_message(context())]
 fn event_building(context: RequestContext) -> (RequestContext, Vec<u8>) {
-    let event = message_event(&context, black_box(MESSAGE));
+    let event = message_event(&context, black_box(MESSAGE), false);
     (context, event)
 }
 

@@ -12,6 +12,7 @@ mod format;
 mod keyword;
 mod number;
 mod pattern;
+mod reader;
 #[cfg(test)]
 mod tests;
 

@@ -72,8 +72,9 @@ pub fn connect_event(context: &RequestContext, request: &HandshakeRequest) -> Ve
     )
 }
 
-/// The `MESSAGE` event (data-plane spec 3.2); `body` is the text that the client sent.
-pub fn message_event(context: &RequestContext, body: &str) -> Vec<u8> {
+/// The `MESSAGE` event (data-plane spec 3.2); `body` is the text that the client sent, or its bytes
+/// in base64.
+pub fn message_event(context: &RequestContext, body: &str, is_base64_encoded: bool) -> Vec<u8> {
     // Quotes are escaped: a JSON body grows by about an eighth.
     to_json(
         1024 + body.len() + body.len() / 4,
@@ -81,7 +82,7 @@ pub fn message_event(context: &RequestContext, body: &str) -> Vec<u8> {
             stage_variables: &context.stage_variables,
             request_context: RequestContextView::new(context),
             body,
-            is_base64_encoded: false,
+            is_base64_encoded,
         },
     )
 }

@@ -20,7 +20,8 @@ use start_error::StartError;
 use watch::Watcher;
 
 pub use app::App;
-pub use terminal::Terminal;
+pub use asked::find_template;
+pub use terminal::{Style, Terminal, printable};
 
 /// Run an app locally from a SAM or CloudFormation template: its functions as local processes, its
 /// WebSocket APIs served, code and template reloaded on change.
@@ -65,7 +66,7 @@ pub struct Arguments {
     pub allow_unauthenticated_remote: bool,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub fn key_value(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .filter(|(key, _)| !key.is_empty())
         .map(|(key, value)| (key.to_owned(), value.to_owned()))

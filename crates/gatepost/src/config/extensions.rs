@@ -12,7 +12,8 @@ use gatepost_model::{
 };
 
 use super::{
-    HOUR, SECOND, error::ConfigError, layers::Source, limits::stage_limits, reader::Reader,
+    HOUR, MILLISECOND, MINUTE, SECOND, error::ConfigError, layers::Source, limits::stage_limits,
+    reader::Reader,
 };
 
 /// How stages are served.
@@ -60,6 +61,7 @@ fn extensions(reader: &mut Reader, section: &str, inherited: &Extensions) -> Ext
     let origins = inherited.allowed_origins.iter().map(ToString::to_string);
     Extensions {
         permessage_deflate: reader.flag(&key("permessage_deflate"), inherited.permessage_deflate),
+        binary_frames: reader.flag(&key("binary_frames"), inherited.binary_frames),
         allowed_origins: reader.list(
             &key("allowed_origins"),
             &origins.collect::<Vec<_>>(),
@@ -76,6 +78,11 @@ fn extensions(reader: &mut Reader, section: &str, inherited: &Extensions) -> Ext
             &key("server_pings"),
             inherited.server_pings,
             SECOND..=HOUR,
+        ),
+        hold_posts: reader.duration_or_off(
+            &key("hold_posts"),
+            inherited.hold_posts,
+            100 * MILLISECOND..=10 * MINUTE,
         ),
     }
 }

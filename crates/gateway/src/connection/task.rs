@@ -6,7 +6,7 @@ use std::{cell::RefCell, future::poll_fn, io, sync::Arc, task::Poll};
 use gatepost_model::connection::CloseCause;
 use gatepost_wire::websocket::{self, CloseFrame, Decoder, Event as Incoming, FrameLimits};
 
-use super::Connection;
+use super::{Connection, message::Message};
 use crate::{
     clock::Moment,
     gateway::Gateway,
@@ -102,7 +102,7 @@ struct Reader {
 
 /// What has been read but not handled.
 struct Held {
-    message: Option<String>,
+    message: Option<Message<'static>>,
     /// The bytes behind the message.
     bytes: Vec<u8>,
 }
@@ -235,14 +235,14 @@ impl Reader {
     fn resume(&mut self, live: &Live, held: Held, replies: &mut Vec<u8>) {
         let Held { message, mut bytes } = held;
         match message {
-            Some(text) if !walk(live, &text, replies, Moment::now()) => {
-                self.hold(Some(text), bytes);
+            Some(message) if !walk(live, &message, replies, Moment::now()) => {
+                self.hold(Some(message), bytes);
             }
             _ => self.handle(live, &mut bytes, replies),
         }
     }
 
-    fn hold(&mut self, message: Option<String>, bytes: Vec<u8>) {
+    fn hold(&mut self, message: Option<Message<'static>>, bytes: Vec<u8>) {
         self.held = Some(Box::new(Held { message, bytes }));
     }
 
@@ -251,23 +251,21 @@ impl Reader {
         let (gateway, connection) = (&live.gateway, &live.connection);
         let settings = connection.stage.settings.load();
         let limits = &settings.limits;
-        let frame_limits = FrameLimits::from(limits);
+        let frame_limits = FrameLimits::from(&**settings);
         let now = Moment::now();
         // Behind our own close frame the client's messages go nowhere.
         let is_ending = connection.outbox.lock().ending().is_some();
         let mut rest = bytes;
         while !rest.is_empty() {
-            match self.decoder.decode(&frame_limits, &mut rest) {
+            let message = match self.decoder.decode(&frame_limits, &mut rest) {
                 Ok(None) => break,
-                Ok(Some(Incoming::Text(text))) => {
-                    if !is_ending && !walk(live, &text, replies, now) {
-                        self.hold(Some(text.into_owned()), rest.to_vec());
-                        break;
-                    }
+                Ok(Some(Incoming::Text(text))) => Some(Message::Text(text)),
+                Ok(Some(Incoming::Binary(bytes))) => Some(Message::Binary(bytes)),
+                Ok(Some(Incoming::Pong(_))) => None,
+                Ok(Some(Incoming::Ping(payload))) => {
+                    websocket::encode_pong(&payload, replies);
+                    None
                 }
-                // Binary frames are refused by the decoder.
-                Ok(Some(Incoming::Binary(_) | Incoming::Pong(_))) => {}
-                Ok(Some(Incoming::Ping(payload))) => websocket::encode_pong(&payload, replies),
                 Ok(Some(Incoming::Close(frame))) => {
                     let mut echo = Vec::new();
                     match &frame {
@@ -287,6 +285,13 @@ impl Reader {
                     connection.close(CloseCause::from(violation), now);
                     break;
                 }
+            };
+            if let Some(message) = message
+                && !is_ending
+                && !walk(live, &message, replies, now)
+            {
+                self.hold(Some(message.into_owned()), rest.to_vec());
+                break;
             }
             if replies.len() >= limits.outbox_bytes {
                 send_replies(gateway, connection, replies, now);
@@ -302,16 +307,16 @@ impl Reader {
 
 /// Walks a message; `false` when too many of its connection are in flight. Then the connection's
 /// task is woken as soon as one is done.
-fn walk(live: &Live, text: &str, replies: &mut Vec<u8>, now: Moment) -> bool {
+fn walk(live: &Live, message: &Message<'_>, replies: &mut Vec<u8>, now: Moment) -> bool {
     let (gateway, connection) = (&live.gateway, &live.connection);
     if !connection.begin_request(gateway.limits().in_flight_per_connection) {
         return false;
     }
-    match pipeline::on_message(gateway, connection, text, now.epoch_ms) {
+    match pipeline::on_message(gateway, connection, message, now.epoch_ms) {
         Walked::InIntegration => {}
         Walked::Done(reply) => {
             if let Some(reply) = reply {
-                connection.encode_text(reply.as_bytes(), replies);
+                connection.encode(&reply, replies);
             }
             // It began and ended here: nobody waits for its place.
             connection.end_request(u16::MAX);

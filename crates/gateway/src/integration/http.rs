@@ -46,7 +46,7 @@ pub struct HttpCall {
 }
 
 impl HttpCall {
-    /// The call of `endpoint` with these parameters and this body. `passed_on` is the handshake
+    /// The call of `endpoint` with these parameters and this body of this type. `passed_on` is the handshake
     /// whose headers go along, as those of `$connect` do with `HTTP_PROXY`.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl HttpCall {
         endpoint: &HttpEndpoint,
         context: &RequestContext,
         parameters: &Parameters,
-        body: Bytes,
+        (content_type, body): (&str, Bytes),
         passed_on: Option<&HandshakeRequest>,
     ) -> Result<Self, Fault> {
         let client = endpoint
@@ -73,12 +73,7 @@ impl HttpCall {
         }
         let trace_id = passed_on.map(|handshake| handshake.trace_id.as_str());
         add_own_headers(&mut headers, context, trace_id);
-        insert(
-            &mut headers,
-            CONTENT_TYPE.as_str(),
-            "application/json",
-            false,
-        );
+        insert(&mut headers, CONTENT_TYPE.as_str(), content_type, false);
         parameters.override_headers(&mut headers);
         let has_body = !matches!(endpoint.method, Method::GET | Method::HEAD);
         let body = if has_body { body } else { Bytes::new() };

@@ -16,6 +16,7 @@ use crate::{
     connection::{Connection, client::ClientKey, task, transport::Transport},
     deployed::StageSlot,
     gateway::Gateway,
+    held_posts::HeldPosts,
     tombstones::{End, Tombstone},
 };
 
@@ -26,6 +27,8 @@ pub(crate) struct IssuedId {
     pub(crate) connection_id: ConnectionId,
     /// Since when it handshakes, milliseconds since the epoch.
     pub(super) since_ms: u64,
+    /// Posts that wait for the connection, if they do.
+    held: Option<Arc<HeldPosts>>,
     accepted: bool,
 }
 
@@ -38,20 +41,23 @@ pub struct Accepted {
     context: Arc<ConnectionContext>,
     stage: Arc<StageSlot>,
     client_key: Option<ClientKey>,
+    held: Option<Arc<HeldPosts>>,
     established: bool,
     /// Dropped last, it tells those who wait for the connection to look again.
     _settled: watch::Sender<()>,
 }
 
 impl IssuedId {
-    /// A fresh id of `api_id`, entered as handshaking.
-    pub(crate) fn new(gateway: &Arc<Gateway>, api_id: &ApiId) -> Self {
+    /// A fresh id of a connection to `stage`, entered as handshaking.
+    pub(crate) fn new(gateway: &Arc<Gateway>, stage: &Arc<StageSlot>) -> Self {
         let since_ms = now_ms();
+        let held = HeldPosts::new(stage, &gateway.held);
         Self {
             gateway: Arc::clone(gateway),
-            api_id: api_id.clone(),
-            connection_id: gateway.begin_handshake(api_id, since_ms),
+            api_id: stage.api_id.clone(),
+            connection_id: gateway.begin_handshake(&stage.api_id, since_ms, held.as_ref()),
             since_ms,
+            held,
             accepted: false,
         }
     }
@@ -84,6 +90,7 @@ impl IssuedId {
             context,
             stage: request.stage,
             client_key,
+            held: self.held.take(),
             established: false,
             _settled: settled,
         }
@@ -104,6 +111,9 @@ impl Drop for IssuedId {
         };
         self.gateway.tombstones.ended(self.connection_id, tombstone);
         self.gateway.registry.remove(&self.connection_id);
+        if let Some(held) = &self.held {
+            held.refuse();
+        }
     }
 }
 
@@ -120,6 +130,9 @@ impl Accepted {
             Moment::now(),
         );
         self.established = true;
+        if let Some(held) = &self.held {
+            held.deliver(&connection, self.gateway.limits());
+        }
         task::start(&self.gateway, connection, early);
     }
 }
@@ -141,5 +154,8 @@ impl Drop for Accepted {
         let context = Arc::clone(&self.context);
         on_disconnect(&self.gateway, context, &self.stage, &cause);
         self.gateway.registry.remove(&id);
+        if let Some(held) = &self.held {
+            held.refuse();
+        }
     }
 }

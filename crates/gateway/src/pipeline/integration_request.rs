@@ -15,7 +15,7 @@ use gatepost_wire::{
 };
 
 use super::{
-    select_route::RoutedRequest,
+    select_route::{RequestBody, RoutedRequest},
     transformation::{TransformationInput, to_binary},
 };
 use crate::{
@@ -26,6 +26,9 @@ use crate::{
     },
     observe::RequestLog,
 };
+
+/// `Content-Type` of what a backend gets, unless a parameter maps another.
+const JSON: &str = "application/json";
 
 /// Builds the integration request of a routed request. `handshake` is there for `$connect`.
 /// `None` when the route has no integration.
@@ -116,8 +119,13 @@ fn call(
             Call::Service(ServiceCall::build(service, context, &parameters, body)?)
         }
         Backend::HttpProxy(endpoint) => {
-            let body = Bytes::copy_from_slice(request.body.as_bytes());
-            let body = converted(body, integration.content_handling)?;
+            let body = passed_body(&request.body, integration.content_handling)?;
+            let content_type = if request.body.is_base64_encoded {
+                "application/octet-stream"
+            } else {
+                JSON
+            };
+            let body = (content_type, body);
             let call = HttpCall::build(endpoint, context, &parameters, body, handshake)?;
             Call::Http(call)
         }
@@ -125,7 +133,7 @@ fn call(
             endpoint,
             transformation,
         } => {
-            let body = transformed(transformation)?;
+            let body = (JSON, transformed(transformation)?);
             Call::Http(HttpCall::build(endpoint, context, &parameters, body, None)?)
         }
         Backend::Mock(transformation) => {
@@ -141,7 +149,10 @@ fn proxy_event(request: &RoutedRequest, handshake: Option<&HandshakeRequest>) ->
     match (&context.event_type, handshake) {
         (EventType::Connect, Some(handshake)) => lambda_event::connect_event(context, handshake),
         (EventType::Disconnect { .. }, _) => lambda_event::disconnect_event(context),
-        _ => lambda_event::message_event(context, &request.body),
+        _ => {
+            let body = &request.body;
+            lambda_event::message_event(context, &body.text, body.is_base64_encoded)
+        }
     }
 }
 
@@ -153,7 +164,7 @@ fn transformed_body(
     input: &TransformationInput<'_>,
 ) -> Result<String, Fault> {
     let templates = &transformation.request_templates;
-    if let Some(made) = input.transform(templates, &request.body)? {
+    if let Some(made) = input.transform(templates, &request.body.text)? {
         return Ok(made);
     }
     let passes = match transformation.passthrough_behavior {
@@ -163,11 +174,27 @@ fn transformed_body(
     };
     let detail = "no request template matches and passthroughBehavior lets nothing through";
     passes
-        .then(|| request.body.clone())
+        .then(|| request.body.text.clone())
         .ok_or_else(|| Fault::new(FaultKind::UnsupportedMediaType, detail))
 }
 
-/// A message is text: `CONVERT_TO_TEXT` leaves it as it is.
+/// What a proxy sends on: the message as it is. A binary one is base64 for `CONVERT_TO_TEXT`.
+fn passed_body(
+    body: &RequestBody,
+    strategy: Option<ContentHandlingStrategy>,
+) -> Result<Bytes, Fault> {
+    match strategy {
+        Some(ContentHandlingStrategy::ConvertToBinary) if !body.is_base64_encoded => {
+            to_binary(body.text.as_bytes())
+        }
+        Some(ContentHandlingStrategy::ConvertToText) => {
+            Ok(Bytes::copy_from_slice(body.text.as_bytes()))
+        }
+        _ => Ok(body.bytes()),
+    }
+}
+
+/// What a template makes is text: `CONVERT_TO_TEXT` leaves it as it is.
 fn converted(body: Bytes, strategy: Option<ContentHandlingStrategy>) -> Result<Bytes, Fault> {
     match strategy {
         Some(ContentHandlingStrategy::ConvertToBinary) => to_binary(&body),

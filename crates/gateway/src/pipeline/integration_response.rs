@@ -35,6 +35,20 @@ pub struct IntegrationReply {
     pub headers: Vec<(String, String)>,
     /// The body; empty when there is none.
     pub body: Bytes,
+    /// What the body is.
+    pub body_is: ReplyBody,
+}
+
+/// What a reply's body is; it matters on stages with `binary_frames` only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ReplyBody {
+    /// Text.
+    #[default]
+    Text,
+    /// Base64: a function said `isBase64Encoded`.
+    Base64,
+    /// The bytes of a backend, as its `Content-Type` says.
+    Raw,
 }
 
 impl IntegrationReply {
@@ -49,10 +63,18 @@ impl IntegrationReply {
 
     /// The subprotocol that a `$connect` integration chose.
     pub fn subprotocol(&self) -> Option<&str> {
+        self.last_header("sec-websocket-protocol")
+    }
+
+    /// `Content-Type`.
+    pub fn content_type(&self) -> Option<&str> {
+        self.last_header("content-type")
+    }
+
+    fn last_header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
-            .rev()
-            .find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-protocol"))
+            .rfind(|(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
 }
@@ -110,6 +132,7 @@ fn reply_of(
             has_status: true,
             headers: headers(&answer.headers),
             body: answer.body,
+            body_is: ReplyBody::Raw,
         }),
     }
 }
@@ -132,6 +155,11 @@ fn lambda_proxy(answer: &IntegrationAnswer) -> Result<IntegrationReply, Fault> {
         has_status: response.status_code.is_some(),
         headers: response.headers,
         body: response.body.unwrap_or_default().into(),
+        body_is: if response.is_base64_encoded {
+            ReplyBody::Base64
+        } else {
+            ReplyBody::Text
+        },
     })
 }
 
@@ -176,6 +204,7 @@ fn transformed(
         has_status: true,
         headers: vec![("content-type".into(), "application/json".into())],
         body,
+        body_is: ReplyBody::Text,
     })
 }
 

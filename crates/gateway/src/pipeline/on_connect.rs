@@ -23,7 +23,7 @@ use super::{
     integration_request,
     integration_response::{self, IntegrationReply},
     rescue,
-    select_route::RoutedRequest,
+    select_route::{RequestBody, RoutedRequest},
     usage_plan,
 };
 use crate::{
@@ -72,7 +72,7 @@ pub async fn on_connect(
     let Some(deployed) = request.stage.deployed.load_full() else {
         return Err(Refusal::forbidden("the stage is being deleted"));
     };
-    let issued = IssuedId::new(gateway, &deployed.api_id);
+    let issued = IssuedId::new(gateway, &request.stage);
     let handshake = Handshake {
         gateway,
         deployed: &deployed,
@@ -183,7 +183,7 @@ impl Handshake<'_> {
         let request = RoutedRequest {
             route: Arc::clone(route),
             context: context.clone(),
-            body: String::new(),
+            body: RequestBody::default(),
         };
         let handshake = Some(&self.request.handshake);
         let built = integration_request::build(&request, handshake, log);

@@ -9,7 +9,10 @@ use gatepost_model::{
 };
 use gatepost_wire::execution_log::Entry;
 
-use super::{integration_request, integration_response, select_route::RoutedRequest};
+use super::{
+    integration_request, integration_response,
+    select_route::{RequestBody, RoutedRequest},
+};
 use crate::{
     clock::now_ms,
     deployed::StageSlot,
@@ -57,7 +60,7 @@ pub(crate) fn on_disconnect(
             },
             stage_variables: Arc::clone(&deployed.stage_variables),
         },
-        body: String::new(),
+        body: RequestBody::default(),
     };
     let run = {
         let (gateway, cause) = (Arc::clone(gateway), cause.clone());

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock::{Moment, millis_since},
-    connection::Connection,
+    connection::{Connection, message::Message},
     gateway::Gateway,
     integration::{self, IntegrationRequest},
     observe::{Event, RequestLog},
@@ -29,7 +29,7 @@ use crate::{
 /// What a message came to when it was received.
 pub(crate) enum Walked {
     /// It is done; this goes to the client, if anything.
-    Done(Option<String>),
+    Done(Option<Message<'static>>),
     /// It is in an integration and answers by itself, ending the request it began.
     InIntegration,
 }
@@ -39,11 +39,11 @@ pub(crate) enum Walked {
 pub(crate) fn on_message(
     gateway: &Arc<Gateway>,
     connection: &Arc<Connection>,
-    body: &str,
+    message: &Message<'_>,
     now_ms: u64,
 ) -> Walked {
     let started = Instant::now();
-    let Some(received) = ReceivedMessage::new(connection, body, now_ms) else {
+    let Some(received) = ReceivedMessage::new(connection, message, now_ms) else {
         return Walked::Done(None);
     };
     let request_id = received.context.request_id.clone();
@@ -74,7 +74,7 @@ pub(crate) fn on_message(
     });
     let routed = match passed.and_then(validate) {
         Ok(routed) => routed,
-        Err(fault) => return Walked::Done(Some(outcome.of_fault(&fault))),
+        Err(fault) => return Walked::Done(Some(outcome.of_fault(&fault).into())),
     };
     log_received(&routed, &mut outcome.log);
     let replied = match integration_request::build(&routed, None, &mut outcome.log) {
@@ -97,7 +97,9 @@ fn log_received(routed: &RoutedRequest, log: &mut RequestLog) {
     log.write(&Entry::MessageReceived);
     if log.writes(Severity::DataTrace) {
         let masked = mask_context(&routed.context);
-        let event = message_event(masked.as_ref().unwrap_or(&routed.context), &routed.body);
+        let context = masked.as_ref().unwrap_or(&routed.context);
+        let body = &routed.body;
+        let event = message_event(context, &body.text, body.is_base64_encoded);
         log.write(&Entry::Message {
             event: shown(&String::from_utf8_lossy(&event)),
         });
@@ -129,9 +131,9 @@ fn invoke_detached(
             started,
             log,
         };
-        if let Some(text) = outcome.of(&routed, replied) {
+        if let Some(reply) = outcome.of(&routed, replied) {
             // A client that left, or reads too slowly, does not get the reply.
-            let _ = connection.send_text(text.as_bytes(), gateway.limits(), Moment::now());
+            let _ = connection.send(&reply, gateway.limits(), Moment::now());
         }
         drop(request_in_flight);
     });
@@ -165,19 +167,18 @@ impl Outcome<'_> {
         self,
         routed: &RoutedRequest,
         replied: Result<IntegrationReply, Fault>,
-    ) -> Option<String> {
+    ) -> Option<Message<'static>> {
         let settings = self.connection.stage.settings.load();
-        let max_bytes = settings.limits.max_message_bytes;
         let replied = replied.and_then(|reply| {
             let status = reply.status;
-            Ok((status, route_reply(&routed.route, reply, max_bytes)?))
+            Ok((status, route_reply(&routed.route, reply, &settings)?))
         });
         match replied {
-            Ok((status, text)) => {
+            Ok((status, message)) => {
                 self.tell(status, None);
-                text
+                message
             }
-            Err(fault) => Some(self.of_fault(&fault)),
+            Err(fault) => Some(self.of_fault(&fault).into()),
         }
     }
 

@@ -151,7 +151,7 @@ impl<'a> TransformationInput<'a> {
     }
 
     fn json(&self) -> Option<&Value> {
-        let parse = || serde_json::from_str(&self.request.body).ok();
+        let parse = || self.request.body.json();
         self.json.get_or_init(parse).as_ref()
     }
 

@@ -40,7 +40,11 @@ fn mistakes(
         return Ok(Some(format!("[no model is selected by the key `{key}`]")));
     };
     match &model.schema {
-        Ok(schema) => Ok(schema.validate(&request.body).err()),
+        Ok(_) if request.body.is_base64_encoded => {
+            let mistake = "[Could not parse request body into json: the message is binary]";
+            Ok(Some(mistake.to_owned()))
+        }
+        Ok(schema) => Ok(schema.validate(&request.body.text).err()),
         Err(error) => {
             let detail = format!("the model {} has no valid schema: {error}", model.name);
             Err(Fault::new(FaultKind::ApiConfiguration, detail))
@@ -54,8 +58,7 @@ fn selected_key(validation: &RequestValidation, request: &RoutedRequest) -> Stri
     let expression = &validation.model_selection_expression;
     expression.evaluate(&mut |variable| match variable {
         Variable::RequestBody(path) => {
-            let parse = || serde_json::from_str(&request.body).ok();
-            path.text(body.get_or_insert_with(parse).as_ref()?)
+            path.text(body.get_or_insert_with(|| request.body.json()).as_ref()?)
         }
         Variable::Context(name) => context.variable(name),
         Variable::StageVariable(name) => context.stage_variables.get(name).cloned(),

@@ -109,17 +109,14 @@ async fn carry_out(
 }
 
 /// The function in policies: `arn:aws:lambda:{region}:{account}:function:{name}`, and the qualifier
-/// behind it when there is one.
+/// behind it when there is one. Functions are found by name alone, so whatever region and account
+/// the caller wrote, the policies about the function here decide.
 fn function_arn(request: &VerifiedRequest<'_>, name: &str, qualifier: Option<&str>) -> String {
-    let here = || (request.region().to_owned(), request.account_id().to_owned());
-    let (name, qualified, (region, account)) = match FunctionReference::parse(name) {
-        Ok(function) => (
-            function.name.to_string(),
-            function.qualifier,
-            function.region_and_account.unwrap_or_else(here),
-        ),
+    let (region, account) = (request.region(), request.account_id());
+    let (name, qualified) = match FunctionReference::parse(name) {
+        Ok(function) => (function.name.to_string(), function.qualifier),
         // No function has such a name.
-        Err(_) => (name.to_owned(), None, here()),
+        Err(_) => (name.to_owned(), None),
     };
     let qualifier = qualified.as_deref().or(qualifier);
     let qualifier = qualifier.map_or_else(String::new, |qualifier| format!(":{qualifier}"));

@@ -21,6 +21,19 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do; empty when the message says it.
     pub mend: String,
+    /// Whose fault it is.
+    pub kind: DiagnosticKind,
+}
+
+/// Whose fault it is that a template cannot be loaded, or does not do what its author expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DiagnosticKind {
+    /// The template's: AWS refuses it too, or it cannot do what its author expects.
+    Template,
+    /// Gatepost's: it works on AWS, and is not built here yet.
+    NotYet,
+    /// This machine's or Gatepost's way: it is otherwise on AWS.
+    NotHere,
 }
 
 impl fmt::Display for Diagnostic {
@@ -68,13 +81,50 @@ impl Diagnostics {
 
     /// Records what the template cannot be loaded with.
     pub(super) fn error(&self, at: Position, message: impl Into<String>, mend: impl Into<String>) {
-        let diagnostic = self.diagnostic(at, message.into(), mend.into());
+        self.error_of(DiagnosticKind::Template, at, message, mend);
+    }
+
+    /// Records an error that is not the template's own fault.
+    pub(super) fn error_of(
+        &self,
+        kind: DiagnosticKind,
+        at: Position,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        let diagnostic = self.diagnostic(kind, at, message.into(), mend.into());
         push_new(&mut self.errors.borrow_mut(), diagnostic);
     }
 
-    /// Records what loads, but may not do what its author expects.
+    /// Refuses something that works on AWS.
+    pub(super) fn not_yet(&self, at: Position, what: &str, mend: &str) {
+        let message = format!("{what} is not there yet in Gatepost");
+        self.error_of(DiagnosticKind::NotYet, at, message, mend);
+    }
+
+    /// Records what loads, but may not do here what its author expects.
     pub(super) fn warn(&self, at: Position, message: impl Into<String>, mend: impl Into<String>) {
-        let diagnostic = self.diagnostic(at, message.into(), mend.into());
+        self.warn_of(DiagnosticKind::NotHere, at, message, mend);
+    }
+
+    /// Records what AWS takes, and what does not do there either what its author expects.
+    pub(super) fn warn_on_aws_too(
+        &self,
+        at: Position,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        self.warn_of(DiagnosticKind::Template, at, message, mend);
+    }
+
+    fn warn_of(
+        &self,
+        kind: DiagnosticKind,
+        at: Position,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        let diagnostic = self.diagnostic(kind, at, message.into(), mend.into());
         push_new(&mut self.warnings.borrow_mut(), diagnostic);
     }
 
@@ -84,23 +134,36 @@ impl Diagnostics {
 
     /// `value`, with the warnings, unless something was wrong.
     pub(super) fn finish<T>(self, value: T) -> Result<(T, Vec<Diagnostic>), TemplateErrors> {
-        let mut errors = self.errors.into_inner();
-        if !errors.is_empty() {
-            errors.sort();
-            return Err(TemplateErrors(errors));
+        let (errors, warnings) = self.into_parts();
+        if errors.is_empty() {
+            Ok((value, warnings))
+        } else {
+            Err(TemplateErrors(errors))
         }
-        let mut warnings = self.warnings.into_inner();
-        warnings.sort();
-        Ok((value, warnings))
     }
 
-    fn diagnostic(&self, at: Position, message: String, mend: String) -> Diagnostic {
+    /// The errors and the warnings.
+    pub(super) fn into_parts(self) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+        let (mut errors, mut warnings) = (self.errors.into_inner(), self.warnings.into_inner());
+        errors.sort();
+        warnings.sort();
+        (errors, warnings)
+    }
+
+    fn diagnostic(
+        &self,
+        kind: DiagnosticKind,
+        at: Position,
+        message: String,
+        mend: String,
+    ) -> Diagnostic {
         Diagnostic {
             file: self.file.clone(),
             line: at.line,
             column: at.column,
             message,
             mend,
+            kind,
         }
     }
 }

@@ -4,34 +4,34 @@ use super::{json, yaml};
 
 /// The deepest nesting that is read: templates on AWS are far shallower, and a bounded depth keeps
 /// every walk of the tree within the stack.
-pub(super) const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 /// The most values that a document may have, aliases expanded.
-pub(super) const MAX_NODES: usize = 500_000;
+pub(crate) const MAX_NODES: usize = 500_000;
 /// The largest file that is read, bytes. AWS takes 1 MB from a bucket.
-pub(super) const MAX_BYTES: usize = 8 << 20;
+pub(crate) const MAX_BYTES: usize = 8 << 20;
 
 /// A place in the template, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Position {
-    pub(super) line: u32,
-    pub(super) column: u32,
+pub(crate) struct Position {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
 }
 
 impl Position {
     /// The beginning of the file.
-    pub(super) const START: Self = Self { line: 1, column: 1 };
+    pub(crate) const START: Self = Self { line: 1, column: 1 };
 }
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    pub(super) value: Value,
-    pub(super) position: Position,
+pub(crate) struct Node {
+    pub(crate) value: Value,
+    pub(crate) position: Position,
 }
 
 /// A value. Numbers keep their text, so that an account id such as `012345678901` stays whole.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     Number(String),
@@ -44,21 +44,21 @@ pub(super) enum Value {
 
 /// A key of a mapping with its value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) position: Position,
-    pub(super) value: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) position: Position,
+    pub(crate) value: Node,
 }
 
 /// Why a document could not be read at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SyntaxError {
-    pub(super) position: Position,
-    pub(super) message: String,
+pub(crate) struct SyntaxError {
+    pub(crate) position: Position,
+    pub(crate) message: String,
 }
 
 impl SyntaxError {
-    pub(super) fn new(position: Position, message: impl Into<String>) -> Self {
+    pub(crate) fn new(position: Position, message: impl Into<String>) -> Self {
         Self {
             position,
             message: message.into(),
@@ -67,7 +67,7 @@ impl SyntaxError {
 }
 
 /// Parses a template: JSON when it begins with `{`, else YAML.
-pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
+pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_start().starts_with('{') {
         // A YAML flow mapping begins so too; what is not JSON may still be YAML.
@@ -77,15 +77,15 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
 }
 
 impl Node {
-    pub(super) fn new(value: Value, position: Position) -> Self {
+    pub(crate) fn new(value: Value, position: Position) -> Self {
         Self { value, position }
     }
 
-    pub(super) fn string(text: impl Into<String>, position: Position) -> Self {
+    pub(crate) fn string(text: impl Into<String>, position: Position) -> Self {
         Self::new(Value::String(text.into()), position)
     }
 
-    pub(super) fn map<'k>(
+    pub(crate) fn map<'k>(
         entries: impl IntoIterator<Item = (&'k str, Node)>,
         position: Position,
     ) -> Self {
@@ -97,21 +97,21 @@ impl Node {
     }
 
     /// The entries of a mapping; none for anything else.
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         match &self.value {
             Value::Map(entries) => entries,
             _ => &[],
         }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.entries()
             .iter()
             .find(|entry| entry.key == key)
             .map(|entry| &entry.value)
     }
 
-    pub(super) fn as_list(&self) -> Option<&[Node]> {
+    pub(crate) fn as_list(&self) -> Option<&[Node]> {
         match &self.value {
             Value::List(items) => Some(items),
             _ => None,
@@ -119,7 +119,7 @@ impl Node {
     }
 
     /// The text of a scalar: CloudFormation converts numbers and booleans to strings freely.
-    pub(super) fn as_text(&self) -> Option<&str> {
+    pub(crate) fn as_text(&self) -> Option<&str> {
         match &self.value {
             Value::String(text) | Value::Number(text) => Some(text),
             Value::Bool(true) => Some("true"),
@@ -129,7 +129,7 @@ impl Node {
     }
 
     /// What kind of value it is, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self.value {
             Value::Null => "nothing",
             Value::Bool(_) => "a boolean",
@@ -142,7 +142,7 @@ impl Node {
     }
 
     /// As JSON, in the order of the template. An unresolved value is `null`.
-    pub(super) fn to_json(&self) -> serde_json::Value {
+    pub(crate) fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match &self.value {
             Value::Null | Value::Unknown => Json::Null,
@@ -162,7 +162,7 @@ impl Node {
 
 impl Entry {
     /// An entry that is placed where its value is.
-    pub(super) fn new(key: &str, value: Node) -> Self {
+    pub(crate) fn new(key: &str, value: Node) -> Self {
         Self {
             key: key.to_owned(),
             position: value.position,

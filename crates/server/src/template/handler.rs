@@ -27,6 +27,21 @@ pub(super) fn files(runtime: &Runtime, handler: &str) -> Result<Vec<String>, Str
     }
 }
 
+/// The files of TypeScript that these are built from.
+pub(super) fn typescript(files: &[String]) -> Vec<String> {
+    let sources = files.iter().filter_map(|file| {
+        let (stem, suffix) = file.rsplit_once('.')?;
+        let suffix = match suffix {
+            "js" => "ts",
+            "mjs" => "mts",
+            "cjs" => "cts",
+            _ => return None,
+        };
+        Some(format!("{stem}.{suffix}"))
+    });
+    sources.collect()
+}
+
 fn split(handler: &str, dot: Option<usize>) -> Result<(&str, &str), String> {
     let parts = dot.map(|dot| (&handler[..dot], &handler[dot + 1..]));
     parts

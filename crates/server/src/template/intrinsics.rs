@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{
     conditions::Truth,
-    diagnostic::{Diagnostics, did_you_mean},
+    diagnostic::{DiagnosticKind, Diagnostics, did_you_mean},
     document::{Entry, Node, Position, Value},
     parameters::Parameter,
     pseudo::Stack,
@@ -152,21 +152,21 @@ impl<'a> Evaluator<'a> {
             "Fn::Transform" => {
                 let macro_name = argument.get("Name").and_then(Node::as_text);
                 let message = format!("the macro `{}` runs on AWS only", macro_name.unwrap_or("?"));
+                let (kind, at) = (DiagnosticKind::NotHere, call.position);
                 let mend = "write its result into the template";
-                self.diagnostics.error(call.position, message, mend);
+                self.diagnostics.error_of(kind, at, message, mend);
                 None
             }
             "Fn::Cidr" | "Fn::Length" | "Fn::ToJsonString" => {
-                let message = format!("`{name}` is not there yet in Gatepost");
+                let what = format!("`{name}`");
                 self.diagnostics
-                    .error(call.position, message, "write its result");
+                    .not_yet(call.position, &what, "write its result");
                 None
             }
             _ if name.starts_with("Fn::ForEach") => {
-                let message =
-                    "`Fn::ForEach` (AWS::LanguageExtensions) is not there yet in Gatepost";
+                let what = "`Fn::ForEach` (AWS::LanguageExtensions)";
                 self.diagnostics
-                    .error(call.position, message, "write its entries out");
+                    .not_yet(call.position, what, "write its entries out");
                 None
             }
             _ => {
@@ -218,7 +218,8 @@ impl<'a> Evaluator<'a> {
                 };
             }
             Some(Parameter::InParameterStore) => {
-                self.diagnostics.error(
+                self.diagnostics.error_of(
+                    DiagnosticKind::NotHere,
                     at,
                     format!("the value of `{name}` is in AWS's parameter store"),
                     format!("give it with --parameter {name}=…"),
@@ -511,7 +512,8 @@ impl<'a> Evaluator<'a> {
             .iter()
             .find_map(|values| values.get(&name));
         if value.is_none() {
-            self.diagnostics.error(
+            self.diagnostics.error_of(
+                DiagnosticKind::NotHere,
                 argument.position,
                 format!("Fn::ImportValue asks for `{name}`, an export of another stack"),
                 format!("give its value with --parameter {name}=…"),

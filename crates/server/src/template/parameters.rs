@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex::Regex;
 
 use super::{
-    diagnostic::{Diagnostics, did_you_mean},
+    diagnostic::{DiagnosticKind, Diagnostics, did_you_mean},
     document::{Entry, Node, Position, Value},
 };
 
@@ -118,7 +118,8 @@ fn parameter(
             }
         },
         (None, None) => {
-            diagnostics.error(
+            diagnostics.error_of(
+                DiagnosticKind::NotHere,
                 entry.position,
                 format!("Parameters: [{name}] must have values"),
                 format!("give one with --parameter {name}=…"),

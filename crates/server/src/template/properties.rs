@@ -90,6 +90,17 @@ impl<'a> Properties<'a> {
         self.diagnostics.warn(self.place(name), message, mend);
     }
 
+    /// Warns of a property that AWS takes in vain too, at its place.
+    pub(super) fn warn_on_aws_too(
+        &self,
+        name: &str,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        self.diagnostics
+            .warn_on_aws_too(self.place(name), message, mend);
+    }
+
     /// A string; numbers and booleans are taken by their text, as AWS does.
     pub(super) fn string(&self, name: &str) -> Option<String> {
         let node = self.node(name)?;

@@ -28,6 +28,7 @@ use std::{
 };
 
 use api::{ApiDraft, ApiKind};
+pub(super) use function::source as code_source;
 
 use super::{
     App, cycles,
@@ -237,6 +238,7 @@ pub(super) fn read(reading: &Reading<'_>, app: &mut App) {
         permission::warn_of_missing(&draft, reading, &app.permissions);
         replies::warn_of_missing(&draft, reading);
         connection::warn_of_unknown_vpc_links(&draft, reading);
+        authorizer::warn_of_sources_that_never_resolve(&draft, reading);
         let (logical_id, at) = (draft.logical_id.clone(), draft.position);
         let api = draft.finish(reading);
         app.api_logical_ids.insert(api.api_id.clone(), logical_id);

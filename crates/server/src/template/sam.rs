@@ -124,6 +124,7 @@ impl Expansion<'_> {
             metadata: origin.metadata.clone().filter(|_| is_main),
             ignore_globals: None,
             is_made: !is_main,
+            serverless: is_main.then(|| origin.properties.clone()),
         });
     }
 

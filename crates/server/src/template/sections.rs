@@ -1,7 +1,7 @@
 //! The sections of a template: parameters, mappings, conditions, resources, outputs.
 
 use super::{
-    diagnostic::{Diagnostics, did_you_mean},
+    diagnostic::{DiagnosticKind, Diagnostics, did_you_mean},
     document::{Entry, Node, Position, Value},
 };
 
@@ -70,6 +70,8 @@ pub(super) struct Resource {
     pub(super) ignore_globals: Option<Node>,
     /// SAM makes it for another resource: nobody wrote it.
     pub(super) is_made: bool,
+    /// The properties of the SAM resource that it was, of which the plain one says less.
+    pub(super) serverless: Option<Node>,
 }
 
 impl Template {
@@ -132,11 +134,8 @@ fn section(root: &Node, name: &str, diagnostics: &Diagnostics) -> Vec<Entry> {
             .filter(|entry| {
                 let is_loop = entry.key.starts_with("Fn::ForEach::");
                 if is_loop {
-                    diagnostics.error(
-                        entry.position,
-                        "`Fn::ForEach` (AWS::LanguageExtensions) is not there yet in Gatepost",
-                        "write its entries out",
-                    );
+                    let what = "`Fn::ForEach` (AWS::LanguageExtensions)";
+                    diagnostics.not_yet(entry.position, what, "write its entries out");
                 }
                 !is_loop
             })
@@ -161,7 +160,8 @@ fn transforms(node: Option<&Node>, diagnostics: &Diagnostics) -> bool {
             Some("AWS::LanguageExtensions") => {}
             name => {
                 let name = name.unwrap_or("AWS::Include");
-                diagnostics.error(
+                diagnostics.error_of(
+                    DiagnosticKind::NotHere,
                     transform.position,
                     format!("the transform `{name}` runs on AWS only"),
                     "name the template that it makes (`aws cloudformation get-template \
@@ -251,5 +251,6 @@ fn resource(entry: &Entry, diagnostics: &Diagnostics) -> Option<Resource> {
         metadata: node.get("Metadata").cloned(),
         ignore_globals: node.get("IgnoreGlobals").cloned(),
         is_made: false,
+        serverless: None,
     })
 }

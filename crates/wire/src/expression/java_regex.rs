@@ -139,6 +139,11 @@ impl JavaRegex {
             .map_err(|_| JavaRegexError::TooSlow)
     }
 
+    /// How many groups the pattern has, with the whole match.
+    pub fn group_count(&self) -> usize {
+        self.usual.groups.len()
+    }
+
     /// The next match at or behind the byte `from`.
     pub fn find_from<'t>(
         &self,

@@ -3,7 +3,7 @@
 
 use std::{cmp::Ordering, collections::HashMap, fmt::Write};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::{
     keyword::{Keyword, Schema, SchemaId, Types},
@@ -25,9 +25,11 @@ pub(super) struct Check<'a> {
     schemas: &'a [Schema],
     steps: usize,
     depth: usize,
-    /// What came of shared schemas: by schema, place of the value, and whether its mistakes are
+    /// What came of shared schemas: by schema, place of the value, and whether its mistakes were
     /// told.
     known: HashMap<(SchemaId, *const Value, bool), bool>,
+    /// Whether mistakes are told: not those of schemas of which only some must match.
+    aloud: bool,
     told: Vec<String>,
     told_bytes: usize,
 }
@@ -44,23 +46,24 @@ impl<'a> Check<'a> {
             steps: BASE_STEPS.saturating_add(bytes.saturating_mul(STEPS_PER_BYTE)),
             depth: 0,
             known: HashMap::new(),
+            aloud: true,
             told: Vec::new(),
             told_bytes: 0,
         }
     }
 
     pub(super) fn validate(mut self, instance: &Value) -> Result<(), String> {
-        match self.check(0, instance, true) {
+        match self.check(0, instance) {
             Ok(true) => Ok(()),
             Ok(false) => Err(format!("[{}]", self.told.join(", "))),
             Err(GivenUp) => Err("[the validation takes too many steps]".to_owned()),
         }
     }
 
-    /// Whether `value` matches the schema; what does not is told when `aloud`.
-    fn check(&mut self, id: SchemaId, value: &Value, aloud: bool) -> Verdict {
+    /// Whether `value` matches the schema.
+    fn check(&mut self, id: SchemaId, value: &Value) -> Verdict {
         let schema = &self.schemas[id];
-        let key = (id, std::ptr::from_ref(value), aloud);
+        let key = (id, std::ptr::from_ref(value), self.aloud);
         if schema.is_shared
             && let Some(known) = self.known.get(&key)
         {
@@ -71,7 +74,7 @@ impl<'a> Check<'a> {
         if self.depth > MAX_DEPTH {
             return Err(GivenUp);
         }
-        let is_match = self.matches(schema, value, aloud)?;
+        let is_match = self.matches(schema, value)?;
         self.depth -= 1;
         if schema.is_shared {
             self.known.insert(key, is_match);
@@ -79,130 +82,159 @@ impl<'a> Check<'a> {
         Ok(is_match)
     }
 
-    fn matches(&mut self, schema: &'a Schema, value: &Value, aloud: bool) -> Verdict {
+    /// The same, without a word.
+    fn check_quietly(&mut self, id: SchemaId, value: &Value) -> Verdict {
+        let aloud = std::mem::replace(&mut self.aloud, false);
+        let verdict = self.check(id, value);
+        self.aloud = aloud;
+        verdict
+    }
+
+    fn matches(&mut self, schema: &'a Schema, value: &Value) -> Verdict {
         let mut is_match = true;
         for keyword in &schema.keywords {
-            if !self.holds(keyword, schema, value, aloud)? {
-                is_match = false;
-                if !aloud {
-                    return Ok(false);
-                }
+            is_match &= self.holds(keyword, schema, value)?;
+            if self.is_decided(is_match) {
+                return Ok(false);
             }
         }
         // What is in a value that does not match is not looked at.
-        if !is_match {
-            return Ok(false);
-        }
         match value {
-            Value::Array(items) => self.items(schema, items, aloud),
-            Value::Object(members) => self.members(schema, members, aloud),
+            _ if !is_match => Ok(false),
+            Value::Array(items) => self.items(schema, items),
+            Value::Object(members) => self.members(schema, members),
             _ => Ok(true),
         }
     }
 
-    fn items(&mut self, schema: &'a Schema, items: &[Value], aloud: bool) -> Verdict {
+    fn items(&mut self, schema: &'a Schema, items: &[Value]) -> Verdict {
         let first = schema.items.first.iter().copied().map(Some);
         let ids = first.chain(std::iter::repeat(schema.items.others));
         let mut is_match = true;
         for (item, id) in items.iter().zip(ids) {
             let Some(id) = id else { break };
-            if !self.check(id, item, aloud)? {
-                is_match = false;
-                if !aloud {
-                    break;
-                }
-            }
-        }
-        Ok(is_match)
-    }
-
-    fn members(
-        &mut self,
-        schema: &'a Schema,
-        members: &Map<String, Value>,
-        aloud: bool,
-    ) -> Verdict {
-        let properties = &schema.properties;
-        let nothing = properties.named.is_empty()
-            && properties.patterns.is_empty()
-            && properties.others.is_none();
-        if nothing {
-            return Ok(true);
-        }
-        let mut members: Vec<(&String, &Value)> = members.iter().collect();
-        if aloud {
-            members.sort_by_key(|(name, _)| *name);
-        }
-        let mut is_match = true;
-        for (name, value) in members {
-            let mut is_additional = true;
-            let mut check = |check: &mut Self, id| -> Verdict {
-                is_additional = false;
-                check.check(id, value, aloud)
-            };
-            if let Some(id) = properties.named.get(name) {
-                is_match &= check(self, *id)?;
-            }
-            for (pattern, id) in &properties.patterns {
-                self.step(pattern.cost(name))?;
-                if pattern.is_match(name) {
-                    is_match &= check(self, *id)?;
-                }
-            }
-            if let (true, Some(id)) = (is_additional, properties.others) {
-                is_match &= self.check(id, value, aloud)?;
-            }
-            if !is_match && !aloud {
+            is_match &= self.check(id, item)?;
+            if self.is_decided(is_match) {
                 break;
             }
         }
         Ok(is_match)
     }
 
-    /// Whether a keyword holds; if not, what does not is told.
-    fn holds(
-        &mut self,
-        keyword: &'a Keyword,
-        schema: &'a Schema,
-        value: &Value,
-        aloud: bool,
-    ) -> Verdict {
-        let wrong = match (keyword, value) {
+    fn members(&mut self, schema: &'a Schema, members: &Map<String, Value>) -> Verdict {
+        let properties = &schema.properties;
+        if properties.is_empty() {
+            return Ok(true);
+        }
+        let mut members: Vec<(&String, &Value)> = members.iter().collect();
+        if self.aloud {
+            members.sort_by_key(|(name, _)| *name);
+        }
+        let mut is_match = true;
+        for (name, value) in members {
+            let named = properties.named.get(name).copied();
+            let mut is_additional = named.is_none();
+            if let Some(id) = named {
+                is_match &= self.check(id, value)?;
+            }
+            for (pattern, id) in &properties.patterns {
+                self.step(pattern.cost(name))?;
+                if pattern.is_match(name) {
+                    is_additional = false;
+                    is_match &= self.check(*id, value)?;
+                }
+            }
+            if let (true, Some(id)) = (is_additional, properties.others) {
+                is_match &= self.check(id, value)?;
+            }
+            if self.is_decided(is_match) {
+                break;
+            }
+        }
+        Ok(is_match)
+    }
+
+    /// Whether a keyword holds.
+    fn holds(&mut self, keyword: &'a Keyword, schema: &'a Schema, value: &Value) -> Verdict {
+        match (keyword, value) {
             (Keyword::Type(types), value) => {
                 let found = Types::of(value);
-                (!types.contains(found)).then(|| {
-                    let found = found.names().collect::<String>();
-                    let allowed = list(types.names());
+                Ok(self.unless(!types.contains(found), || {
                     format!(
-                        "instance type ({found}) does not match any allowed primitive type \
-                         (allowed: {allowed})"
+                        "instance type ({}) does not match any allowed primitive type (allowed: \
+                         {})",
+                        found.names().collect::<String>(),
+                        list(types.names())
                     )
-                })
+                }))
             }
             (Keyword::Enum(values), value) => {
                 self.step(values.len())?;
                 let is_in = values.iter().any(|known| number::is_equal(known, value));
-                (!is_in).then(|| {
-                    let values = values.iter().map(ToString::to_string).collect::<Vec<_>>();
+                Ok(self.unless(!is_in, || {
+                    let values: Vec<_> = values.iter().map(ToString::to_string).collect();
                     format!(
                         "instance value ({}) not found in enum (possible values: [{}])",
                         shown(&value.to_string()),
                         values.join(",")
                     )
-                })
+                }))
             }
             (
                 Keyword::AllOf(_) | Keyword::AnyOf(_) | Keyword::OneOf(_) | Keyword::Not(_),
                 value,
-            ) => self.combined(keyword, value)?,
-            (Keyword::Format(format), Value::String(text)) => {
-                self.step(text.len() / 16)?;
-                (!format.is_of(text))
-                    .then(|| format!("string \"{}\" is {}", shown(text), format.describe()))
+            ) => self.combined(keyword, value),
+            (keyword, Value::String(text)) => self.of_text(keyword, text),
+            (keyword, Value::Number(number)) => Ok(self.of_number(keyword, number)),
+            (keyword, Value::Array(items)) => self.of_array(keyword, items),
+            (keyword, Value::Object(members)) => self.of_object(keyword, schema, members, value),
+            (_, Value::Null | Value::Bool(_)) => Ok(true),
+        }
+    }
+
+    /// How many of the combined schemas match, against how many must.
+    fn combined(&mut self, keyword: &'a Keyword, value: &Value) -> Verdict {
+        let ids = keyword.combined();
+        let all = ids.len();
+        let mut matched = 0;
+        for id in ids {
+            matched += usize::from(self.check_quietly(*id, value)?);
+            if matched > 0 && matches!(keyword, Keyword::AnyOf(_)) {
+                break;
             }
-            (Keyword::Pattern(pattern), Value::String(text)) => {
+        }
+        Ok(match keyword {
+            Keyword::AllOf(_) => self.unless(matched < all, || {
+                format!(
+                    "instance failed to match all required schemas (matched only {matched} out of \
+                     {all})"
+                )
+            }),
+            Keyword::AnyOf(_) => self.unless(matched == 0, || {
+                format!("instance failed to match at least one required schema among {all}")
+            }),
+            Keyword::OneOf(_) => self.unless(matched != 1, || {
+                format!(
+                    "instance failed to match exactly one schema (matched {matched} out of {all})"
+                )
+            }),
+            _ => self.unless(matched > 0, || {
+                "instance matched a schema which it should not have".to_owned()
+            }),
+        })
+    }
+
+    fn of_text(&mut self, keyword: &'a Keyword, text: &str) -> Verdict {
+        Ok(match keyword {
+            Keyword::Format(format) => {
+                self.step(text.len() / 16)?;
+                self.unless(!format.is_of(text), || {
+                    format!("string \"{}\" is {}", shown(text), format.describe())
+                })
+            }
+            Keyword::Pattern(pattern) => {
                 self.step(pattern.cost(text))?;
-                (!pattern.is_match(text)).then(|| {
+                self.unless(!pattern.is_match(text), || {
                     let source = pattern.source();
                     format!(
                         "ECMA 262 regex \"{source}\" does not match input string \"{}\"",
@@ -210,110 +242,96 @@ impl<'a> Check<'a> {
                     )
                 })
             }
-            (Keyword::MinLength(least), Value::String(text)) => {
+            Keyword::MinLength(least) => {
                 let length = text.chars().count();
-                (length < *least).then(|| {
+                self.unless(length < *least, || {
                     format!(
                         "string \"{}\" is too short (length: {length}, required minimum: {least})",
                         shown(text)
                     )
                 })
             }
-            (Keyword::MaxLength(most), Value::String(text)) => {
+            Keyword::MaxLength(most) => {
                 let length = text.chars().count();
-                (length > *most).then(|| {
+                self.unless(length > *most, || {
                     format!(
                         "string \"{}\" is too long (length: {length}, maximum allowed: {most})",
                         shown(text)
                     )
                 })
             }
-            (_, Value::Number(number)) => of_number(keyword, number),
-            (_, Value::Array(items)) => self.of_array(keyword, items)?,
-            (_, Value::Object(members)) => {
-                return self.of_object(keyword, schema, members, value, aloud);
-            }
-            _ => None,
-        };
-        Ok(self.tell(wrong, aloud))
-    }
-
-    /// How many of the combined schemas match, against how many must.
-    fn combined(&mut self, keyword: &'a Keyword, value: &Value) -> Result<Option<String>, GivenUp> {
-        let count = |check: &mut Self, ids: &[SchemaId]| -> Result<usize, GivenUp> {
-            let mut matched = 0;
-            for id in ids {
-                matched += usize::from(check.check(*id, value, false)?);
-            }
-            Ok(matched)
-        };
-        Ok(match keyword {
-            Keyword::AllOf(ids) => {
-                let (matched, all) = (count(self, ids)?, ids.len());
-                (matched < all).then(|| {
-                    format!(
-                        "instance failed to match all required schemas (matched only {matched} out \
-                         of {all})"
-                    )
-                })
-            }
-            Keyword::AnyOf(ids) => {
-                for id in ids {
-                    if self.check(*id, value, false)? {
-                        return Ok(None);
-                    }
-                }
-                let all = ids.len();
-                Some(format!(
-                    "instance failed to match at least one required schema among {all}"
-                ))
-            }
-            Keyword::OneOf(ids) => {
-                let (matched, all) = (count(self, ids)?, ids.len());
-                (matched != 1).then(|| {
-                    format!(
-                        "instance failed to match exactly one schema (matched {matched} out of \
-                         {all})"
-                    )
-                })
-            }
-            Keyword::Not(id) => self
-                .check(*id, value, false)?
-                .then(|| "instance matched a schema which it should not have".to_owned()),
-            _ => None,
+            _ => true,
         })
     }
 
-    fn of_array(
-        &mut self,
-        keyword: &'a Keyword,
-        items: &[Value],
-    ) -> Result<Option<String>, GivenUp> {
+    fn of_number(&mut self, keyword: &Keyword, value: &Number) -> bool {
+        match keyword {
+            Keyword::Minimum(least, is_exclusive) => match number::compare(value, least) {
+                Ordering::Less => self.unless(true, || {
+                    format!(
+                        "numeric instance is lower than the required minimum (minimum: {least}, \
+                         found: {value})"
+                    )
+                }),
+                ordering => self.unless(*is_exclusive && ordering == Ordering::Equal, || {
+                    format!(
+                        "numeric instance is not strictly greater than the required minimum {least}"
+                    )
+                }),
+            },
+            Keyword::Maximum(most, is_exclusive) => match number::compare(value, most) {
+                Ordering::Greater => self.unless(true, || {
+                    format!(
+                        "numeric instance is greater than the required maximum (maximum: {most}, \
+                         found: {value})"
+                    )
+                }),
+                ordering => self.unless(*is_exclusive && ordering == Ordering::Equal, || {
+                    format!(
+                        "numeric instance is not strictly lower than the required maximum {most}"
+                    )
+                }),
+            },
+            Keyword::MultipleOf(divisor) => self
+                .unless(!number::is_multiple_of(value, divisor), || {
+                    format!("remainder of division is not zero ({value} / {divisor})")
+                }),
+            _ => true,
+        }
+    }
+
+    fn of_array(&mut self, keyword: &'a Keyword, items: &[Value]) -> Verdict {
         let length = items.len();
         Ok(match keyword {
-            Keyword::NoAdditionalItems(most) if length > *most => Some(format!(
-                "schema only allows {most} elements in array but instance has {length} elements"
-            )),
-            Keyword::MinItems(least) if length < *least => Some(format!(
-                "array is too short: must have at least {least} elements but instance has {length} \
-                 elements"
-            )),
-            Keyword::MaxItems(most) if length > *most => Some(format!(
-                "array is too long: must have at most {most} elements but instance has {length} \
-                 elements"
-            )),
+            Keyword::NoAdditionalItems(most) => self.unless(length > *most, || {
+                format!(
+                    "schema only allows {most} elements in array but instance has {length} elements"
+                )
+            }),
+            Keyword::MinItems(least) => self.unless(length < *least, || {
+                format!(
+                    "array is too short: must have at least {least} elements but instance has \
+                     {length} elements"
+                )
+            }),
+            Keyword::MaxItems(most) => self.unless(length > *most, || {
+                format!(
+                    "array is too long: must have at most {most} elements but instance has \
+                     {length} elements"
+                )
+            }),
             Keyword::UniqueItems => {
                 self.step(length)?;
                 let mut texts: Vec<String> = items.iter().map(number::canonical).collect();
                 // Each text is a part of the message.
                 self.step(texts.iter().map(String::len).sum::<usize>() / 16)?;
                 texts.sort_unstable();
-                texts
-                    .windows(2)
-                    .any(|pair| pair[0] == pair[1])
-                    .then(|| "array must not contain duplicate elements".to_owned())
+                let has_twins = texts.windows(2).any(|pair| pair[0] == pair[1]);
+                self.unless(has_twins, || {
+                    "array must not contain duplicate elements".to_owned()
+                })
             }
-            _ => None,
+            _ => true,
         })
     }
 
@@ -323,36 +341,31 @@ impl<'a> Check<'a> {
         schema: &'a Schema,
         members: &Map<String, Value>,
         value: &Value,
-        aloud: bool,
     ) -> Verdict {
         let count = members.len();
-        let missing = |required: &'a [String]| {
-            let missing = required.iter().filter(|name| !members.contains_key(*name));
-            missing.map(String::as_str).collect::<Vec<_>>()
-        };
-        let wrong = match keyword {
+        Ok(match keyword {
             Keyword::Required(names) => {
-                self.step(names.len())?;
-                let missing = missing(names);
-                (!missing.is_empty())
-                    .then(|| format!("object has missing required properties ({})", list(missing)))
+                let missing = self.missing(names, members)?;
+                self.unless(!missing.is_empty(), || {
+                    format!("object has missing required properties ({})", list(missing))
+                })
             }
             Keyword::NoAdditionalProperties => {
                 let unwanted = self.unwanted(schema, members)?;
-                (!unwanted.is_empty()).then(|| {
+                self.unless(!unwanted.is_empty(), || {
                     format!(
                         "object instance has properties which are not allowed by the schema: {}",
                         list(unwanted)
                     )
                 })
             }
-            Keyword::MinProperties(least) => (count < *least).then(|| {
+            Keyword::MinProperties(least) => self.unless(count < *least, || {
                 format!(
                     "object has too few properties (found {count} but schema requires at least \
                      {least})"
                 )
             }),
-            Keyword::MaxProperties(most) => (count > *most).then(|| {
+            Keyword::MaxProperties(most) => self.unless(count > *most, || {
                 format!(
                     "object has too many properties (found {count} but schema requires at most \
                      {most})"
@@ -361,9 +374,8 @@ impl<'a> Check<'a> {
             Keyword::PropertyDependency { property, required }
                 if members.contains_key(property) =>
             {
-                self.step(required.len())?;
-                let missing = missing(required);
-                (!missing.is_empty()).then(|| {
+                let missing = self.missing(required, members)?;
+                self.unless(!missing.is_empty(), || {
                     format!(
                         "property {property:?} of object has missing property dependencies (schema \
                          requires {}; missing: {})",
@@ -373,11 +385,21 @@ impl<'a> Check<'a> {
                 })
             }
             Keyword::SchemaDependency { property, schema } if members.contains_key(property) => {
-                return self.check(*schema, value, aloud);
+                self.check(*schema, value)?
             }
-            _ => None,
-        };
-        Ok(self.tell(wrong, aloud))
+            _ => true,
+        })
+    }
+
+    /// The names that no member has.
+    fn missing(
+        &mut self,
+        names: &'a [String],
+        members: &Map<String, Value>,
+    ) -> Result<Vec<&'a str>, GivenUp> {
+        self.step(names.len())?;
+        let missing = names.iter().filter(|name| !members.contains_key(*name));
+        Ok(missing.map(String::as_str).collect())
     }
 
     /// The members that `additionalProperties: false` does not allow, sorted.
@@ -405,50 +427,25 @@ impl<'a> Check<'a> {
         Ok(unwanted)
     }
 
-    /// Tells what is wrong; whether nothing is.
-    fn tell(&mut self, wrong: Option<String>, aloud: bool) -> bool {
-        let Some(mut text) = wrong else {
-            return true;
-        };
-        if aloud && self.told_bytes < MAX_TEXT_BYTES {
+    /// Whether there is nothing more to find out.
+    fn is_decided(&self, is_match: bool) -> bool {
+        !is_match && !self.aloud
+    }
+
+    /// Tells what is wrong, if it is; whether it is not.
+    fn unless(&mut self, is_wrong: bool, text: impl FnOnce() -> String) -> bool {
+        if is_wrong && self.aloud && self.told_bytes < MAX_TEXT_BYTES {
+            let mut text = text();
             text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES - self.told_bytes));
             self.told_bytes += text.len();
             self.told.push(text);
         }
-        false
+        !is_wrong
     }
 
     fn step(&mut self, steps: usize) -> Result<(), GivenUp> {
         self.steps = self.steps.checked_sub(steps).ok_or(GivenUp)?;
         Ok(())
-    }
-}
-
-fn of_number(keyword: &Keyword, value: &serde_json::Number) -> Option<String> {
-    match keyword {
-        Keyword::Minimum(least, is_exclusive) => match number::compare(value, least) {
-            Ordering::Less => Some(format!(
-                "numeric instance is lower than the required minimum (minimum: {least}, found: \
-                 {value})"
-            )),
-            Ordering::Equal if *is_exclusive => Some(format!(
-                "numeric instance is not strictly greater than the required minimum {least}"
-            )),
-            _ => None,
-        },
-        Keyword::Maximum(most, is_exclusive) => match number::compare(value, most) {
-            Ordering::Greater => Some(format!(
-                "numeric instance is greater than the required maximum (maximum: {most}, found: \
-                 {value})"
-            )),
-            Ordering::Equal if *is_exclusive => Some(format!(
-                "numeric instance is not strictly lower than the required maximum {most}"
-            )),
-            _ => None,
-        },
-        Keyword::MultipleOf(divisor) => (!number::is_multiple_of(value, divisor))
-            .then(|| format!("remainder of division is not zero ({value} / {divisor})")),
-        _ => None,
     }
 }
 

@@ -84,6 +84,19 @@ pub(super) enum Keyword {
     UniqueItems,
 }
 
+impl Keyword {
+    /// The schemas that the same value is held to.
+    pub fn combined(&self) -> &[SchemaId] {
+        match self {
+            Self::AllOf(schemas) | Self::AnyOf(schemas) | Self::OneOf(schemas) => schemas,
+            Self::Not(schema) | Self::SchemaDependency { schema, .. } => {
+                std::slice::from_ref(schema)
+            }
+            _ => &[],
+        }
+    }
+}
+
 /// `items` and `additionalItems`.
 #[derive(Debug, Default)]
 pub(super) struct Items {
@@ -102,6 +115,13 @@ pub(super) struct Properties {
     pub patterns: Vec<(Pattern, SchemaId)>,
     /// Of all others.
     pub others: Option<SchemaId>,
+}
+
+impl Properties {
+    /// Whether nothing is said of members.
+    pub fn is_empty(&self) -> bool {
+        self.named.is_empty() && self.patterns.is_empty() && self.others.is_none()
+    }
 }
 
 /// The primitive types.

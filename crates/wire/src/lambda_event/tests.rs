@@ -160,14 +160,14 @@ fn message_has_request_context_and_body_only() {
     let context = context("sendmessage", event_type, 1_790_294_510_456);
     let body = r#"{"action":"sendmessage","data":"hi"}"#;
     assert_eq!(
-        text(message_event(&context, body)),
+        text(message_event(&context, body, false)),
         line(&[
             r#"{"requestContext":{"routeKey":"sendmessage","#,
             MESSAGE_CONTEXT
         ])
     );
     assert_eq!(
-        text(message_event(&with_authorizer(context), body)),
+        text(message_event(&with_authorizer(context), body, false)),
         line(&[
             r#"{"requestContext":{"routeKey":"sendmessage","#,
             r#""authorizer":{"tenant":"blue","principalId":"user-1"},"#,
@@ -225,7 +225,7 @@ fn identity_has_the_members_of_a_signature_and_an_api_key_in_the_order_of_aws() 
         r#""caller":"AIDAEXAMPLE","sourceIp":"203.0.113.7","accessKey":"AKIAEXAMPLE","#,
         r#""user":"AIDAEXAMPLE"}"#,
     );
-    let event = text(message_event(&context, "hi"));
+    let event = text(message_event(&context, "hi", false));
     assert!(event.contains(identity), "{event}");
     for (variable, value) in [
         ("accountId", "123456789012"),

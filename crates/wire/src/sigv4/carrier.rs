@@ -51,7 +51,7 @@ fn of_headers(headers: &HeaderMap) -> Result<Claim, SigV4Error> {
         .unwrap_or((&authorization, ""));
     if algorithm != ALGORITHM {
         if algorithm.starts_with("AWS4-") {
-            return Err(SigV4Error::Algorithm(algorithm.to_owned()));
+            return Err(SigV4Error::Algorithm(algorithm_name(algorithm)));
         }
         if !authorization.contains('=') {
             return Err(SigV4Error::NotKeyValue { hash: hash() });
@@ -118,6 +118,12 @@ fn of_headers(headers: &HeaderMap) -> Result<Claim, SigV4Error> {
         signature: signature.to_owned(),
         security_token: single(headers, "x-amz-security-token", AMZ_SECURITY_TOKEN)?,
     })
+}
+
+/// What of a text can be the name of an algorithm: the rest may be a credential without its blank.
+fn algorithm_name(text: &str) -> String {
+    let is_of_name = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
+    text.chars().take_while(is_of_name).take(64).collect()
 }
 
 /// The value of a header that may be there once. Bytes that are no UTF-8 become U+FFFD.
@@ -207,7 +213,7 @@ impl QueryClaim {
             .ok_or(SigV4Error::MissingInQuery(AMZ_SIGNED_HEADERS))?;
         let date = self.date.ok_or(SigV4Error::MissingInQuery(AMZ_DATE))?;
         if algorithm != ALGORITHM {
-            return Err(SigV4Error::Algorithm(algorithm));
+            return Err(SigV4Error::Algorithm(algorithm_name(&algorithm)));
         }
         let date = AmzDate::parse(&date).ok_or(SigV4Error::Date(date))?;
         let (access_key_id, scope) = scope_of(&credential)?;

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use gatepost_model::limits::Limits;
+use gatepost_model::{limits::Limits, stage_settings::StageSettings};
 
 use super::{
     CloseFrame, Opcode, Violation,
@@ -35,6 +35,15 @@ pub struct FrameLimits {
     pub max_frames_per_message: usize,
     /// Whether binary messages are accepted. AWS: no.
     pub accept_binary: bool,
+}
+
+impl From<&StageSettings> for FrameLimits {
+    fn from(settings: &StageSettings) -> Self {
+        Self {
+            accept_binary: settings.extensions.binary_frames,
+            ..Self::from(&settings.limits)
+        }
+    }
 }
 
 impl From<&Limits> for FrameLimits {

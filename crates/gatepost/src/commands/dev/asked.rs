@@ -38,7 +38,7 @@ pub fn find_template(named: Option<&Path>) -> Result<PathBuf, StartError> {
             .find(|path| path.is_file())
             .ok_or_else(|| {
                 StartError::NoFile(format!(
-                    "there is no {} here: name the template, e.g. gatepost dev app/template.yaml",
+                    "there is no {} here: name the template, e.g. app/template.yaml",
                     TEMPLATES.join(", no ")
                 ))
             }),

@@ -16,7 +16,7 @@ use gatepost_gateway::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use self::text::Style;
+pub use self::text::{Style, printable};
 use super::start_error::StartError;
 
 /// Where `dev` prints. Data goes to stdout, warnings and errors to stderr.

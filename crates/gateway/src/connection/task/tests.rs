@@ -70,7 +70,7 @@ async fn connection(gateway: &Gateway, now: Moment) -> (Connection, TcpStream) {
     let (socket, _) = listener.accept().await.unwrap();
     let stage_name = StageName::from("prod");
     let context = ConnectionContext {
-        connection_id: gateway.begin_handshake(&api(), now.epoch_ms),
+        connection_id: gateway.begin_handshake(&api(), now.epoch_ms, None),
         api_id: api(),
         stage: stage_name.clone(),
         connected_at_ms: now.epoch_ms,
@@ -177,7 +177,8 @@ async fn a_connection_that_is_established_during_a_drain_is_closed() {
 async fn a_handshake_whose_task_is_lost_leaves_the_registry() {
     let folder = tempfile::tempdir().unwrap();
     let gateway = gateway(&folder);
-    let issued = pipeline::IssuedId::new(&gateway, &api());
+    let stage = StageSlot::new(api(), "prod".into(), Arc::default());
+    let issued = pipeline::IssuedId::new(&gateway, &Arc::new(stage));
     let id = issued.connection_id;
     let lost = tokio::spawn(async move {
         let _issued = issued;

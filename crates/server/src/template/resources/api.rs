@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use gatepost_model::{
-    DeploymentId, RouteId,
+    AuthorizerId, DeploymentId, RouteId,
     api::{Api, ApiDefinition, ApiKeySource, DEFAULT_API_KEY_SELECTION_EXPRESSION},
     deployment::Deployment,
     stage::Stage,
@@ -27,6 +27,8 @@ pub(crate) struct ApiDraft {
     pub(super) calls: Vec<Call>,
     /// Where the schemas of the models stand.
     pub(super) schema_positions: Vec<Position>,
+    /// Where the identity sources of its authorizers stand.
+    pub(super) identity_source_positions: BTreeMap<AuthorizerId, Position>,
     /// Where its routes stand.
     pub(super) route_positions: BTreeMap<RouteId, Position>,
 }
@@ -123,6 +125,7 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Api
         stages: Vec::new(),
         calls: Vec::new(),
         schema_positions: Vec::new(),
+        identity_source_positions: BTreeMap::new(),
         route_positions: BTreeMap::new(),
     })))
 }

@@ -1,6 +1,6 @@
 //! `AWS::ApiGatewayV2::Authorizer`, refused where API Gateway refuses (spec D.5).
 
-use gatepost_model::authorizer::Authorizer;
+use gatepost_model::{authorizer::Authorizer, route::RouteAuthorization, stage::Stage};
 
 use super::{
     ApiDraft, Declared, Reading,
@@ -8,11 +8,13 @@ use super::{
     permission::{Call, Caller},
     route::is_below,
 };
-use crate::template::properties::Properties;
+use crate::template::{document::Position, properties::Properties};
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
     match authorizer(declared, reading) {
-        Some(authorizer) => {
+        Some((authorizer, position)) => {
+            let id = authorizer.authorizer_id.clone();
+            api.identity_source_positions.insert(id, position);
             if authorizer.credentials_arn.is_none() {
                 api.calls.push(Call {
                     position: declared.resource.position,
@@ -26,7 +28,8 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut Api
     }
 }
 
-fn authorizer(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Authorizer> {
+/// The authorizer, and where its identity sources stand.
+fn authorizer(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<(Authorizer, Position)> {
     let properties = declared.properties(
         &["ApiId", "AuthorizerType", "Name"],
         &[
@@ -57,14 +60,66 @@ fn authorizer(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Authoriz
             properties.error(name, message, "remove it");
         }
     }
-    Some(Authorizer {
+    let authorizer = Authorizer {
         authorizer_id: declared.id.as_str().into(),
         name: properties.string("Name")?,
         authorizer_uri: uri(&properties, reading)?,
         identity_source: identity_source(&properties),
         credentials_arn: credentials(&properties),
         identity_validation_expression: validation_expression(&properties),
-    })
+    };
+    Some((authorizer, properties.place("IdentitySource")))
+}
+
+/// Warns of identity sources without which every client is refused, for they are never there.
+pub(super) fn warn_of_sources_that_never_resolve(api: &ApiDraft, reading: &Reading<'_>) {
+    for route in &api.definition.routes {
+        let RouteAuthorization::Custom(id) = &route.authorization else {
+            continue;
+        };
+        let Some(authorizer) = api.definition.authorizer(id) else {
+            continue;
+        };
+        let at = api.identity_source_positions.get(id);
+        let at = at.copied().unwrap_or(api.position);
+        for source in &authorizer.identity_source {
+            for (message, mend) in never_resolves(source, &api.stages) {
+                let message = format!(
+                    "identity source {source}: {message}, so every client is refused with 401"
+                );
+                reading.diagnostics().warn(at, message, mend);
+            }
+        }
+    }
+}
+
+/// What is wrong with a source, and the mend: of the context only three members are there before the
+/// authorizer ran (data-plane spec 9.2), of the stage only the variables that it has.
+fn never_resolves(source: &str, stages: &[Stage]) -> Vec<(String, &'static str)> {
+    const THERE: [&str; 3] = ["connectionId", "connectedAt", "requestTimeEpoch"];
+    if let Some(name) = source.strip_prefix("context.") {
+        return if THERE.contains(&name) {
+            Vec::new()
+        } else {
+            let message = "it is not there before the authorizer runs".to_owned();
+            vec![(
+                message,
+                "use a header, a query parameter or a stage variable",
+            )]
+        };
+    }
+    let Some(name) = source.strip_prefix("stageVariables.") else {
+        return Vec::new();
+    };
+    let is_unset = |stage: &&Stage| stage.stage_variables.get(name).is_none_or(String::is_empty);
+    stages
+        .iter()
+        .filter(is_unset)
+        .map(|stage| {
+            let message = format!("stage {} does not set it", stage.stage_name);
+            (message, "set it in StageVariables")
+        })
+        .collect()
 }
 
 fn uri(properties: &Properties<'_>, reading: &Reading<'_>) -> Option<String> {

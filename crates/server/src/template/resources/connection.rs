@@ -5,7 +5,7 @@ use gatepost_gateway::{deployed::WithStageVariables, integration::http_client::s
 use gatepost_model::integration::{ConnectionType, IntegrationType};
 
 use super::{ApiDraft, Reading};
-use crate::template::properties::Properties;
+use crate::template::{diagnostic::DiagnosticKind, properties::Properties};
 
 /// `ConnectionType` with its `ConnectionId`.
 pub(super) fn connection_type(
@@ -43,7 +43,8 @@ pub(super) fn connection_type(
     // A stage variable is checked in its stage.
     if !id.contains("${") && !configured.contains(&id) {
         let (message, mend) = leads_nowhere(&id, reading);
-        properties.error("ConnectionId", message, mend);
+        let (kind, at) = (DiagnosticKind::NotHere, properties.place("ConnectionId"));
+        properties.diagnostics.error_of(kind, at, message, mend);
     }
     ConnectionType::VpcLink(id)
 }
@@ -113,7 +114,11 @@ pub(super) fn client_certificate_id(
              {{ certificate = \"client.pem\", key = \"client-key.pem\" }}"
         );
         let message = format!("the client certificate {name} is not there");
-        properties.error("ClientCertificateId", message, mend);
+        let (kind, at) = (
+            DiagnosticKind::NotHere,
+            properties.place("ClientCertificateId"),
+        );
+        properties.diagnostics.error_of(kind, at, message, mend);
     }
     Some(id)
 }

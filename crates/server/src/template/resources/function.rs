@@ -10,6 +10,7 @@ use gatepost_model::{
 use super::{Declared, Reading};
 use crate::template::{
     code::{self, CodeSource},
+    diagnostic::DiagnosticKind,
     document::{Node, Value},
     handler,
     properties::Properties,
@@ -107,7 +108,9 @@ pub(super) fn read(
             .is_some_and(|code| code.get("ImageUri").is_some());
     if is_image {
         let mend = "Gatepost runs functions without containers: package it as Zip with a Runtime";
-        properties.error("Code", format!("{logical_id} is an image function"), mend);
+        let (kind, at) = (DiagnosticKind::NotHere, properties.place("Code"));
+        let message = format!("{logical_id} is an image function");
+        properties.diagnostics.error_of(kind, at, message, mend);
         return None;
     }
     let name = name(&properties, declared)?;
@@ -174,7 +177,9 @@ fn runtime(properties: &Properties<'_>) -> Option<Runtime> {
     let runtime = Runtime::parse(&identifier);
     if runtime.is_none() {
         let message = format!("the runtime {identifier} is not run here");
-        properties.error("Runtime", message, "use python3.*, nodejs*.x or provided.*");
+        let (kind, at) = (DiagnosticKind::NotHere, properties.place("Runtime"));
+        let mend = "use python3.*, nodejs*.x or provided.*";
+        properties.diagnostics.error_of(kind, at, message, mend);
     }
     runtime
 }
@@ -238,7 +243,10 @@ fn code_of(
                  beside what was built",
             ),
         };
-        properties.diagnostics.error(node.position, message, mend);
+        let kind = DiagnosticKind::NotHere;
+        properties
+            .diagnostics
+            .error_of(kind, node.position, message, mend);
         return None;
     };
     let holding = found
@@ -262,7 +270,9 @@ fn code_of(
         .as_ref()
         .is_some_and(|node| node.get("BuildMethod").is_some())
         || matches!(runtime, Runtime::Provided(_))
-        || code::holds(first, &wanted.replace(".js", ".ts"));
+        || handler::typescript(&files)
+            .iter()
+            .any(|file| code::holds(first, file));
     let mend = if is_built {
         "build it first, e.g. with `sam build`"
     } else {
@@ -273,12 +283,18 @@ fn code_of(
     } else {
         "Handler"
     };
-    properties.error(at, message, mend);
+    let kind = if is_built {
+        DiagnosticKind::NotHere
+    } else {
+        DiagnosticKind::Template
+    };
+    let at = properties.place(at);
+    properties.diagnostics.error_of(kind, at, message, mend);
     None
 }
 
 /// `Code`: a bucket's object, or, before packaging, a local path.
-pub(super) fn source(properties: &Properties<'_>, node: &Node) -> Option<CodeSource> {
+pub(in crate::template) fn source(properties: &Properties<'_>, node: &Node) -> Option<CodeSource> {
     if let Some(path) = node.as_text() {
         return Some(
             match path

@@ -107,7 +107,7 @@ fn refuse(properties: &Properties<'_>) {
         .is_some_and(|version| version != "1.0")
     {
         let message = "a WebSocket API has the payload format 1.0 only";
-        properties.warn("PayloadFormatVersion", message, "remove it");
+        properties.warn_on_aws_too("PayloadFormatVersion", message, "remove it");
     }
 }
 
@@ -123,7 +123,7 @@ fn warn_of_unused(properties: &Properties<'_>, integration_type: IntegrationType
     for property in unused {
         if properties.node(property).is_some() {
             let message = format!("{property} changes nothing: {name} does not use it");
-            properties.warn(property, message, "remove it");
+            properties.warn_on_aws_too(property, message, "remove it");
         }
     }
 }
@@ -247,7 +247,11 @@ fn method(
         IntegrationType::AwsProxy | IntegrationType::Aws if !is_service => {
             if method.as_deref().is_some_and(|method| method != "POST") {
                 let message = "Lambda functions are invoked with POST";
-                properties.warn("IntegrationMethod", message, "remove IntegrationMethod");
+                properties.warn_on_aws_too(
+                    "IntegrationMethod",
+                    message,
+                    "remove IntegrationMethod",
+                );
             }
             Some("POST".to_owned())
         }
@@ -256,7 +260,7 @@ fn method(
         {
             let name = integration_type.as_str();
             let message = format!("{name} without IntegrationMethod sends POST here");
-            properties.warn("IntegrationMethod", message, "add it");
+            properties.warn_on_aws_too("IntegrationMethod", message, "add it");
             Some("POST".to_owned())
         }
         _ => method,

@@ -47,7 +47,7 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut Api
     check_key(&properties, &key, integration);
     if properties.node("ResponseParameters").is_some() {
         let message = "ResponseParameters change nothing: what a client gets has no headers";
-        properties.warn("ResponseParameters", message, "remove it");
+        properties.warn_on_aws_too("ResponseParameters", message, "remove it");
     }
     let response_templates = properties.string_map("ResponseTemplates");
     check_templates(&properties, "ResponseTemplates", &response_templates);
@@ -81,7 +81,7 @@ fn check_key(properties: &Properties<'_>, key: &str, integration: &Integration) 
     let kind = integration.integration_type;
     if kind.is_proxy() {
         let message = format!("{} selects no integration response", kind.as_str());
-        properties.warn(name, message, "its answer reaches the client as it is");
+        properties.warn_on_aws_too(name, message, "its answer reaches the client as it is");
         return;
     }
     let matches_status = (100..600).any(|status: u16| parsed.matches(&status.to_string()));
@@ -95,10 +95,10 @@ fn check_key(properties: &Properties<'_>, key: &str, integration: &Integration) 
                  selects a response"
             );
             let mend = "write $default, or a /regex/ of the errorMessage";
-            properties.warn(name, message, mend);
+            properties.warn_on_aws_too(name, message, mend);
         }
     } else if !is_default && !matches_status {
         let message = format!("the key {key} matches no HTTP status");
-        properties.warn(name, message, "write $default, or e.g. /2\\d\\d/");
+        properties.warn_on_aws_too(name, message, "write $default, or e.g. /2\\d\\d/");
     }
 }

@@ -123,7 +123,7 @@ pub(super) fn of_route(
     let is_lifecycle = matches!(route_key, RouteKey::Connect | RouteKey::Disconnect);
     match &expression {
         None if models.is_empty() => {}
-        None => properties.warn(
+        None => properties.warn_on_aws_too(
             "RequestModels",
             format!(
                 "the messages of route {route_key} are not validated: it has no \
@@ -131,12 +131,12 @@ pub(super) fn of_route(
             ),
             "add `ModelSelectionExpression: $default`, which selects the model `$default`",
         ),
-        Some(_) if is_lifecycle => properties.warn(
+        Some(_) if is_lifecycle => properties.warn_on_aws_too(
             "ModelSelectionExpression",
             format!("route {route_key} has no message that a model could validate"),
             "remove it",
         ),
-        Some(_) if models.is_empty() => properties.warn(
+        Some(_) if models.is_empty() => properties.warn_on_aws_too(
             "ModelSelectionExpression",
             format!("every message of route {route_key} fails: it has no RequestModels"),
             "add `RequestModels: {$default: MODEL}`",

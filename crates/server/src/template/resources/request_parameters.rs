@@ -97,13 +97,13 @@ fn warn_of_unfilled(properties: &Properties<'_>, uri: &str, parameters: &[(Strin
         if !parameters.iter().any(|(known, _)| known == name) {
             let message = format!("nothing fills in {{{name}}}, and so every call fails");
             let mend = format!("map integration.request.path.{name} in RequestParameters");
-            properties.warn("IntegrationUri", message, mend);
+            properties.warn_on_aws_too("IntegrationUri", message, mend);
         }
     }
     for (name, at) in parameters {
         if !url.variables().any(|known| known == name) {
             let message = format!("the URL has no {{{name}}} that this could fill in");
-            properties.diagnostics.warn(*at, message, "");
+            properties.diagnostics.warn_on_aws_too(*at, message, "");
         }
     }
 }

@@ -57,6 +57,6 @@ pub(super) fn warn_of_missing(
         let message = "the service does not read this form, since it is sent as application/json";
         let mend = "map integration.request.header.Content-Type: \
                     \"'application/x-www-form-urlencoded'\"";
-        properties.warn("RequestTemplates", message, mend);
+        properties.warn_on_aws_too("RequestTemplates", message, mend);
     }
 }

@@ -93,12 +93,12 @@ fn read_api_key(
     if properties.node("StageKeys").is_some() {
         let message = "StageKeys lets the key into no stage";
         let mend = "name the stage in ApiStages of a usage plan, and the key in a UsagePlanKey";
-        properties.warn("StageKeys", message, mend);
+        properties.warn_on_aws_too("StageKeys", message, mend);
     }
     let enabled = properties.boolean("Enabled").unwrap_or(false);
     if !enabled {
         let message = format!("the API key {} is disabled", declared.resource.logical_id);
-        properties.warn(
+        properties.warn_on_aws_too(
             "Enabled",
             message,
             "set `Enabled: true`, which is not the default",
@@ -364,7 +364,7 @@ fn warn_of_nobody_let_in(api: &Api, at: Position, plans: &UsagePlans, reading: &
             );
             let mend = "add an AWS::ApiGateway::UsagePlan with this stage in ApiStages, and a \
                         UsagePlanKey";
-            reading.diagnostics().warn(at, message, mend);
+            reading.diagnostics().warn_on_aws_too(at, message, mend);
         }
     }
     let source = ApiKeySource::parse(&api.definition.api_key_selection_expression);

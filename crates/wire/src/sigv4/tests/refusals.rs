@@ -28,6 +28,10 @@ fn an_authorization_of_another_kind_is_incomplete() {
         with("AWS4-HMAC-SHA512 Credential=a"),
         "Unsupported AWS 'algorithm': 'AWS4-HMAC-SHA512' (only AWS4-HMAC-SHA256 for now). "
     );
+    assert_eq!(
+        with("AWS4-HMAC-SHA512,Signature=a"),
+        "Unsupported AWS 'algorithm': 'AWS4-HMAC-SHA512' (only AWS4-HMAC-SHA256 for now). "
+    );
     // `printf 'AWS4-HMAC-SHA256 Signature=a' | openssl dgst -sha256 -binary | base64`
     assert_eq!(
         with("AWS4-HMAC-SHA256 Signature=a"),

@@ -15,7 +15,7 @@ const PLATFORM_LINES: [&str; 5] = ["INIT_START", "INIT_REPORT", "START", "END", 
 
 /// How text looks.
 #[derive(Clone, Copy)]
-pub(super) struct Style {
+pub struct Style {
     screen: bool,
     colour: bool,
 }
@@ -39,11 +39,11 @@ impl Style {
         }
     }
 
-    fn bold(self, text: &str) -> String {
+    pub fn bold(self, text: &str) -> String {
         self.paint("1", text)
     }
 
-    fn dim(self, text: &str) -> String {
+    pub fn dim(self, text: &str) -> String {
         self.paint("2", text)
     }
 
@@ -51,7 +51,7 @@ impl Style {
         self.paint("32", text)
     }
 
-    fn bad(self, text: &str) -> String {
+    pub fn bad(self, text: &str) -> String {
         self.paint("31", text)
     }
 
@@ -257,7 +257,7 @@ fn continued(message: &str) -> String {
 }
 
 /// Text that stays on its line and cannot steer the terminal; tabs stay.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
             let escape = c.is_control() && c != '\t';
