@@ -151,20 +151,52 @@ fn template(source: &str) -> (Template, RequestContext) {
     (Template::parse(source).unwrap(), context())
 }
 
+const REFERENCES: &str =
+    r#"{"id":"$context.connectionId","room":$input.json('$.room'),"all":$input.json('$')}"#;
+const LOOP: &str = "#set($t = $context.requestTimeEpoch / 1000)#foreach($i in [1..5])\
+                    $i: $t#if($foreach.hasNext),#end#end";
+
 #[library_benchmark]
-#[bench::of_three_references(template(
-    r#"{"id":"$context.connectionId","room":$input.json('$.room'),"all":$input.json('$')}"#
-))]
+#[bench::of_three_references(template(REFERENCES))]
 #[bench::of_text(template(r#"{"statusCode":200}"#))]
-#[bench::of_a_loop(template(
-    r#"#set($t = $context.requestTimeEpoch / 1000 + 60)[#foreach($i in [1..5])"$i-$t"#if($foreach.hasNext),#end#end]"#
-))]
+#[bench::of_a_loop(template(LOOP))]
 fn template_rendering(
     (template, context): (Template, RequestContext),
 ) -> (Template, RequestContext) {
     let input = TemplateInput::new(&context, black_box(MESSAGE));
     black_box(template.render(&input).unwrap());
     (template, context)
+}
+
+fn schema() -> JsonSchema {
+    let schema = r##"{
+        "type": "object", "required": ["action", "room"], "additionalProperties": false,
+        "properties": {
+            "action": {"enum": ["sendMessage", "join", "leave"]},
+            "room": {"type": "string", "pattern": "^[a-z]{1,32}$"},
+            "data": {"$ref": "#/definitions/data"}
+        },
+        "definitions": {"data": {"properties": {
+            "text": {"type": "string", "maxLength": 1000},
+            "n": {"type": "integer", "minimum": 0}
+        }}}
+    }"##;
+    let schemas = [("Message", schema)].into();
+    let models = Models {
+        api_id: "abcdef1234",
+        schemas: &schemas,
+    };
+    let schema = JsonSchema::compile("Message", models).unwrap();
+    // The first search of an expression pays for what all others share.
+    schema.validate(MESSAGE).unwrap();
+    schema
+}
+
+#[library_benchmark]
+#[bench::of_a_message(schema())]
+fn model_validation(schema: JsonSchema) -> JsonSchema {
+    assert!(black_box(schema.validate(black_box(MESSAGE))).is_ok());
+    schema
 }
 
 library_benchmark_group!(

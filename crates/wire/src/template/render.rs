@@ -196,6 +196,9 @@ impl<'a> Renderer<'a> {
     }
 
     fn print_reference(&mut self, reference: &'a Reference, escapes: usize) -> Outcome<()> {
+        if escapes == 0 && self.print_input_json(reference)? {
+            return Ok(());
+        }
         let value = self.reference(reference)?;
         let has_value = !matches!(value, Value::Null);
         if escapes == 0 {
