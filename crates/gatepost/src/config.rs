@@ -7,6 +7,7 @@ mod extensions;
 pub mod integrations;
 mod layers;
 mod limits;
+mod logs;
 mod reader;
 mod units;
 
@@ -25,6 +26,7 @@ pub use self::{
     extensions::StagesConfig,
     integrations::IntegrationsConfig,
     layers::Override,
+    logs::LogsConfig,
     reader::Setting,
 };
 use self::{layers::Layers, reader::Reader};
@@ -33,8 +35,10 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
 const GIB: usize = 1024 * 1024 * 1024;
 
 /// What runs, after every layer has had its say.
@@ -48,6 +52,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// `[functions]`.
     pub functions: FunctionsConfig,
+    /// `[logs]`.
+    pub logs: LogsConfig,
     /// `[integrations]`.
     pub integrations: IntegrationsConfig,
     /// `[egress]`.
@@ -124,6 +130,7 @@ impl Config {
             limits,
             auth: auth::read(&mut reader),
             functions: functions(&mut reader),
+            logs: logs::read(&mut reader),
             integrations: integrations::read(&mut reader),
             egress: EgressConfig {
                 allow: reader.texts("egress.allow"),

@@ -1,7 +1,9 @@
 //! The embedded store: one SQLite file with the key of the connection ids, the lives of the
-//! connections, what API keys used, and the functions' logs. Writes are batched on a thread of their own.
+//! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
-mod function_logs;
+mod log_queue;
+mod logs;
+mod schema;
 mod usage;
 mod writer;
 
@@ -16,7 +18,7 @@ use std::{
 };
 
 use gatepost_model::{
-    ApiId, ApiKeyId, FunctionName, RequestId, UsagePlanId,
+    ApiId, ApiKeyId, RequestId, UsagePlanId,
     calendar::Day,
     connection::CloseCause,
     connection_id::{ConnectionId, ConnectionIdKey},
@@ -32,65 +34,22 @@ use crate::{
     tombstones::{End, Tombstone},
 };
 
-pub use function_logs::{
-    LogLine, LogPage, LogPosition, LogQuery, LoggedStream, ReadError, Streams,
+use log_queue::LogQueue;
+use writer::Writer;
+
+pub use logs::{
+    LogGroup, LogLine, LogPage, LogPosition, LogQuery, LoggedStream, ReadError, Streams,
 };
 
 /// Changes that may wait for the disk; more are counted as dropped.
 /// The channel touches its whole ring in time, so this is memory too.
 const QUEUE: usize = 8192;
-const SCHEMA_VERSION: i64 = 2;
-const SCHEMA: &str = "
-    CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE connections (
-        id BLOB PRIMARY KEY,
-        api_id TEXT NOT NULL,
-        client_key INTEGER,
-        opened_at_ms INTEGER,
-        ended_at_ms INTEGER,
-        cause TEXT,
-        code INTEGER,
-        reason TEXT,
-        replaced_by BLOB
-    ) WITHOUT ROWID;
-    CREATE INDEX connections_by_client ON connections (client_key)
-        WHERE client_key IS NOT NULL AND replaced_by IS NULL;
-    CREATE INDEX connections_by_end ON connections (ended_at_ms);
-    CREATE TABLE function_logs (
-        function TEXT NOT NULL,
-        stream TEXT NOT NULL,
-        timestamp_ms INTEGER NOT NULL,
-        message TEXT NOT NULL
-    );
-    CREATE INDEX function_logs_by_time ON function_logs (function, timestamp_ms);
-";
-/// What version 2 added.
-const SCHEMA_2: &str = "
-    CREATE TABLE log_groups (
-        id INTEGER PRIMARY KEY,
-        name TEXT NOT NULL UNIQUE,
-        created_at_ms INTEGER NOT NULL
-    );
-    CREATE TABLE execution_logs (
-        log_group INTEGER NOT NULL,
-        began_at_ms INTEGER NOT NULL,
-        request_id TEXT NOT NULL,
-        connection_id BLOB,
-        endpoint_request_id TEXT,
-        record BLOB NOT NULL
-    );
-    CREATE INDEX execution_logs_by_time ON execution_logs (log_group, began_at_ms);
-    CREATE INDEX execution_logs_by_request ON execution_logs (request_id);
-    CREATE INDEX execution_logs_by_connection ON execution_logs (connection_id)
-        WHERE connection_id IS NOT NULL;
-    CREATE INDEX execution_logs_by_endpoint_request ON execution_logs (endpoint_request_id)
-        WHERE endpoint_request_id IS NOT NULL;
-";
-/// What stores of this version that were made earlier lack, and no reader of theirs minds.
-const ADDITIONS: &str = "
-    CREATE INDEX IF NOT EXISTS function_logs_by_stream
-        ON function_logs (function, stream, timestamp_ms);
-";
+/// Log events among those: the lives of connections must never be dropped for them.
+const LOG_QUEUE: usize = QUEUE / 2;
+/// The bytes of those log events.
+const LOG_QUEUE_BYTES: usize = 16 * 1024 * 1024;
+/// The longest time that one record of an execution log spans.
+pub(crate) const MAX_RECORD: Duration = Duration::from_secs(2);
 
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -105,8 +64,9 @@ pub enum StoreError {
     },
     /// The file was written by a newer Gatepost.
     #[error(
-        "the store {path} has version {found}, this Gatepost knows {SCHEMA_VERSION}: use the \
-         Gatepost that wrote it, or another store"
+        "the store {path} has version {found}, this Gatepost knows {}: use the \
+         Gatepost that wrote it, or another store",
+        schema::VERSION
     )]
     Newer {
         /// The file.
@@ -153,19 +113,28 @@ pub enum Lifecycle {
         /// All its requests of the day.
         used: u32,
     },
-    /// A function logged a line.
-    FunctionLog {
-        /// The function.
-        function: FunctionName,
-        /// The stream.
-        stream: Arc<str>,
-        /// When, milliseconds since the epoch.
-        timestamp_ms: u64,
-        /// The line.
-        message: String,
-    },
-    /// A request was carried out, or is waited for long.
-    ExecutionLog(Box<ExecutionLogRecord>),
+}
+
+/// What a log gets.
+#[derive(Debug)]
+pub enum LogEntry {
+    /// A plain event.
+    Event(Box<LogEvent>),
+    /// A request that was carried out, or is waited for long.
+    Execution(Box<ExecutionLogRecord>),
+}
+
+/// A line of a function, or a row of an access log.
+#[derive(Debug)]
+pub struct LogEvent {
+    /// The log group.
+    pub log_group: Arc<str>,
+    /// The stream.
+    pub stream: Arc<str>,
+    /// When, milliseconds since the epoch.
+    pub timestamp_ms: u64,
+    /// The line, without its line break.
+    pub message: String,
 }
 
 /// What the execution log tells of a request.
@@ -181,12 +150,27 @@ pub struct ExecutionLogRecord {
     pub connection_id: Option<ConnectionId>,
     /// What the function that it called wrote into its own log as `RequestId`.
     pub endpoint_request_id: Option<Box<str>>,
+    /// How long after that its last entry was written; at most [`MAX_RECORD`].
+    pub duration_ms: u32,
     /// The entries.
     pub record: Record,
 }
 
+impl LogEntry {
+    /// How many bytes it takes, roughly.
+    fn len(&self) -> usize {
+        match self {
+            Self::Event(event) => size_of::<LogEvent>() + event.message.len(),
+            Self::Execution(request) => {
+                size_of::<ExecutionLogRecord>() + request.record.as_bytes().len()
+            }
+        }
+    }
+}
+
 enum Command {
     Record(Lifecycle),
+    Log(LogEntry),
     Flush(mpsc::SyncSender<()>),
 }
 
@@ -206,8 +190,10 @@ pub struct Retention {
     pub max_tombstones: usize,
     /// Age of ended connections.
     pub tombstone_age: Duration,
-    /// Log lines of functions.
-    pub max_log_lines: usize,
+    /// Age of log events.
+    pub log_age: Duration,
+    /// The greatest store, bytes: beyond it the oldest log events go.
+    pub max_bytes: u64,
 }
 
 /// The embedded store.
@@ -217,6 +203,7 @@ pub struct Store {
     logs_reader: Mutex<Database>,
     queue: mpsc::SyncSender<Command>,
     dropped: Arc<AtomicU64>,
+    log_queue: Arc<LogQueue>,
     key: ConnectionIdKey,
     api_key_secret: [u8; 32],
 }
@@ -232,7 +219,7 @@ impl Store {
             source,
         };
         let mut writer = Database::open(path).map_err(damaged)?;
-        prepare(&mut writer, path)?;
+        schema::prepare(&mut writer, path)?;
         let key = kept_secret(&writer, "connection_id_key").map_err(damaged)?;
         let api_key_secret = kept_secret(&writer, "api_key_secret").map_err(damaged)?;
         writer
@@ -245,18 +232,23 @@ impl Store {
         let logs_reader = Database::open(path).map_err(damaged)?;
         let (queue, commands) = mpsc::sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
+        let log_queue = Arc::new(LogQueue::default());
+        let writer = Writer::new(
+            writer,
+            retention,
+            Arc::clone(&dropped),
+            Arc::clone(&log_queue),
+        );
         std::thread::Builder::new()
             .name("store".into())
-            .spawn({
-                let dropped = Arc::clone(&dropped);
-                move || writer::run(writer, &commands, retention, &dropped)
-            })
+            .spawn(move || writer.run(&commands))
             .map_err(StoreError::Thread)?;
         Ok(Arc::new(Self {
             reader: Mutex::new(reader),
             logs_reader: Mutex::new(logs_reader),
             queue,
             dropped,
+            log_queue,
             key: ConnectionIdKey::new(key),
             api_key_secret,
         }))
@@ -277,6 +269,21 @@ impl Store {
         if self.queue.try_send(Command::Record(change)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Writes a log entry soon. One that does not fit the queue is counted as dropped.
+    pub fn log(&self, entry: LogEntry) {
+        let bytes = entry.len();
+        if self.log_queue.enter(bytes) && self.queue.try_send(Command::Log(entry)).is_err() {
+            self.log_queue.leave(1, bytes);
+            self.log_queue.drop_entries(1);
+        }
+    }
+
+    /// Log entries that were dropped so far: they did not fit the queue, or the disk did not take
+    /// them.
+    pub fn dropped_log_entries(&self) -> u64 {
+        self.log_queue.dropped()
     }
 
     /// Changes that were dropped so far: they did not fit the queue, or the disk did not take them.
@@ -328,48 +335,6 @@ impl Store {
 /// Milliseconds as SQLite keeps them.
 fn sql_ms(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
-}
-
-fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
-    let damaged = |source| StoreError::Damaged {
-        path: path.to_owned(),
-        source,
-    };
-    database
-        .busy_timeout(Duration::from_secs(5))
-        .map_err(damaged)?;
-    let version: i64 = database
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(damaged)?;
-    if version > SCHEMA_VERSION {
-        return Err(StoreError::Newer {
-            path: path.to_owned(),
-            found: version,
-        });
-    }
-    database
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
-        .map_err(damaged)?;
-    if version < SCHEMA_VERSION {
-        let transaction = database.transaction().map_err(damaged)?;
-        if version == 0 {
-            transaction.execute_batch(SCHEMA).map_err(damaged)?;
-        }
-        transaction.execute_batch(SCHEMA_2).map_err(damaged)?;
-        transaction
-            .pragma_update(None, "user_version", SCHEMA_VERSION)
-            .map_err(damaged)?;
-        transaction.commit().map_err(damaged)?;
-    }
-    database.execute_batch(ADDITIONS).map_err(damaged)?;
-    database.execute_batch(usage::SCHEMA).map_err(damaged)?;
-    database
-        .execute(
-            "INSERT OR IGNORE INTO meta (key, value) VALUES ('created_at_ms', ?1)",
-            [sql_ms(now_ms())],
-        )
-        .map_err(damaged)?;
-    Ok(())
 }
 
 /// A secret of this store: random when it is first asked for.
@@ -438,7 +403,8 @@ mod tests {
     const RETENTION: Retention = Retention {
         max_tombstones: 100,
         tombstone_age: Duration::from_secs(3600),
-        max_log_lines: 100,
+        log_age: Duration::from_secs(3600),
+        max_bytes: 1 << 30,
     };
 
     fn api() -> ApiId {

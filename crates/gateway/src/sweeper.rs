@@ -3,13 +3,15 @@
 
 use std::{
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use gatepost_model::limits::Limits;
 
 use crate::{clock::Moment, gateway::Gateway, observe::Event};
 
+/// How often it is told at most that log entries were lost.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Connections that one turn acts on.
 const CONNECTIONS_PER_TURN: usize = 256;
 
@@ -26,6 +28,7 @@ pub(crate) fn start(gateway: &Arc<Gateway>) {
 
 async fn run(gateway: Weak<Gateway>) {
     let mut lost = 0;
+    let mut lost_log_entries = LostLogEntries::default();
     let mut last_sweep_ms = Moment::now().monotonic_ms;
     loop {
         let Some(period) = gateway.upgrade().map(|gateway| period_of(&gateway)) else {
@@ -39,15 +42,39 @@ async fn run(gateway: Weak<Gateway>) {
         sweep(&gateway, last_sweep_ms, now).await;
         last_sweep_ms = now.monotonic_ms;
         gateway.usage_plans().record_usage(&gateway.config.store);
+        lost_log_entries.tell(&gateway);
         let dropped = gateway.config.store.dropped();
         if lost == 0 && dropped > 0 {
             gateway.observer().emit(Event::Warning(
-                "the store cannot keep up or its disk is full: reasons of 410 and function logs \
-                 are lost; make room on the disk"
+                "the store cannot keep up or its disk is full: reasons of 410 are lost; make room \
+                 on the disk"
                     .into(),
             ));
         }
         lost = dropped;
+    }
+}
+
+/// The log entries that the store lost, told as a number every now and then.
+#[derive(Default)]
+struct LostLogEntries {
+    told: u64,
+    told_at: Option<Instant>,
+}
+
+impl LostLogEntries {
+    fn tell(&mut self, gateway: &Gateway) {
+        let lost = gateway.store().dropped_log_entries();
+        let is_due = self.told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY);
+        if lost == self.told || !is_due {
+            return;
+        }
+        gateway.observer().emit(Event::Warning(format!(
+            "{} log entries were lost, since the disk did not take them in time: log less \
+             ([logs] level), or make room on the disk",
+            lost - self.told
+        )));
+        (self.told, self.told_at) = (lost, Some(Instant::now()));
     }
 }
 

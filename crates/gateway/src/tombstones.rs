@@ -251,7 +251,8 @@ mod tests {
             let retention = Retention {
                 max_tombstones: 100_000,
                 tombstone_age: Duration::from_secs(3600),
-                max_log_lines: 100,
+                log_age: Duration::from_secs(3600),
+                max_bytes: 1 << 30,
             };
             let store = Store::open(&folder.path().join("store.sqlite"), retention).unwrap();
             Self {

@@ -3,6 +3,7 @@
 //! The order of checks is AWS's (data-plane spec 8.3): size, API and stage, form of the id,
 //! signature, policies, the account's rate, existence, operation.
 
+mod call;
 mod delete_connection;
 mod get_connection;
 mod post_to_connection;
@@ -12,20 +13,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gatepost_gateway::{
-    clock::now_ms,
-    connection::Connection,
-    deployed::StageSlot,
-    gateway::FoundConnection,
-    new_id,
-    observe::{Event, Refused},
+    clock::now_ms, connection::Connection, deployed::StageSlot, gateway::FoundConnection, new_id,
 };
-use gatepost_model::{arn::ExecuteApiArn, connection_id::ConnectionId};
-use gatepost_wire::sigv4::claimed_access_key_id;
+use gatepost_model::arn::ExecuteApiArn;
+use http::request::Parts;
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT},
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 
 use crate::{
@@ -33,8 +29,9 @@ use crate::{
     body::{BodyError, read_body},
     respond,
     server::{Peer, Server},
-    target::{Resolved, Target, decode},
+    target::Target,
 };
+use call::Call;
 use rescue::Failure;
 
 /// The signing name of the data plane.
@@ -49,31 +46,22 @@ pub async fn handle(
     target: Target,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let method = request.method().clone();
-    let follows_traffic = server.gateway.observer().follows_traffic();
-    let caller = follows_traffic.then(|| caller(server, peer, &request));
-    let raw_id = target.connection_id.clone().unwrap_or_default();
-    let id_text = decode(&raw_id);
-    let answer = carry_out(server, peer, &target, &id_text, request).await;
-    let (response, refused) = match answer {
+    let (head, body) = request.into_parts();
+    let call = Call::new(server, peer, &target, &head);
+    let payload = read_body(body, call.max_message_bytes).await;
+    let answer = carry_out(server, peer, &target, &call, head, payload.clone()).await;
+    let (mut response, failure) = match answer {
         Ok(response) => (response, None),
         Err(failure) => {
-            let refused = failure.refused();
-            (
-                rescue::response(
-                    &failure,
-                    &target,
-                    &id_text,
-                    &method,
-                    server.gone_reason_header,
-                ),
-                refused,
-            )
+            let with_reason = server.gone_reason_header;
+            let response = rescue::response(&failure, &target, &call, with_reason);
+            (response, Some(failure))
         }
     };
-    if let Some(caller) = caller {
-        tell(server, &method, &id_text, &response, refused, caller);
-    }
+    call.put_ids(&mut response);
+    let posted = payload.as_deref().unwrap_or_default();
+    call.log(server, posted, response.status(), failure.as_ref());
+    call.tell(server, response.status(), failure);
     response
 }
 
@@ -81,29 +69,23 @@ async fn carry_out(
     server: &Server,
     peer: &Peer,
     target: &Target,
-    id_text: &str,
-    request: Request<Incoming>,
+    call: &Call,
+    head: Parts,
+    payload: Result<Bytes, BodyError>,
 ) -> Result<Response<Full<Bytes>>, Failure> {
     let gateway = &server.gateway;
-    let (head, body) = request.into_parts();
-    let method = head.method.clone();
-    let resolved = target.resolve(&gateway.apis(), peer.api_id.as_ref());
-    let max_bytes = resolved.as_ref().map_or_else(
-        |_| gateway.limits().max_message_bytes,
-        Resolved::max_message_bytes,
-    );
-    let payload = read_body(body, max_bytes)
-        .await
-        .map_err(|error| match error {
-            BodyError::TooLarge => Failure::TooLarge,
-            BodyError::Broken => Failure::Broken,
-        })?;
-    let resolved = resolved.map_err(Failure::Target)?;
-    if ![Method::POST, Method::GET, Method::DELETE].contains(&method) {
+    let payload = payload.map_err(|error| match error {
+        BodyError::TooLarge => Failure::TooLarge,
+        BodyError::Broken => Failure::Broken,
+    })?;
+    let stage = call
+        .stage
+        .as_ref()
+        .map_err(|it| Failure::Target(it.clone()))?;
+    if call.operation().is_none() {
         return Err(Failure::NoMethod);
     }
-    let id: ConnectionId = id_text.parse().map_err(Failure::InvalidId)?;
-    let stage = stage_for(server, resolved, &id);
+    let id = call.connection_id.map_err(Failure::InvalidId)?;
     let recognised = gateway
         .recognise(&stage.api_id, id)
         .map_err(Failure::InvalidId)?;
@@ -111,23 +93,20 @@ async fn carry_out(
     let verified = IdentifiedRequest::new(&gateway.auth, peer, head, authority, SERVICE)
         .and_then(|identified| identified.verify(payload))
         .map_err(Failure::Signature)?;
-    let call = authorize(server, &verified, &stage).map_err(Failure::AccessDenied)?;
-    gateway
-        .throttle
-        .pass_call()
-        .map_err(|_| Failure::LimitExceeded)?;
+    let authorized = authorize(server, &verified, stage).map_err(Failure::AccessDenied)?;
+    gateway.throttle.pass_call().map_err(Failure::Throttled)?;
     let connection = match gateway.find(recognised.clone()).await {
         FoundConnection::Open(connection) => connection,
-        FoundConnection::Establishing(establishing) if method == Method::POST => {
-            return post_to_connection::held(gateway, recognised, establishing, &call).await;
+        FoundConnection::Establishing(establishing) if call.method == Method::POST => {
+            return post_to_connection::held(gateway, recognised, establishing, &authorized).await;
         }
         FoundConnection::Establishing(it) => return Err(Failure::Gone(it.gone())),
         FoundConnection::Gone(reason) => return Err(Failure::Gone(reason)),
     };
-    match method {
-        Method::POST => post_to_connection::post_to_connection(gateway, &connection, &call),
-        Method::GET => Ok(get_connection::get_connection(&connection, &call)),
-        Method::DELETE => delete_connection::delete_connection(&connection, &call),
+    match call.method {
+        Method::POST => post_to_connection::post_to_connection(gateway, &connection, &authorized),
+        Method::GET => Ok(get_connection::get_connection(&connection, &authorized)),
+        Method::DELETE => delete_connection::delete_connection(&connection, &authorized),
         _ => Err(Failure::NoMethod),
     }
 }
@@ -149,21 +128,6 @@ fn authorize<'a>(
     verified.authorize_shown(MANAGE_CONNECTIONS, &resource.to_string(), &masked)
 }
 
-/// The stage whose API issued the id; any of them when none did, for then the answer is the same.
-fn stage_for(server: &Server, resolved: Resolved, id: &ConnectionId) -> Arc<StageSlot> {
-    match resolved {
-        Resolved::Stage(stage) => stage,
-        Resolved::AnyOf(stages) => {
-            let owner = server.gateway.api_of(id);
-            let of_owner = stages
-                .iter()
-                .find(|stage| Some(&stage.api_id) == owner.as_ref());
-            // A target resolves to at least one stage.
-            Arc::clone(of_owner.unwrap_or(&stages[0]))
-        }
-    }
-}
-
 /// The headers of every answer that comes from the API itself.
 fn success(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
@@ -183,53 +147,4 @@ fn ended(connection: &Connection) -> Failure {
         |ending| (ending.cause, ending.since.epoch_ms),
     );
     Failure::Gone(GoneReason::Closed { cause, at_ms })
-}
-
-/// Who calls, as the log names it, verified or not: a function that runs here is known by its access
-/// key.
-fn caller(server: &Server, peer: &Peer, request: &Request<Incoming>) -> String {
-    let access_key_id = claimed_access_key_id(request.uri(), request.headers());
-    if let Some(function) = access_key_id.and_then(|id| server.functions.caller_of(&id)) {
-        return match function.request_id {
-            Some(request_id) => format!("function {} (request {request_id})", function.function),
-            None => format!("function {}", function.function),
-        };
-    }
-    let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
-    let agent = String::from_utf8_lossy(agent.unwrap_or_default());
-    // `aws-sdk-js/3.1 ua/2.1 …`: the first product says enough.
-    let product: String = agent
-        .split(' ')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(64)
-        .collect();
-    if product.is_empty() {
-        peer.source_ip()
-    } else {
-        format!("{product} at {}", peer.source_ip())
-    }
-}
-
-fn tell(
-    server: &Server,
-    method: &Method,
-    id_text: &str,
-    response: &Response<Full<Bytes>>,
-    refused: Option<Refused>,
-    caller: String,
-) {
-    server.gateway.observer().emit(Event::ManagementCall {
-        method: method.to_string(),
-        connection_id: id_text
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(64)
-            .collect(),
-        status: response.status().as_u16(),
-        refused,
-        caller,
-    });
 }

@@ -1,5 +1,5 @@
-//! The reads of CloudWatch Logs over what functions printed (JSON 1.1, 2014-03-28;
-//! control-and-observability spec G.1). A log group here is that of a function.
+//! The reads of CloudWatch Logs over what functions printed and what the stages' execution logs
+//! tell (JSON 1.1, 2014-03-28; control-and-observability spec G.1).
 
 mod authorization;
 mod cursor;
@@ -121,9 +121,14 @@ fn input<T: DeserializeOwned>(body: &[u8]) -> Result<T, LogsError> {
     serde_json::from_slice(body).map_err(|error| LogsError::Serialization(error.to_string()))
 }
 
-/// A message as CloudWatch Logs has it: with the line break that ended the line.
-fn message(line: &str) -> String {
-    format!("{line}\n")
+/// A message as CloudWatch Logs has it: what a function printed with the line break that ended the
+/// line, all else without.
+fn message(log_group: &str, line: String) -> String {
+    if log_group.starts_with(log_group::OF_FUNCTIONS) {
+        line + "\n"
+    } else {
+        line
+    }
 }
 
 fn response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {

@@ -15,9 +15,9 @@ use gatepost_model::{
 use gatepost_wire::execution_log::{Entry, Masked, Record, Severity, shown};
 
 use crate::{
-    clock::millis_since,
+    clock::now_ms,
     deployed::{LogSettings, StageSlot},
-    store::{ExecutionLogRecord, Lifecycle, Store},
+    store::{ExecutionLogRecord, LogEntry, MAX_RECORD, Store},
 };
 
 /// A wait for a backend that lasts longer is not waited for by who follows the log.
@@ -34,9 +34,10 @@ struct Recording {
     log_group: Arc<str>,
     settings: LogSettings,
     request_id: RequestId,
-    connection_id: ConnectionId,
+    connection_id: Option<ConnectionId>,
     began: Instant,
     began_at_ms: u64,
+    duration_ms: u32,
     record: Record,
     /// What the function calls this request in its own log.
     endpoint_request_id: Option<Box<str>>,
@@ -56,10 +57,44 @@ impl RequestLog {
         connection_id: ConnectionId,
         now_ms: u64,
     ) -> Self {
+        let connection_id = Some(connection_id);
+        let mut log = Self::new(store, stage, settings, request_id, connection_id, now_ms);
+        log.write(&Entry::ExtendedRequestId(None));
+        log
+    }
+
+    /// The log of a call of `@connections` that is answered now, with these ids in the answer.
+    /// `connection_id` is absent when what the caller wrote is none.
+    pub fn begin_connections_call(
+        store: &Arc<Store>,
+        stage: &StageSlot,
+        request_id: &RequestId,
+        extended_request_id: &RequestId,
+        connection_id: Option<ConnectionId>,
+    ) -> Self {
+        let Some(settings) = stage.deployed.load().as_ref().map(|it| it.log_settings) else {
+            return Self(None);
+        };
+        let now_ms = now_ms();
+        let mut log = Self::new(store, stage, settings, request_id, connection_id, now_ms);
+        log.write(&Entry::ExtendedRequestId(Some(
+            extended_request_id.as_str(),
+        )));
+        log
+    }
+
+    fn new(
+        store: &Arc<Store>,
+        stage: &StageSlot,
+        settings: LogSettings,
+        request_id: &RequestId,
+        connection_id: Option<ConnectionId>,
+        now_ms: u64,
+    ) -> Self {
         if settings.logging_level == LoggingLevel::Off {
             return Self(None);
         }
-        let mut log = Self(Some(Recording {
+        Self(Some(Recording {
             store: Arc::clone(store),
             log_group: Arc::clone(&stage.log_group),
             settings,
@@ -67,13 +102,12 @@ impl RequestLog {
             connection_id,
             began: Instant::now(),
             began_at_ms: now_ms,
+            duration_ms: 0,
             record: Record::default(),
             endpoint_request_id: None,
             has_failed: false,
             has_ended: false,
-        }));
-        log.write(&Entry::ExtendedRequestId(None));
-        log
+        }))
     }
 
     /// Writes an entry, if the level is such.
@@ -81,6 +115,11 @@ impl RequestLog {
         if let Some(recording) = &mut self.0 {
             recording.write(entry);
         }
+    }
+
+    /// Whether anything is written.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
     }
 
     /// Whether such entries are written, so that they need not be built in vain.
@@ -160,15 +199,18 @@ impl Recording {
         if !self.writes(entry.severity()) {
             return;
         }
-        let mut offset_ms = millis_since(self.began);
+        let mut offset = self.began.elapsed();
+        if offset > MAX_RECORD {
+            self.flush();
+        }
         if self.record.is_empty() {
             // A record begins with its first entry.
-            self.began = Instant::now();
-            self.began_at_ms += offset_ms;
-            offset_ms = 0;
+            self.began += offset;
+            self.began_at_ms += u64::from(millis(offset));
+            offset = Duration::ZERO;
         }
-        self.record
-            .push(u32::try_from(offset_ms).unwrap_or(u32::MAX), entry);
+        self.duration_ms = millis(offset);
+        self.record.push(self.duration_ms, entry);
     }
 
     fn flush(&mut self) {
@@ -178,13 +220,19 @@ impl Recording {
         let record = ExecutionLogRecord {
             log_group: Arc::clone(&self.log_group),
             began_at_ms: self.began_at_ms,
+            duration_ms: self.duration_ms,
             request_id: self.request_id.clone(),
-            connection_id: Some(self.connection_id),
+            connection_id: self.connection_id,
             endpoint_request_id: self.endpoint_request_id.take(),
             record: std::mem::take(&mut self.record),
         };
-        self.store.record(Lifecycle::ExecutionLog(Box::new(record)));
+        self.store.log(LogEntry::Execution(Box::new(record)));
     }
+}
+
+/// Whole milliseconds; no record lasts longer than they can tell.
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
 impl Drop for Recording {

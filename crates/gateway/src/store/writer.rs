@@ -1,73 +1,125 @@
 //! The thread that writes: it takes what waits, commits it as one transaction, and prunes.
 
+mod log_entries;
+mod prune;
+
 use std::{
     sync::{
+        Arc,
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant},
 };
 
-use gatepost_model::calendar::Day;
-use rusqlite::{Connection as Database, OptionalExtension, Transaction, params};
+use rusqlite::{Connection as Database, Transaction, params};
 
-use super::{Command, ExecutionLogRecord, Lifecycle, Retention, end_to_columns, sql_ms, usage};
-use crate::{clock::now_ms, connection::client::ClientKey, usage_plans::USAGE_DAYS};
+use self::log_entries::LogGroups;
+use super::{Command, Lifecycle, LogQueue, Retention, end_to_columns, sql_ms, usage};
+use crate::{clock::now_ms, connection::client::ClientKey};
 
 /// Changes committed at once at most.
 const BATCH: usize = 4096;
 /// How often old rows are removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// Bytes of log entries after which they are removed sooner.
+const PRUNE_BYTES: usize = 16 * 1024 * 1024;
 
-pub(super) fn run(
-    mut database: Database,
-    commands: &Receiver<Command>,
+pub(super) struct Writer {
+    database: Database,
     retention: Retention,
-    dropped: &AtomicU64,
-) {
-    let mut pruned_at: Option<Instant> = None;
-    loop {
-        let first = match commands.recv_timeout(PRUNE_EVERY) {
-            Ok(command) => Some(command),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return,
-        };
-        let mut flushed = Vec::new();
-        if let Some(first) = first {
-            let batch: Vec<_> = std::iter::once(first)
-                .chain(commands.try_iter())
-                .take(BATCH)
-                .collect();
-            // A full disk must not stop serving: what cannot be written is lost and counted, and an
-            // id whose end was not written is later found `node-lost` or forgotten.
-            if write_batch(&mut database, &batch).is_err() {
-                let changes = batch.iter().filter(|c| matches!(c, Command::Record(_)));
-                dropped.fetch_add(changes.count() as u64, Ordering::Relaxed);
-            }
-            flushed.extend(batch.into_iter().filter_map(|command| match command {
-                Command::Flush(done) => Some(done),
-                Command::Record(_) => None,
-            }));
-        }
-        for done in flushed {
-            let _ = std::sync::mpsc::SyncSender::send(&done, ());
-        }
-        if pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
-            pruned_at = Some(Instant::now());
-            // What cannot be removed now is removed later.
-            let _ = prune(&database, retention, now_ms());
-        }
-    }
+    dropped: Arc<AtomicU64>,
+    log_queue: Arc<LogQueue>,
+    log_groups: LogGroups,
 }
 
-fn write_batch(database: &mut Database, batch: &[Command]) -> rusqlite::Result<()> {
-    let transaction = database.transaction()?;
-    for command in batch {
-        if let Command::Record(change) = command {
-            write(&transaction, change)?;
+/// What became of the log entries of a batch.
+#[derive(Default)]
+struct Logged {
+    entries: usize,
+    bytes: usize,
+}
+
+impl Writer {
+    pub(super) fn new(
+        database: Database,
+        retention: Retention,
+        dropped: Arc<AtomicU64>,
+        log_queue: Arc<LogQueue>,
+    ) -> Self {
+        Self {
+            database,
+            retention,
+            dropped,
+            log_queue,
+            log_groups: LogGroups::default(),
         }
     }
-    transaction.commit()
+
+    /// Writes until the store is gone.
+    pub(super) fn run(mut self, commands: &Receiver<Command>) {
+        let mut pruned_at: Option<Instant> = None;
+        let mut written_bytes = 0;
+        loop {
+            let first = match commands.recv_timeout(PRUNE_EVERY) {
+                Ok(command) => Some(command),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if let Some(first) = first {
+                let batch: Vec<_> = std::iter::once(first)
+                    .chain(commands.try_iter())
+                    .take(BATCH)
+                    .collect();
+                written_bytes += self.take_over(batch);
+            }
+            if written_bytes > PRUNE_BYTES || pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY)
+            {
+                (pruned_at, written_bytes) = (Some(Instant::now()), 0);
+                // What cannot be removed now is removed later.
+                let _ = prune::prune(&self.database, self.retention, now_ms());
+            }
+        }
+    }
+
+    /// Writes a batch; gives the bytes of its log entries.
+    fn take_over(&mut self, batch: Vec<Command>) -> usize {
+        let mut logged = Logged::default();
+        for command in &batch {
+            if let Command::Log(entry) = command {
+                logged.entries += 1;
+                logged.bytes += entry.len();
+            }
+        }
+        // A full disk must not stop serving: what cannot be written is lost and counted, and an id
+        // whose end was not written is later found `node-lost` or forgotten.
+        if self.write_batch(&batch).is_err() {
+            self.log_groups.forget();
+            self.log_queue.drop_entries(logged.entries as u64);
+            let changes = batch.iter().filter(|c| matches!(c, Command::Record(_)));
+            self.dropped
+                .fetch_add(changes.count() as u64, Ordering::Relaxed);
+        }
+        self.log_queue.leave(logged.entries, logged.bytes);
+        for command in batch {
+            if let Command::Flush(done) = command {
+                let _ = done.send(());
+            }
+        }
+        logged.bytes
+    }
+
+    fn write_batch(&mut self, batch: &[Command]) -> rusqlite::Result<()> {
+        let transaction = self.database.transaction()?;
+        for command in batch {
+            match command {
+                Command::Record(change) => write(&transaction, change)?,
+                Command::Log(entry) => self.log_groups.write(&transaction, entry)?,
+                Command::Flush(_) => {}
+            }
+        }
+        transaction.commit()
+    }
 }
 
 fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<()> {
@@ -130,87 +182,6 @@ fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<
             day,
             used,
         } => usage::write(transaction, usage_plan_id, api_key_id, *day, *used)?,
-        Lifecycle::FunctionLog {
-            function,
-            stream,
-            timestamp_ms,
-            message,
-        } => {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO function_logs (function, stream, timestamp_ms, message)
-                     VALUES (?1, ?2, ?3, ?4)",
-                )?
-                .execute(params![
-                    function.as_str(),
-                    stream,
-                    sql_ms(*timestamp_ms),
-                    message
-                ])?;
-        }
-        Lifecycle::ExecutionLog(record) => write_execution_log(transaction, record)?,
-    }
-    Ok(())
-}
-
-fn write_execution_log(
-    transaction: &Transaction<'_>,
-    record: &ExecutionLogRecord,
-) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO execution_logs
-             (log_group, began_at_ms, request_id, connection_id, endpoint_request_id, record)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            log_group(transaction, &record.log_group)?,
-            sql_ms(record.began_at_ms),
-            record.request_id.as_str(),
-            record
-                .connection_id
-                .as_ref()
-                .map(|id| id.as_bytes().as_slice()),
-            record.endpoint_request_id,
-            record.record.as_bytes(),
-        ])?;
-    Ok(())
-}
-
-/// The number of a log group, which is made when it gets its first event.
-fn log_group(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<i64> {
-    let known = transaction
-        .prepare_cached("SELECT id FROM log_groups WHERE name = ?1")?
-        .query_row([name], |row| row.get(0))
-        .optional()?;
-    if let Some(id) = known {
-        return Ok(id);
-    }
-    transaction
-        .prepare_cached("INSERT INTO log_groups (name, created_at_ms) VALUES (?1, ?2)")?
-        .insert(params![name, sql_ms(now_ms())])
-}
-
-fn prune(database: &Database, retention: Retention, now_ms: u64) -> rusqlite::Result<()> {
-    let age_ms = u64::try_from(retention.tombstone_age.as_millis()).unwrap_or(u64::MAX);
-    database.execute(
-        "DELETE FROM connections WHERE ended_at_ms < ?1",
-        [sql_ms(now_ms.saturating_sub(age_ms))],
-    )?;
-    database.execute(
-        "DELETE FROM connections WHERE ended_at_ms <= (SELECT ended_at_ms FROM connections
-         WHERE ended_at_ms IS NOT NULL ORDER BY ended_at_ms DESC LIMIT 1 OFFSET ?1)",
-        [i64::try_from(retention.max_tombstones).unwrap_or(i64::MAX)],
-    )?;
-    usage::prune(database, Day::of_epoch_ms(now_ms).back(USAGE_DAYS))?;
-    for table in ["function_logs", "execution_logs"] {
-        database.execute(
-            &format!(
-                "DELETE FROM {table} WHERE rowid <= (SELECT rowid FROM {table}
-                 ORDER BY rowid DESC LIMIT 1 OFFSET ?1)"
-            ),
-            [i64::try_from(retention.max_log_lines).unwrap_or(i64::MAX)],
-        )?;
     }
     Ok(())
 }

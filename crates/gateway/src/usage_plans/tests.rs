@@ -17,7 +17,8 @@ fn open(folder: &tempfile::TempDir) -> Arc<Store> {
     let retention = Retention {
         max_tombstones: 1,
         tombstone_age: Duration::from_secs(1),
-        max_log_lines: 1,
+        log_age: Duration::from_secs(3600),
+        max_bytes: 1 << 30,
     };
     Store::open(&folder.path().join("store.sqlite"), retention).unwrap()
 }

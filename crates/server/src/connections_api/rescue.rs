@@ -1,7 +1,7 @@
 //! The one place where a failed `@connections` call becomes bytes (data-plane spec 8.4).
 
 use bytes::Bytes;
-use gatepost_gateway::observe::Refused;
+use gatepost_gateway::{observe::Refused, pipeline::throttle::Throttled};
 use gatepost_model::connection::{GoneReason, InvalidConnectionId};
 use gatepost_wire::{
     management_api::{invalid_connection_id_body, message_body},
@@ -13,7 +13,7 @@ use hyper::{
     header::{HeaderName, HeaderValue},
 };
 
-use super::success;
+use super::{call::Call, success};
 use crate::{
     auth::AccessDenied,
     respond,
@@ -39,21 +39,50 @@ pub(super) enum Failure {
     AccessDenied(AccessDenied),
     /// 410.
     Gone(GoneReason),
-    /// 429: the client's outbox is full, or the account's rate is exceeded.
+    /// 429: the client's outbox is full.
     LimitExceeded,
+    /// 429: the account's rate is exceeded.
+    Throttled(Throttled),
     /// A method that the API does not have.
     NoMethod,
 }
 
 impl Failure {
     /// What the observer is told of a call that the caller must change.
-    pub(super) fn refused(&self) -> Option<Refused> {
+    pub(super) fn into_refused(self) -> Option<Refused> {
         match self {
-            Self::Gone(reason) => Some(Refused::Gone(reason.clone())),
-            Self::InvalidId(reason) => Some(Refused::Invalid(*reason)),
+            Self::Gone(reason) => Some(Refused::Gone(reason)),
+            Self::InvalidId(reason) => Some(Refused::Invalid(reason)),
             Self::Signature(error) => Some(Refused::Denied(error.to_string())),
             Self::AccessDenied(denied) => Some(Refused::Denied(denied.to_string())),
             _ => None,
+        }
+    }
+
+    /// Why the call is refused, in words, and how to mend it.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::TooLarge => "The message is greater than max_message_bytes.".into(),
+            Self::Broken => "The body ended early.".into(),
+            Self::Target(error) => format!("Forbidden: {error}."),
+            Self::InvalidId(reason) => format!(
+                "Invalid connectionId ({}): {reason}. To mend it: {}.",
+                reason.slug(),
+                reason.advice()
+            ),
+            Self::Signature(error) => format!("{}: {error}", error.error_type()),
+            Self::AccessDenied(denied) => format!("AccessDeniedException: {denied}"),
+            Self::Gone(reason) => format!(
+                "Gone ({}): {}. To mend it: {}.",
+                reason.slug(),
+                reason.describe(),
+                reason.advice()
+            ),
+            Self::LimitExceeded => "The client reads more slowly than is posted to it: its outbox \
+                                    is full. To mend it: post again later, or less."
+                .into(),
+            Self::Throttled(throttled) => format!("{throttled}."),
+            Self::NoMethod => "No such operation.".into(),
         }
     }
 }
@@ -62,10 +91,12 @@ impl Failure {
 pub(super) fn response(
     failure: &Failure,
     target: &Target,
-    id_text: &str,
-    method: &Method,
+    call: &Call,
     with_reason: bool,
 ) -> Response<Full<Bytes>> {
+    let Call {
+        id_text, method, ..
+    } = call;
     let mut slug = None;
     let mut response = match failure {
         Failure::TooLarge => respond::closing(respond::status(StatusCode::PAYLOAD_TOO_LARGE)),
@@ -97,7 +128,7 @@ pub(super) fn response(
             slug = Some(reason.slug());
             typed(success(StatusCode::GONE, Bytes::new()), "GoneException")
         }
-        Failure::LimitExceeded => typed(
+        Failure::LimitExceeded | Failure::Throttled(_) => typed(
             success(StatusCode::TOO_MANY_REQUESTS, Bytes::new()),
             "LimitExceededException",
         ),

@@ -1,6 +1,6 @@
 //! `DescribeLogGroups`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
@@ -60,19 +60,26 @@ impl Logs {
         }
         let limit = parameters::limit(input.limit, MAX_GROUPS)?;
         let after = input.next_token.as_deref().map(last_name).transpose()?;
-        // Lambda makes a group when a function first runs; nobody knows that of functions that did
-        // not yet, so all are as old as the store.
+        // Lambda makes a group when a function first runs: that of one that did not yet is as old
+        // as the store.
         let created_at_ms = self.store.created_at_ms()?;
-        let logged = self.store.logged_functions()?;
-        let functions: BTreeSet<&String> = self.functions.iter().chain(&logged).collect();
-        let mut rest = functions
+        let of_functions = self.functions.iter();
+        let mut groups: BTreeMap<String, i64> = of_functions
+            .map(|function| (log_group::name(function), created_at_ms))
+            .collect();
+        let logged = self.store.log_groups()?;
+        groups.extend(
+            logged
+                .into_iter()
+                .map(|group| (group.name, group.created_at_ms)),
+        );
+        let mut rest = groups
             .into_iter()
-            .map(|function| log_group::name(function))
-            .filter(|name| after.as_ref().is_none_or(|after| name > after))
-            .filter(|name| input.includes(self, name));
+            .filter(|(name, _)| after.as_ref().is_none_or(|after| name > after))
+            .filter(|(name, _)| input.includes(self, name));
         let page: Vec<_> = rest.by_ref().take(limit).collect();
         let last = page.last().filter(|_| rest.next().is_some());
-        let group = |name: &String| {
+        let group = |(name, created_at_ms): &(String, i64)| {
             let arn = self.group_arn(name);
             let mut group = json!({
                 "logGroupName": name,
@@ -91,7 +98,7 @@ impl Logs {
             group
         };
         let mut answer = json!({ "logGroups": page.iter().map(group).collect::<Vec<_>>() });
-        if let Some(name) = last {
+        if let Some((name, _)) = last {
             answer["nextToken"] = json!(BASE64_URL_SAFE_NO_PAD.encode(name));
         }
         Ok(answer)

@@ -5,7 +5,7 @@ use gatepost_gateway::store::{LogPosition, LoggedStream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Logs, cursor::EventId, error::LogsError, log_group, parameters};
+use super::{Logs, cursor::EventId, error::LogsError, parameters};
 
 const MAX_STREAMS: u16 = 50;
 const LAST_EVENT_TIME: &str = "LastEventTime";
@@ -38,14 +38,14 @@ impl Logs {
         }
         let limit = parameters::limit(input.limit, MAX_STREAMS)?;
         let after = input.next_token.as_deref().map(last_key).transpose()?;
-        let function = self.function_of_group(
+        let log_group = self.group_of(
             input.log_group_name.as_deref(),
             input.log_group_identifier.as_deref(),
         )?;
         let prefix = input.log_stream_name_prefix.as_deref().unwrap_or_default();
         let mut streams: Vec<(Key, LoggedStream)> = self
             .store
-            .function_log_streams(&function)?
+            .log_streams(&log_group)?
             .into_iter()
             .filter(|stream| stream.name.starts_with(prefix))
             .map(|stream| {
@@ -64,7 +64,7 @@ impl Logs {
         });
         let page: Vec<_> = rest.by_ref().take(limit).collect();
         let last = page.last().filter(|_| rest.next().is_some());
-        let group_arn = self.group_arn(&log_group::name(&function));
+        let group_arn = self.group_arn(&log_group);
         let stream = |(_, stream): &&(Key, LoggedStream)| {
             json!({
                 "logStreamName": stream.name,

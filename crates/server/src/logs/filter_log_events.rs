@@ -71,19 +71,19 @@ impl Logs {
             None if input.start_from_head.unwrap_or(true) => Cursor::Forward(range.start),
             None => Cursor::Backward(range.end),
         };
-        let function = self.function_of_group(
+        let log_group = self.group_of(
             input.log_group_name.as_deref(),
             input.log_group_identifier.as_deref(),
         )?;
         if let Streams::Named(names) = &streams {
             for name in names {
-                if !self.store.has_function_log_stream(&function, name)? {
+                if !self.store.has_log_stream(&log_group, name)? {
                     return Err(LogsError::NoSuchStream);
                 }
             }
         }
-        let page = self.store.function_log_lines(&LogQuery {
-            function: &function,
+        let page = self.store.log_lines(&LogQuery {
+            log_group: &log_group,
             streams,
             range: cursor.cut(range),
             newest_first: cursor.is_newest_first(),
@@ -92,12 +92,12 @@ impl Logs {
         })?;
         let events: Vec<Value> = page
             .lines
-            .iter()
+            .into_iter()
             .map(|line| {
                 json!({
                     "logStreamName": line.stream,
                     "timestamp": line.position.timestamp_ms,
-                    "message": message(&line.message),
+                    "message": message(&log_group, line.message),
                     "ingestionTime": line.position.timestamp_ms,
                     "eventId": EventId(line.position).to_string(),
                 })

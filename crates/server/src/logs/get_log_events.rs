@@ -37,17 +37,17 @@ impl Logs {
             None if input.start_from_head => Cursor::Forward(range.start),
             None => Cursor::Backward(range.end),
         };
-        let function = self.function_of_group(
+        let log_group = self.group_of(
             input.log_group_name.as_deref(),
             input.log_group_identifier.as_deref(),
         )?;
-        if !self.store.has_function_log_stream(&function, &stream)? {
+        if !self.store.has_log_stream(&log_group, &stream)? {
             return Err(LogsError::NoSuchStream);
         }
         let mut lines = self
             .store
-            .function_log_lines(&LogQuery {
-                function: &function,
+            .log_lines(&LogQuery {
+                log_group: &log_group,
                 streams: Streams::Named(vec![stream]),
                 range: cursor.cut(range.clone()),
                 newest_first: cursor.is_newest_first(),
@@ -68,11 +68,11 @@ impl Logs {
             _ => (here, here),
         };
         let events: Vec<Value> = lines
-            .iter()
+            .into_iter()
             .map(|line| {
                 json!({
                     "timestamp": line.position.timestamp_ms,
-                    "message": message(&line.message),
+                    "message": message(&log_group, line.message),
                     "ingestionTime": line.position.timestamp_ms,
                 })
             })

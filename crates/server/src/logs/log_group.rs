@@ -1,13 +1,14 @@
-//! Log groups: `/aws/lambda/{function}` for every function of the app, and for those of earlier
-//! that still have lines.
+//! Log groups: `/aws/lambda/{function}` for every function of the app, and all that got an event,
+//! also those of earlier functions and stages.
 
 use super::{Logs, error::LogsError};
 
-const PREFIX: &str = "/aws/lambda/";
+/// With what the groups of functions begin.
+pub(super) const OF_FUNCTIONS: &str = "/aws/lambda/";
 
 /// The name of a function's group.
 pub(super) fn name(function: &str) -> String {
-    format!("{PREFIX}{function}")
+    format!("{OF_FUNCTIONS}{function}")
 }
 
 impl Logs {
@@ -19,8 +20,8 @@ impl Logs {
         format!("arn:aws:logs:{region}:{account_id}:log-group:{name}")
     }
 
-    /// The function whose group is named by `logGroupName` or `logGroupIdentifier`.
-    pub(super) fn function_of_group(
+    /// The group that is named by `logGroupName` or `logGroupIdentifier`.
+    pub(super) fn group_of(
         &self,
         name: Option<&str>,
         identifier: Option<&str>,
@@ -37,9 +38,10 @@ impl Logs {
                 ));
             }
         };
-        let function = name.strip_prefix(PREFIX).ok_or(LogsError::NoSuchGroup)?;
-        if self.functions.contains(function) || self.store.has_function_log(function)? {
-            Ok(function.to_owned())
+        let of_function = name.strip_prefix(OF_FUNCTIONS);
+        let is_there = of_function.is_some_and(|function| self.functions.contains(function));
+        if is_there || self.store.has_log_group(name)? {
+            Ok(name.to_owned())
         } else {
             Err(LogsError::NoSuchGroup)
         }

@@ -117,6 +117,24 @@ pub enum Entry<'a> {
         #[serde(borrow)]
         api_key: Masked<'a>,
     },
+    /// What a backend posts.
+    ConnectionsBody {
+        /// The text.
+        body: &'a str,
+    },
+    /// A call of `@connections` was answered. AWS writes nothing of these.
+    ConnectionsCall {
+        /// `PostToConnection`, `GetConnection`, `DeleteConnection`, or another HTTP method.
+        operation: &'a str,
+        /// The id as the caller wrote it.
+        connection_id: &'a str,
+        /// Who called.
+        caller: &'a str,
+        /// The status.
+        status: u16,
+        /// Why it was refused, in words.
+        refusal: Option<&'a str>,
+    },
 }
 
 /// At which logging level an entry is written.
@@ -134,11 +152,16 @@ impl Entry<'_> {
     /// At which level it is written.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::UnauthorizedRequest | Self::Failed(_) => Severity::Error,
+            Self::UnauthorizedRequest
+            | Self::Failed(_)
+            | Self::ConnectionsCall {
+                refusal: Some(_), ..
+            } => Severity::Error,
             Self::AuthorizerResult { .. }
             | Self::Message { .. }
             | Self::EndpointRequest { .. }
             | Self::SendingRequest(_)
+            | Self::ConnectionsBody { .. }
             | Self::EndpointResponse { .. } => Severity::DataTrace,
             Self::ExtendedRequestId(_)
             | Self::StartingAuthorizer { .. }
@@ -152,7 +175,8 @@ impl Entry<'_> {
             | Self::EndpointRequestId(_)
             | Self::Connected
             | Self::MessageDone { .. }
-            | Self::Disconnected { .. } => Severity::Info,
+            | Self::Disconnected { .. }
+            | Self::ConnectionsCall { refusal: None, .. } => Severity::Info,
         }
     }
 }

@@ -198,6 +198,22 @@ fn write_entry(request: &RecordedRequest<'_>, entry: &Entry<'_>, line: &mut impl
             "Client [Connection Id: {connection_id}] disconnected from API [{api_id}]. Close \
              reason: [{code}: {reason}]"
         )),
+        Entry::ConnectionsBody { body } => line(format!(
+            "Message to client [Connection Id: {connection_id}]: [{body}]"
+        )),
+        Entry::ConnectionsCall {
+            operation,
+            connection_id,
+            caller,
+            status,
+            refusal,
+        } => {
+            let refusal = refusal.map(|why| format!(" {why}")).unwrap_or_default();
+            line(format!(
+                "{operation} for client [Connection Id: {connection_id}] by {caller} was answered \
+                 with status code [{status}].{refusal}"
+            ));
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use gatepost_gateway::{
 };
 use gatepost_model::{
     ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function, secret::Secret,
-    stage::LoggingLevel, stage_settings::SettingsByStage,
+    stage_settings::SettingsByStage,
 };
 use gatepost_server::{
     lambda::{CaBundle, LocalRunner, RunnerConfig},
@@ -53,7 +53,6 @@ use crate::{
 /// Events that may wait for the terminal; more are counted as dropped.
 const EVENT_QUEUE: usize = 16_384;
 const ACCOUNT_ID: &str = "000000000000";
-const MAX_LOG_LINES: usize = 1_000_000;
 
 /// A running app.
 pub struct App {
@@ -146,7 +145,8 @@ impl App {
             Retention {
                 max_tombstones: config.limits.max_tombstones,
                 tombstone_age: config.limits.tombstone_age,
-                max_log_lines: MAX_LOG_LINES,
+                log_age: config.logs.retention,
+                max_bytes: config.logs.max_bytes as u64,
             },
         )?;
         let ca = LocalCa::open_or_create(state.path())?;
@@ -203,7 +203,7 @@ impl App {
             auth_mode: access.mode,
             access_keys: access.keys,
             node: 0,
-            logging_level: LoggingLevel::Info,
+            logging_level: config.logs.level,
             store,
             lambda,
             outward,

@@ -11,7 +11,7 @@ use std::{
 
 use gatepost_gateway::{
     observe::{Event, Refused},
-    store::{Lifecycle, Store},
+    store::{LogEntry, LogEvent, Store},
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -193,12 +193,13 @@ impl Terminal {
                 message,
             } = event
             {
-                store.record(Lifecycle::FunctionLog {
-                    function,
+                let event = LogEvent {
+                    log_group: format!("/aws/lambda/{function}").into(),
                     stream,
                     timestamp_ms,
                     message,
-                });
+                };
+                store.log(LogEntry::Event(Box::new(event)));
             }
         }
     }

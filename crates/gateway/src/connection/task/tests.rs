@@ -39,7 +39,8 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
     let retention = Retention {
         max_tombstones: 100,
         tombstone_age: Duration::from_secs(3600),
-        max_log_lines: 100,
+        log_age: Duration::from_secs(3600),
+        max_bytes: 1 << 30,
     };
     Gateway::new(GatewayConfig {
         limits: Limits {

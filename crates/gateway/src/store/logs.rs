@@ -1,0 +1,263 @@
+//! Reading the logs. They have a connection of their own, so that a long read never makes an
+//! `@connections` call wait. Everything here blocks.
+//!
+//! A log group holds plain events, of functions and access logs, and the requests of execution
+//! logs, whose lines are made when they are read. Both come in one order.
+
+mod events;
+mod execution;
+
+use std::ops::Range;
+
+use rusqlite::OptionalExtension;
+
+use super::Store;
+
+/// Why the store cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the store cannot be read: {0}; look at its file and its disk")]
+pub struct ReadError(#[from] rusqlite::Error);
+
+/// The place of a line among those of its group: by time, then in the order of writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogPosition {
+    /// Milliseconds since the epoch.
+    pub timestamp_ms: i64,
+    /// Which line of this millisecond: the row of the store, and the line within that.
+    pub row: i64,
+}
+
+/// Bits of [`LogPosition::row`] that tell lines of one row of the store apart.
+const LINE_BITS: u32 = 16;
+/// The one of them that is set for lines of a request.
+const OF_REQUEST: i64 = 1 << (LINE_BITS - 1);
+
+impl LogPosition {
+    /// Before every line of this millisecond.
+    pub const fn at(timestamp_ms: i64) -> Self {
+        Self {
+            timestamp_ms,
+            row: 0,
+        }
+    }
+
+    /// Right behind this line.
+    pub const fn behind(self) -> Self {
+        Self {
+            row: self.row.saturating_add(1),
+            ..self
+        }
+    }
+}
+
+/// A kept line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// Its place.
+    pub position: LogPosition,
+    /// Its stream.
+    pub stream: String,
+    /// The line, without its line break.
+    pub message: String,
+}
+
+/// Which streams are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Streams {
+    /// All of the group.
+    All,
+    /// These.
+    Named(Vec<String>),
+    /// Those whose names begin so.
+    Prefixed(String),
+}
+
+impl Streams {
+    fn include(&self, stream: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names.iter().any(|name| name == stream),
+            Self::Prefixed(prefix) => stream.starts_with(prefix),
+        }
+    }
+}
+
+/// Which lines are read.
+#[derive(Debug, Clone)]
+pub struct LogQuery<'a> {
+    /// Of which group.
+    pub log_group: &'a str,
+    /// Of which of its streams.
+    pub streams: Streams,
+    /// Between which places.
+    pub range: Range<LogPosition>,
+    /// From the end of the range backwards.
+    pub newest_first: bool,
+    /// At most so many lines.
+    pub max_lines: usize,
+    /// At most so many bytes, but always one line.
+    pub max_bytes: usize,
+}
+
+/// What a query found.
+#[derive(Debug, Default)]
+pub struct LogPage {
+    /// The lines, in the order asked for.
+    pub lines: Vec<LogLine>,
+    /// The last place that was looked at, when the range goes on behind it.
+    pub unfinished_at: Option<LogPosition>,
+}
+
+/// A log group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogGroup {
+    /// Its name.
+    pub name: String,
+    /// When it got its first event, milliseconds since the epoch.
+    pub created_at_ms: i64,
+}
+
+/// A log stream that has lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedStream {
+    /// Its name.
+    pub name: String,
+    /// Its first line, milliseconds since the epoch.
+    pub first_ms: i64,
+    /// Its last line, milliseconds since the epoch.
+    pub last_ms: i64,
+}
+
+impl Store {
+    /// Reads lines of a group.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn log_lines(&self, query: &LogQuery<'_>) -> Result<LogPage, ReadError> {
+        let reader = self.logs_reader.lock();
+        let Some(group) = group_id(&reader, query.log_group)? else {
+            return Ok(LogPage::default());
+        };
+        let events = events::lines(&reader, group, query)?;
+        let requests = execution::lines(&reader, group, query)?;
+        Ok(merge(events, requests, query))
+    }
+
+    /// The streams of a group, by name.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn log_streams(&self, log_group: &str) -> Result<Vec<LoggedStream>, ReadError> {
+        let reader = self.logs_reader.lock();
+        let Some(group) = group_id(&reader, log_group)? else {
+            return Ok(Vec::new());
+        };
+        let mut streams = events::streams(&reader, group)?;
+        for stream in execution::streams(&reader, group, log_group)? {
+            match streams.iter_mut().find(|known| known.name == stream.name) {
+                None => streams.push(stream),
+                Some(known) => {
+                    known.first_ms = known.first_ms.min(stream.first_ms);
+                    known.last_ms = known.last_ms.max(stream.last_ms);
+                }
+            }
+        }
+        streams.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(streams)
+    }
+
+    /// Whether a stream of a group has lines.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn has_log_stream(&self, log_group: &str, stream: &str) -> Result<bool, ReadError> {
+        let reader = self.logs_reader.lock();
+        let Some(group) = group_id(&reader, log_group)? else {
+            return Ok(false);
+        };
+        Ok(events::has_stream(&reader, group, stream)?
+            || execution::has_stream(&reader, group, log_group, stream)?)
+    }
+
+    /// The groups that ever had a line, by name.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn log_groups(&self) -> Result<Vec<LogGroup>, ReadError> {
+        let reader = self.logs_reader.lock();
+        let mut statement =
+            reader.prepare_cached("SELECT name, created_at_ms FROM log_groups ORDER BY name")?;
+        let groups = statement.query_map([], |row| {
+            Ok(LogGroup {
+                name: row.get(0)?,
+                created_at_ms: row.get(1)?,
+            })
+        })?;
+        Ok(groups.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether a group ever had a line.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn has_log_group(&self, log_group: &str) -> Result<bool, ReadError> {
+        Ok(group_id(&self.logs_reader.lock(), log_group)?.is_some())
+    }
+
+    /// When this store was made, milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn created_at_ms(&self) -> Result<i64, ReadError> {
+        let reader = self.logs_reader.lock();
+        let mut statement =
+            reader.prepare_cached("SELECT value FROM meta WHERE key = 'created_at_ms'")?;
+        let created_at_ms = statement.query_row([], |row| row.get(0)).optional()?;
+        Ok(created_at_ms.unwrap_or_default())
+    }
+}
+
+fn group_id(reader: &rusqlite::Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    let mut statement = reader.prepare_cached("SELECT id FROM log_groups WHERE name = ?1")?;
+    statement.query_row([name], |row| row.get(0)).optional()
+}
+
+/// One page of two, each in the order asked for.
+fn merge(one: LogPage, other: LogPage, query: &LogQuery<'_>) -> LogPage {
+    // Neither page tells of what is behind its end.
+    let known_to = match (one.unfinished_at, other.unfinished_at) {
+        (Some(one), Some(other)) if query.newest_first => Some(one.max(other)),
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    };
+    let is_known = |line: &LogLine| match known_to {
+        None => true,
+        Some(end) if query.newest_first => line.position >= end,
+        Some(end) => line.position <= end,
+    };
+    let mut lines: Vec<LogLine> = one.lines.into_iter().chain(other.lines).collect();
+    lines.retain(is_known);
+    lines.sort_unstable_by_key(|line| line.position);
+    if query.newest_first {
+        lines.reverse();
+    }
+    let mut page = LogPage {
+        lines: Vec::with_capacity(lines.len().min(query.max_lines)),
+        unfinished_at: known_to,
+    };
+    let mut bytes = 0;
+    for line in lines {
+        bytes += line.message.len();
+        let is_full = page.lines.len() == query.max_lines
+            || (bytes > query.max_bytes && !page.lines.is_empty());
+        if is_full {
+            page.unfinished_at = page.lines.last().map(|line| line.position);
+            break;
+        }
+        page.lines.push(line);
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! Writing log entries.
+
+use std::collections::HashMap;
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::{
+    clock::now_ms,
+    store::{ExecutionLogRecord, LogEntry, LogEvent, sql_ms},
+};
+
+/// The numbers of the log groups, as far as they were needed.
+#[derive(Debug, Default)]
+pub(super) struct LogGroups(HashMap<Box<str>, i64>);
+
+impl LogGroups {
+    /// Forgets them: those made by a transaction that failed are not there.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// Writes an entry into its group.
+    pub(super) fn write(
+        &mut self,
+        transaction: &Transaction<'_>,
+        entry: &LogEntry,
+    ) -> rusqlite::Result<()> {
+        match entry {
+            LogEntry::Event(event) => {
+                let group = self.number(transaction, &event.log_group)?;
+                write_event(transaction, group, event)
+            }
+            LogEntry::Execution(request) => {
+                let group = self.number(transaction, &request.log_group)?;
+                write_execution(transaction, group, request)
+            }
+        }
+    }
+
+    /// The number of a group, which is made when it gets its first entry.
+    fn number(&mut self, transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<i64> {
+        if let Some(number) = self.0.get(name) {
+            return Ok(*number);
+        }
+        let kept = transaction
+            .query_row("SELECT id FROM log_groups WHERE name = ?1", [name], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        let number = match kept {
+            Some(number) => number,
+            None => transaction
+                .prepare("INSERT INTO log_groups (name, created_at_ms) VALUES (?1, ?2)")?
+                .insert(params![name, sql_ms(now_ms())])?,
+        };
+        self.0.insert(name.into(), number);
+        Ok(number)
+    }
+}
+
+fn write_event(
+    transaction: &Transaction<'_>,
+    group: i64,
+    event: &LogEvent,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO log_events (log_group, stream, timestamp_ms, message)
+             VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            group,
+            event.stream,
+            sql_ms(event.timestamp_ms),
+            event.message
+        ])?;
+    Ok(())
+}
+
+fn write_execution(
+    transaction: &Transaction<'_>,
+    group: i64,
+    request: &ExecutionLogRecord,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO execution_logs (log_group, began_at_ms, duration_ms, request_id,
+             connection_id, endpoint_request_id, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            group,
+            sql_ms(request.began_at_ms),
+            request.duration_ms,
+            request.request_id.as_str(),
+            request
+                .connection_id
+                .as_ref()
+                .map(|id| id.as_bytes().as_slice()),
+            request.endpoint_request_id,
+            request.record.as_bytes(),
+        ])?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Removing what is older, or more, than is kept.
+
+use gatepost_model::calendar::Day;
+use rusqlite::{Connection as Database, OptionalExtension};
+
+use crate::{
+    store::{Retention, sql_ms, usage},
+    usage_plans::USAGE_DAYS,
+};
+
+/// Log entries removed at once: a transaction each, so that writing goes on soon.
+const SLICE: i64 = 2_000;
+/// Slices of one pass.
+const SLICES: usize = 200;
+
+/// A table of log entries and its column of their times.
+struct Log {
+    table: &'static str,
+    time: &'static str,
+}
+
+const LOGS: [Log; 2] = [
+    Log {
+        table: "log_events",
+        time: "timestamp_ms",
+    },
+    Log {
+        table: "execution_logs",
+        time: "began_at_ms",
+    },
+];
+
+pub(super) fn prune(
+    database: &Database,
+    retention: Retention,
+    now_ms: u64,
+) -> rusqlite::Result<()> {
+    let before = |age: std::time::Duration| {
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        sql_ms(now_ms.saturating_sub(age_ms))
+    };
+    database.execute(
+        "DELETE FROM connections WHERE ended_at_ms < ?1",
+        [before(retention.tombstone_age)],
+    )?;
+    database.execute(
+        "DELETE FROM connections WHERE ended_at_ms <= (SELECT ended_at_ms FROM connections
+         WHERE ended_at_ms IS NOT NULL ORDER BY ended_at_ms DESC LIMIT 1 OFFSET ?1)",
+        [i64::try_from(retention.max_tombstones).unwrap_or(i64::MAX)],
+    )?;
+    usage::prune(database, Day::of_epoch_ms(now_ms).back(USAGE_DAYS))?;
+    for _ in 0..SLICES {
+        let oldest_kept = before(retention.log_age);
+        let is_too_large = used_bytes(database)? > retention.max_bytes;
+        match oldest_log(database)? {
+            Some((log, at_ms)) if is_too_large || at_ms < oldest_kept => {
+                let until = if is_too_large { i64::MAX } else { oldest_kept };
+                remove_oldest(database, log, until)?;
+            }
+            _ => break,
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of the file that hold something.
+fn used_bytes(database: &Database) -> rusqlite::Result<u64> {
+    let pragma = |name: &str| -> rusqlite::Result<i64> {
+        database.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
+    };
+    let pages = pragma("page_count")? - pragma("freelist_count")?;
+    Ok((pages * pragma("page_size")?).cast_unsigned())
+}
+
+/// The log with the oldest entry, and its time. Rows are in the order of writing, which is that
+/// of time but for what was waited for.
+fn oldest_log(database: &Database) -> rusqlite::Result<Option<(&'static Log, i64)>> {
+    let mut oldest: Option<(&Log, i64)> = None;
+    for log in &LOGS {
+        let Log { table, time } = log;
+        let first = database
+            .prepare_cached(&format!(
+                "SELECT {time} FROM {table} ORDER BY rowid LIMIT 1"
+            ))?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        if let Some(at_ms) = first
+            && oldest.is_none_or(|(_, oldest)| at_ms < oldest)
+        {
+            oldest = Some((log, at_ms));
+        }
+    }
+    Ok(oldest)
+}
+
+/// Removes the oldest entries of a log, at most a slice, that are from before `until_ms`.
+fn remove_oldest(database: &Database, log: &Log, until_ms: i64) -> rusqlite::Result<()> {
+    let Log { table, time } = log;
+    database
+        .prepare_cached(&format!(
+            "DELETE FROM {table} WHERE {time} < ?1
+             AND rowid IN (SELECT rowid FROM {table} ORDER BY rowid LIMIT ?2)"
+        ))?
+        .execute([until_ms, SLICE])?;
+    Ok(())
+}
