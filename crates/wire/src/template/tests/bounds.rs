@@ -244,7 +244,7 @@ fn what_is_as_deep_as_it_may_be_fits_a_stack() {
     let list = "#set($x = [])#foreach($i in [1..120])#set($x = [$x])#end";
     let templates = [
         format!("#macro(m){blocks}#end#m()"),
-        format!("#macro(m $a)#if($a.size() < 0)#m([$a, \"$a\"])#else#m([$a])#end#end#m([])"),
+        "#macro(m $a)#if($a.size() < 0)#m([$a, \"$a\"])#else#m([$a])#end#end#m([])".to_owned(),
         format!("#set($l = [1]){calls}"),
         format!("{list}#set($x = {lists})$x"),
         format!("{list}$x"),
