@@ -72,8 +72,8 @@ def app(module_dev, moto, queue, topic, stream, machine):
     json_of_text = f'{{"StreamName":"{stream}","PartitionKey":"$context.connectionId"'
     entry = f'{{"Source":"chat","DetailType":"said","Detail":"{{\\"n\\":1}}"}}'
     named = {"integration.request.header.X-Amz-Target": "'AWSEvents.PutEvents'"}
-    send = "Action=SendMessage&MessageBody=$input.body"
-    publish = f"TopicArn={topic}&Message=$input.body"
+    send = "Action=SendMessage&MessageBody=$util.urlEncode($input.body)"
+    publish = f"TopicArn={topic}&Message=$util.urlEncode($input.body)"
     routes = {
         "whoami": WHOAMI,
         "sqs": Service(f"sqs:path/{ACCOUNT}/jobs", send, FORM, responses=BY_STATUS),
@@ -91,13 +91,13 @@ def app(module_dev, moto, queue, topic, stream, machine):
         "sns-without-action": Service("sns:action/Publish", publish, FORM),
         "kinesis": Service(
             "kinesis:action/PutRecord",
-            f'{json_of_text},"Data":$input.json(\'$.data\')}}',
+            f'{json_of_text},"Data":"$util.base64Encode($input.body)"}}',
             "application/x-amz-json-1.1",
         ),
         "states": Service(
             "states:action/StartExecution",
             f'{{"stateMachineArn":"{machine}",'
-            '"input":$input.json(\'$.text\')}',
+            '"input":"$util.escapeJavaScript($input.json(\'$\'))"}',
         ),
         "events": Service(
             "events:action/PutEvents",
@@ -152,7 +152,7 @@ def taken(moto, queue):
 @pytest.mark.parametrize("action", ["sqs", "sqs-by-variable"])
 def test_a_message_reaches_sqs_and_its_answer_is_json(client, moto, queue, action):
     """Although moto, unlike AWS, answers XML when it is asked for JSON."""
-    said = {"action": action, "text": "ünï <b>"}
+    said = {"action": action, "text": "ünï & <b>+%"}
     client.send(json.dumps(said))
     response = json.loads(client.recv(timeout=10))["SendMessageResponse"]
     assert set(response) == {"SendMessageResult", "ResponseMetadata"}
@@ -176,16 +176,16 @@ def test_sqs_takes_its_json_protocol_too(client, moto, queue):
 @pytest.mark.parametrize("action", ["sns", "sns-without-action"])
 def test_a_message_is_published_to_sns(client, moto, queue, action):
     """The action of the URI is sent unless the template does so."""
-    response = answer(client, action, text="a b")["PublishResponse"]
+    response = answer(client, action, text="a & b")["PublishResponse"]
     assert len(response["PublishResult"]["MessageId"]) == 36
     delivered = json.loads(taken(moto, queue))
-    assert json.loads(delivered["Message"]) == {"action": action, "text": "a b"}
+    assert json.loads(delivered["Message"]) == {"action": action, "text": "a & b"}
 
 
 @pytest.mark.checklist(119)
 def test_a_record_is_put_into_kinesis(client, moto, stream):
     own = connection_id(client)
-    response = answer(client, "kinesis", data="Y2xpY2tlZA==")
+    response = answer(client, "kinesis", text="clicked")
     assert set(response) >= {"ShardId", "SequenceNumber"}
     kinesis = moto.client("kinesis")
     iterator = kinesis.get_shard_iterator(
@@ -193,13 +193,13 @@ def test_a_record_is_put_into_kinesis(client, moto, stream):
     )["ShardIterator"]
     record = kinesis.get_records(ShardIterator=iterator)["Records"][-1]
     assert record["PartitionKey"] == own
-    assert record["Data"] == b"clicked"
+    assert json.loads(record["Data"]) == {"action": "kinesis", "text": "clicked"}
 
 
 def test_a_state_machine_is_started(client, moto):
-    arn = answer(client, "states", text='{"n": 1}')["executionArn"]
+    arn = answer(client, "states", text='say "hi"')["executionArn"]
     execution = moto.client("stepfunctions").describe_execution(executionArn=arn)
-    assert execution["input"] == '{"n": 1}'
+    assert json.loads(execution["input"]) == {"action": "states", "text": 'say "hi"'}
 
 
 def test_an_event_is_put_on_eventbridge(client, moto, event_log):

@@ -241,3 +241,27 @@ def test_a_deployment_that_may_be_made_before_its_routes_is_warned_of(dev):
         "ApiDeployment may be made before Api1Route, which AWS then does not "
         "serve; name all of them in its DependsOn"
     ) in told[0]
+
+
+@pytest.mark.parametrize(
+    "variables, told",
+    [
+        ({f"v{n}": "x" for n in range(101)}, "the stage has 101 variables; it may have 100"),
+        ({"n" * 65: "x"}, "use at most 64 letters, digits and _"),
+        ({"a-b": "x"}, "use at most 64 letters, digits and _"),
+        ({"a": "v" * 513}, "the value of the stage variable a is not allowed"),
+        ({"a": "a b"}, "the value of the stage variable a is not allowed"),
+    ],
+    ids=["too many", "long name", "bad name", "long value", "bad value"],
+)
+def test_stage_variables_beyond_the_quotas_are_refused(dev, variables, told):
+    template = served_by()
+    template["Resources"]["ApiStage"]["Properties"]["StageVariables"] = variables
+    assert told in dev.refused(template).stderr
+
+
+def test_stage_variables_within_the_quotas_are_served(dev, connect):
+    template = served_by()
+    variables = {f"v{n}": "x" for n in range(98)} | {"table": "v" * 512, "n" * 64: "x"}
+    template["Resources"]["ApiStage"]["Properties"]["StageVariables"] = variables
+    assert where(connect(dev(template).url()))[1] == "v" * 512

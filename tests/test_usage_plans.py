@@ -13,6 +13,7 @@ from support.keys import (
     usage_plan,
     used_today,
 )
+from support.logs import logged
 from support.talk import WHOAMI, error_frame
 from support.template import RECORDER, Function, Mock, together
 
@@ -185,3 +186,43 @@ def test_a_changed_plan_holds_at_once_and_keeps_what_was_used(dev, present, chan
     change(app, with_quota(3))
     app.wait_event("reloaded")
     assert [present(app, VALUE).status for _ in range(3)] == [101, 101, 429]
+
+
+# Execution logs.
+
+
+def test_the_execution_log_says_how_the_check_went(dev, present):
+    trace = {"LoggingLevel": "INFO"}
+    resources = {"Ann": api_key(VALUE), **usage_plan("Ann", Quota={"Limit": 1, "Period": "DAY"})}
+    app = dev(keyed(resources, stage_properties={"DefaultRouteSettings": trace}))
+    api_stage = f"{app.api()['apiId']}/prod"
+    masked = "*****************hijANN"
+
+    def verifying(request, key):
+        return (
+            f"Verifying Usage Plan for request: {request.id}. API Key: {key} API Stage: {api_stage}"
+        )
+
+    assert present(app, VALUE).status == 101
+    accepted = logged(app, "connected to API")
+    assert accepted.lines[:4] == [
+        f"Extended Request Id: {accepted.id}",
+        verifying(accepted, masked),
+        f"API Key {masked} authorized because route '$connect' requires API Key and API Key is "
+        f"associated with a Usage Plan for API Stage {api_stage}",
+        f"Usage Plan check succeeded for API Key {masked} and API Stage {api_stage}",
+    ]
+    exceeded = logged(app, present(app, VALUE).json()["requestId"], "quota")
+    assert exceeded.lines[1] == verifying(exceeded, masked)
+    assert re.fullmatch(
+        rf"Key quota limit exceeded for API Key {re.escape(masked)} of Usage Plan [a-z0-9]{{6}}, "
+        r"Route \$connect\. Limit: 1 a DAY",
+        exceeded.lines[2],
+    )
+    missing = logged(app, present(app).json()["requestId"], "not authorized")
+    assert missing.lines[1:] == [
+        verifying(missing, ""),
+        "API Key  not authorized because route '$connect' requires API Key and API Key is not "
+        f"associated with a Usage Plan for API Stage {api_stage}: the handshake carried no valid "
+        "one",
+    ]

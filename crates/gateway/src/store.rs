@@ -211,6 +211,21 @@ pub struct Store {
     log_queue: Arc<LogQueue>,
     key: ConnectionIdKey,
     api_key_secret: [u8; 32],
+    /// The last field, since the queue must be gone for the writer to end.
+    _writer: WriterThread,
+}
+
+/// The writer's thread; a store that is gone no longer holds its file.
+#[derive(Debug)]
+struct WriterThread(Option<std::thread::JoinHandle<()>>);
+
+impl Drop for WriterThread {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            // It cannot panic; had it, there is nothing to wait for.
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Store {
@@ -244,7 +259,7 @@ impl Store {
             Arc::clone(&dropped),
             Arc::clone(&log_queue),
         );
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("store".into())
             .spawn(move || writer.run(&commands))
             .map_err(StoreError::Thread)?;
@@ -256,6 +271,7 @@ impl Store {
             log_queue,
             key: ConnectionIdKey::new(key),
             api_key_secret,
+            _writer: WriterThread(Some(thread)),
         }))
     }
 

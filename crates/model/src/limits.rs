@@ -116,6 +116,12 @@ impl Limits {
 pub const INTEGRATION_TIMEOUT_MILLIS: std::ops::RangeInclusive<u64> = 50..=29_000;
 /// The greatest API mapping key, characters.
 pub const API_MAPPING_KEY_LENGTH: usize = 300;
+/// Stage variables of a stage.
+pub const STAGE_VARIABLES: usize = 100;
+/// The greatest name of a stage variable, characters.
+pub const STAGE_VARIABLE_NAME_LENGTH: usize = 64;
+/// The greatest value of a stage variable, characters.
+pub const STAGE_VARIABLE_VALUE_LENGTH: usize = 512;
 /// The greatest stage name, characters.
 pub const STAGE_NAME_LENGTH: usize = 128;
 

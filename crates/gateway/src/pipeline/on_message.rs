@@ -73,12 +73,14 @@ pub(crate) fn on_message(
         usage_plan::pass(gateway, &routed.route, &routed.context, None, log)?;
         Ok(routed)
     });
-    let routed = match passed.and_then(validate) {
+    let routed = match passed {
         Ok(routed) => routed,
         Err(fault) => return Walked::Done(Some(outcome.of_fault(&fault).into())),
     };
     log_received(&routed, &mut outcome.log);
-    let replied = match integration_request::build(&routed, None, &mut outcome.log) {
+    let built = validate(&routed)
+        .and_then(|()| integration_request::build(&routed, None, &mut outcome.log));
+    let replied = match built {
         Err(fault) => Err(fault),
         Ok(None) => Ok(IntegrationReply::nothing()),
         Ok(Some(request)) => {

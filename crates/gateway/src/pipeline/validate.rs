@@ -14,18 +14,16 @@ use crate::deployed::RequestValidation;
 ///
 /// # Errors
 /// `Bad request body`; then the integration is not called.
-pub fn validate(request: RoutedRequest) -> Result<RoutedRequest, Fault> {
-    match (
+pub fn validate(request: &RoutedRequest) -> Result<(), Fault> {
+    let (Some(validation), EventType::Message(message_id)) = (
         &request.route.request_validation,
         &request.context.event_type,
-    ) {
-        (Some(validation), EventType::Message(message_id)) => {
-            match mistakes(validation, &request)? {
-                None => Ok(request),
-                Some(mistakes) => Err(Fault::bad_request_body(message_id.clone(), mistakes)),
-            }
-        }
-        _ => Ok(request),
+    ) else {
+        return Ok(());
+    };
+    match mistakes(validation, request)? {
+        None => Ok(()),
+        Some(mistakes) => Err(Fault::bad_request_body(message_id.clone(), mistakes)),
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use gatepost_model::{
     DeploymentId,
-    limits::STAGE_NAME_LENGTH,
+    limits::{
+        STAGE_NAME_LENGTH, STAGE_VARIABLE_NAME_LENGTH, STAGE_VARIABLE_VALUE_LENGTH, STAGE_VARIABLES,
+    },
     stage::{AccessLogSettings, LoggingLevel, RouteSettings, Stage},
     throttle::ThrottleSettings,
 };
@@ -140,19 +142,28 @@ pub(super) fn warn_of_undeployed(api: &ApiDraft, reading: &Reading<'_>) {
 
 fn stage_variables(properties: &Properties<'_>) -> BTreeMap<String, String> {
     let variables = properties.string_map("StageVariables");
+    if variables.len() > STAGE_VARIABLES {
+        let message = format!("the stage has {} variables", variables.len());
+        let mend = format!("it may have {STAGE_VARIABLES}");
+        properties.error("StageVariables", message, mend);
+    }
     for (name, value) in &variables {
-        let is_name =
-            !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
-        let is_value = value
-            .bytes()
-            .all(|c| c.is_ascii_alphanumeric() || b"-._~:/?#&=,".contains(&c));
+        let is_name = (1..=STAGE_VARIABLE_NAME_LENGTH).contains(&name.len())
+            && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
+        let is_value = value.len() <= STAGE_VARIABLE_VALUE_LENGTH
+            && value
+                .bytes()
+                .all(|c| c.is_ascii_alphanumeric() || b"-._~:/?#&=,".contains(&c));
         if !is_name {
             let message = format!("the stage variable name `{name}` is not one");
-            properties.error("StageVariables", message, "use letters, digits and _");
+            let mend = format!("use at most {STAGE_VARIABLE_NAME_LENGTH} letters, digits and _");
+            properties.error("StageVariables", message, mend);
         }
         if !is_value {
             let message = format!("the value of the stage variable {name} is not allowed");
-            let mend = "use letters, digits and -._~:/?#&=,";
+            let mend = format!(
+                "use at most {STAGE_VARIABLE_VALUE_LENGTH} letters, digits and -._~:/?#&=,"
+            );
             properties.error("StageVariables", message, mend);
         }
     }
