@@ -31,6 +31,7 @@ use crate::{
     clock::now_ms,
     connection::client::ClientKey,
     new_id::random_bytes,
+    observe::AccessLogEntry,
     tombstones::{End, Tombstone},
 };
 
@@ -122,9 +123,11 @@ pub enum LogEntry {
     Event(Box<LogEvent>),
     /// A request that was carried out, or is waited for long.
     Execution(Box<ExecutionLogRecord>),
+    /// A row of an access log.
+    Access(Box<AccessLogEntry>),
 }
 
-/// A line of a function, or a row of an access log.
+/// A line of a function.
 #[derive(Debug)]
 pub struct LogEvent {
     /// The log group.
@@ -161,6 +164,8 @@ impl LogEntry {
     fn len(&self) -> usize {
         match self {
             Self::Event(event) => size_of::<LogEvent>() + event.message.len(),
+            // A format has at most 3 KB, and a row is seldom longer.
+            Self::Access(_) => size_of::<AccessLogEntry>() + 1024,
             Self::Execution(request) => {
                 size_of::<ExecutionLogRecord>() + request.record.as_bytes().len()
             }
@@ -206,6 +211,21 @@ pub struct Store {
     log_queue: Arc<LogQueue>,
     key: ConnectionIdKey,
     api_key_secret: [u8; 32],
+    /// The last field, since the queue must be gone for the writer to end.
+    _writer: WriterThread,
+}
+
+/// The writer's thread; a store that is gone no longer holds its file.
+#[derive(Debug)]
+struct WriterThread(Option<std::thread::JoinHandle<()>>);
+
+impl Drop for WriterThread {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            // It cannot panic; had it, there is nothing to wait for.
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Store {
@@ -239,7 +259,7 @@ impl Store {
             Arc::clone(&dropped),
             Arc::clone(&log_queue),
         );
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("store".into())
             .spawn(move || writer.run(&commands))
             .map_err(StoreError::Thread)?;
@@ -251,6 +271,7 @@ impl Store {
             log_queue,
             key: ConnectionIdKey::new(key),
             api_key_secret,
+            _writer: WriterThread(Some(thread)),
         }))
     }
 
