@@ -21,6 +21,11 @@ autobahn:
 instructions *arguments:
     bench/instructions {{arguments}}
 
+# Fuzz a target (`template`, `expression`, `iam_policy`) until it finds something, or all for a moment:
+# `--check`.
+fuzz *arguments:
+    fuzz/run {{arguments}}
+
 # Run everything a change must pass.
 ci:
     .ci/run
@@ -29,6 +34,7 @@ ci:
 format:
     cargo fmt --all
     cargo fmt --all --manifest-path tests/clients/Cargo.toml
+    cargo fmt --all --manifest-path fuzz/Cargo.toml
 
 # Check the code as it is written.
 check:

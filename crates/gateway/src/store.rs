@@ -32,6 +32,7 @@ use crate::{
     clock::now_ms,
     connection::client::ClientKey,
     new_id::random_bytes,
+    observe::AccessLogEntry,
     tombstones::{End, Tombstone},
 };
 
@@ -124,9 +125,11 @@ pub enum LogEntry {
     Event(Box<LogEvent>),
     /// A request that was carried out, or is waited for long.
     Execution(Box<ExecutionLogRecord>),
+    /// A row of an access log.
+    Access(Box<AccessLogEntry>),
 }
 
-/// A line of a function, or a row of an access log.
+/// A line of a function.
 #[derive(Debug)]
 pub struct LogEvent {
     /// The log group.
@@ -163,6 +166,8 @@ impl LogEntry {
     fn len(&self) -> usize {
         match self {
             Self::Event(event) => size_of::<LogEvent>() + event.message.len(),
+            // A format has at most 3 KB, and a row is seldom longer.
+            Self::Access(_) => size_of::<AccessLogEntry>() + 1024,
             Self::Execution(request) => {
                 size_of::<ExecutionLogRecord>() + request.record.as_bytes().len()
             }
@@ -210,6 +215,21 @@ pub struct Store {
     key: ConnectionIdKey,
     api_key_secret: [u8; 32],
     log_age: Duration,
+    /// The last field, since the queue must be gone for the writer to end.
+    _writer: WriterThread,
+}
+
+/// The writer's thread; a store that is gone no longer holds its file.
+#[derive(Debug)]
+struct WriterThread(Option<std::thread::JoinHandle<()>>);
+
+impl Drop for WriterThread {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            // It cannot panic; had it, there is nothing to wait for.
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Store {
@@ -243,7 +263,7 @@ impl Store {
             Arc::clone(&dropped),
             Arc::clone(&log_queue),
         );
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("store".into())
             .spawn(move || writer.run(&commands))
             .map_err(StoreError::Thread)?;
@@ -256,6 +276,7 @@ impl Store {
             key: ConnectionIdKey::new(key),
             api_key_secret,
             log_age: retention.log_age,
+            _writer: WriterThread(Some(thread)),
         }))
     }
 

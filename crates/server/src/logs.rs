@@ -33,6 +33,7 @@ use serde_json::Value;
 use crate::{auth::VerifiedRequest, respond, server::Server};
 use error::LogsError;
 
+pub use log_group::declare_groups;
 pub use operation::{Operation, TARGET};
 
 /// The greatest answer, bytes of messages.

@@ -147,14 +147,19 @@ fn parameter_mapping((mappings, context, body): Mappings) -> Mappings {
     (mappings, context, body)
 }
 
-fn template() -> (Template, RequestContext) {
-    let source =
-        r#"{"id":"$context.connectionId","room":$input.json('$.room'),"all":$input.json('$')}"#;
+fn template(source: &str) -> (Template, RequestContext) {
     (Template::parse(source).unwrap(), context())
 }
 
+const REFERENCES: &str =
+    r#"{"id":"$context.connectionId","room":$input.json('$.room'),"all":$input.json('$')}"#;
+const LOOP: &str = "#set($t = $context.requestTimeEpoch / 1000)#foreach($i in [1..5])\
+                    $i: $t#if($foreach.hasNext),#end#end";
+
 #[library_benchmark]
-#[bench::of_three_references(template())]
+#[bench::of_three_references(template(REFERENCES))]
+#[bench::of_text(template(r#"{"statusCode":200}"#))]
+#[bench::of_a_loop(template(LOOP))]
 fn template_rendering(
     (template, context): (Template, RequestContext),
 ) -> (Template, RequestContext) {

@@ -7,13 +7,13 @@
 mod events;
 mod execution;
 
+pub(super) use execution::stream_of;
+
 use std::{collections::BTreeMap, ops::Range};
 
 use rusqlite::OptionalExtension;
 
 use super::Store;
-
-pub(super) use execution::stream_of as stream_of_request;
 
 /// Why the store cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -176,7 +176,7 @@ impl JavaRegex {
         if self.usual.backtracks {
             2000 + scanned.saturating_mul(remaining) / 2000
         } else {
-            4 + scanned / 128 + remaining / 1024
+            4 + scanned / 128 + remaining / 384
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::expression::number::Number;
 
 /// How deeply lists and maps are printed: as deeply as JSON is read.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 
 impl<'a> Renderer<'a> {
     /// A value as its `toString()`.
@@ -108,7 +108,7 @@ impl<'a> Renderer<'a> {
         self.captured(|this| this.push_json(value, MAX_DEPTH))
     }
 
-    fn push_json(&mut self, value: &Value<'a>, depth_left: usize) -> Outcome<()> {
+    pub(super) fn push_json(&mut self, value: &Value<'a>, depth_left: usize) -> Outcome<()> {
         if depth_left == 0 {
             return Err(Problem::TooDeep.into());
         }

@@ -13,7 +13,7 @@ use super::{
 use crate::expression::{java_regex::JavaRegex, number::Number};
 
 /// How deeply calls, texts and lists may be within each other while they are evaluated.
-const MAX_DEPTH: usize = 100;
+const MAX_DEPTH: usize = 200;
 /// How many macros may be within each other: `velocimacro.max.depth`.
 const MAX_MACROS: usize = 20;
 
@@ -196,6 +196,9 @@ impl<'a> Renderer<'a> {
     }
 
     fn print_reference(&mut self, reference: &'a Reference, escapes: usize) -> Outcome<()> {
+        if escapes == 0 && self.print_input_json(reference)? {
+            return Ok(());
+        }
         let value = self.reference(reference)?;
         let has_value = !matches!(value, Value::Null);
         if escapes == 0 {

@@ -18,7 +18,7 @@ use gatepost_gateway::{
         invoke_function::InvokeFunction, outward::Outward,
     },
     observe::Observer,
-    store::{DeclaredRetention, LogChange, Retention, Store},
+    store::{Retention, Store},
 };
 use gatepost_model::{
     ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function, secret::Secret,
@@ -27,6 +27,7 @@ use gatepost_model::{
 use gatepost_server::{
     lambda::{CaBundle, LocalRunner, RunnerConfig},
     listener,
+    logs::declare_groups,
     server::Server,
     template::{self, Configured, Endpoint, LoadOptions},
     tls::{CertificateSource, LocalCa, server_config},
@@ -210,7 +211,6 @@ impl App {
             observer,
         });
         gateway.serve_usage_plans(loaded.usage_plans.clone());
-        declare_log_groups(gateway.store(), &loaded, terminal);
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), &settings)
             .map_err(StartError::Deploy)?;
@@ -228,6 +228,7 @@ impl App {
             home_page,
             gone_reason_header: true,
         });
+        declare_log_groups(&server, &loaded, terminal);
         for listener in listeners {
             let serving =
                 listener::serve(Arc::clone(&server), listener, Some(Arc::clone(&tls)), None);
@@ -396,11 +397,11 @@ impl App {
             .set_management_endpoints(management_endpoints(&loaded.apis, &self.local_authority));
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         gateway.serve_usage_plans(loaded.usage_plans.clone());
-        declare_log_groups(gateway.store(), loaded, &self.terminal);
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
             .map_err(|errors| compile_lines(&errors))?;
         functions.remove_functions(&removed_names);
+        declare_log_groups(&self.server, loaded, &self.terminal);
         Ok(())
     }
 
@@ -478,20 +479,10 @@ impl App {
     }
 }
 
-/// Makes the log groups of the functions, which are there before their first line, and those of the
-/// template, with their retention.
-fn declare_log_groups(store: &Store, loaded: &template::App, terminal: &Terminal) {
-    let of_functions = loaded.functions.iter();
-    let of_functions =
-        of_functions.map(|function| (format!("/aws/lambda/{}", function.name), None));
-    let of_template = loaded.log_groups.iter().map(|group| {
-        let retention = DeclaredRetention(group.retention_in_days);
-        (group.name.clone(), Some(retention))
-    });
-    for (name, retention) in of_functions.chain(of_template) {
-        if let Err(error) = store.change_log_group(&name, LogChange::Declare(retention)) {
-            terminal.warning(&format!("the log group {name} cannot be made: {error}"));
-        }
+/// Makes the log groups that are there before their first event.
+fn declare_log_groups(server: &Server, loaded: &template::App, terminal: &Terminal) {
+    for (name, error) in declare_groups(server, &loaded.log_groups) {
+        terminal.warning(&format!("the log group {name} cannot be made: {error}"));
     }
 }
 

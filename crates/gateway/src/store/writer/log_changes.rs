@@ -178,7 +178,7 @@ fn delete_stream(transaction: &Transaction<'_>, id: i64, log_group: &str, stream
     let mut of_stream: Vec<i64> = Vec::new();
     while let Some(row) = rows.next()? {
         let request_id = row.get_ref(1)?.as_str().unwrap_or_default();
-        if logs::stream_of_request(log_group, request_id) == stream {
+        if logs::stream_of(log_group, request_id) == stream {
             of_stream.push(row.get(0)?);
         }
     }

@@ -81,6 +81,11 @@ fn select<'p, 'd, N: Node<'d>>(
         _ => (&path.steps[..], None),
     };
     let is_definite = steps.iter().all(Step::is_definite);
+    if is_definite && picked.is_none() {
+        work.spend(steps.len())?;
+        let found = steps.iter().try_fold(start, |node, step| step.single(node));
+        return Ok(found.map_or(Found::Nothing, Found::One));
+    }
     let mut matches = vec![start];
     for step in steps {
         let mut next = Vec::new();
@@ -90,13 +95,7 @@ fn select<'p, 'd, N: Node<'d>>(
         matches = next;
     }
     let Some(names) = picked else {
-        return Ok(if !is_definite {
-            Found::Many(matches)
-        } else if let Some(node) = matches.pop() {
-            Found::One(node)
-        } else {
-            Found::Nothing
-        });
+        return Ok(Found::Many(matches));
     };
     let mut members = Vec::new();
     for node in matches {
@@ -149,6 +148,18 @@ impl Step {
             below[first..].reverse();
         }
         Ok(())
+    }
+
+    /// What a definite step leads to.
+    fn single<'d, N: Node<'d>>(&self, node: N) -> Option<N> {
+        match &self.selector {
+            Selector::Names(names) => node.member(names.first()?),
+            Selector::Indexes(indexes) => match node.kind() {
+                Kind::Array(length) => node.item(position(*indexes.first()?, length)?),
+                _ => None,
+            },
+            Selector::Slice(..) | Selector::Wildcard | Selector::Filter(_) => None,
+        }
     }
 
     fn is_definite(&self) -> bool {

@@ -7,12 +7,16 @@ use crate::{
     },
     template::{
         document::{self, HeapNode, ReadError},
+        print::MAX_DEPTH,
         problem::Problem,
         render::{Outcome, Renderer},
-        syntax::Prepared,
-        value::{Key, Map, MapId, Text, Value},
+        syntax::{Accessor, Prepared, Reference},
+        value::{Host, Key, Map, MapId, Text, Value},
     },
 };
+
+/// What AWS renders for a path that leads nowhere: an empty JSON text.
+const NO_JSON: &str = "\"\"";
 
 impl<'a> Renderer<'a> {
     /// A method of `$input`; `None` when it has none of that name.
@@ -27,8 +31,7 @@ impl<'a> Renderer<'a> {
                 let found = self.at_path(path, prepared)?;
                 Value::Text(match found {
                     Some(value) => self.json_of(&value)?,
-                    // What AWS renders for a path that leads nowhere: an empty JSON text.
-                    None => Text::Borrowed("\"\""),
+                    None => Text::Borrowed(NO_JSON),
                 })
             }
             ("path", [path]) => {
@@ -43,6 +46,32 @@ impl<'a> Renderer<'a> {
             ("getBody", []) => Value::Text(Text::Borrowed(self.input.body)),
             _ => return Ok(None),
         }))
+    }
+
+    /// Prints `$input.json('literal')`, the most frequent of all references, without making a text
+    /// of it first; whether it is one.
+    pub(in crate::template) fn print_input_json(
+        &mut self,
+        reference: &'a Reference,
+    ) -> Outcome<bool> {
+        let [Accessor::Method(method)] = &reference.accessors[..] else {
+            return Ok(false);
+        };
+        let (Prepared::Path(path), "json", 1) =
+            (&method.prepared, &*method.name, method.arguments.len())
+        else {
+            return Ok(false);
+        };
+        if !matches!(self.variable(reference.variable)?, Value::Host(Host::Input)) {
+            return Ok(false);
+        }
+        self.place = reference.place;
+        let body = self.body_as_json()?;
+        match self.found(path, &body)? {
+            Some(value) => self.push_json(&value, MAX_DEPTH)?,
+            None => self.push(NO_JSON)?,
+        }
+        Ok(true)
     }
 
     /// The body as `$input.json` and `$input.path` see it: an empty one is an empty object, as on
