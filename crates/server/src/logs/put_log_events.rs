@@ -25,6 +25,7 @@ const MAX_AGE_MS: i64 = 14 * DAY_MS;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "they are AWS's names")]
 pub(super) struct Input {
     log_group_name: Option<String>,
     log_stream_name: Option<String>,
