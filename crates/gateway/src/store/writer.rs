@@ -1,5 +1,6 @@
 //! The thread that writes: it takes what waits, commits it as one transaction, and prunes.
 
+mod lives;
 mod log_entries;
 mod prune;
 
@@ -15,8 +16,8 @@ use std::{
 use rusqlite::{Connection as Database, Transaction, params};
 
 use self::log_entries::LogGroups;
-use super::{Command, Lifecycle, LogQueue, Retention, end_to_columns, sql_ms, usage};
-use crate::{clock::now_ms, connection::client::ClientKey};
+use super::{Command, Lifecycle, LogQueue, Retention, usage};
+use crate::clock::now_ms;
 
 /// Changes committed at once at most.
 const BATCH: usize = 4096;
@@ -126,62 +127,29 @@ fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<
     match change {
         Lifecycle::Opened {
             id,
-            api_id,
             client_key,
             replaces,
-            at_ms,
-        } => {
-            transaction
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO connections (id, api_id, client_key, opened_at_ms)
-                     VALUES (?1, ?2, ?3, ?4)",
-                )?
-                .execute(params![
-                    id.as_bytes().as_slice(),
-                    api_id.as_str(),
-                    client_key.map(ClientKey::to_number),
-                    sql_ms(*at_ms)
-                ])?;
-            if let Some(client_key) = replaces {
-                transaction
-                    .prepare_cached(
-                        "UPDATE connections SET replaced_by = ?1 WHERE client_key = ?2
-                         AND ended_at_ms IS NOT NULL AND replaced_by IS NULL",
-                    )?
-                    .execute(params![id.as_bytes().as_slice(), client_key.to_number()])?;
-            }
+            opening,
+        } => lives::write_opened(transaction, id, *client_key, *replaces, opening),
+        Lifecycle::Ended {
+            id,
+            tombstone,
+            past,
+        } => lives::write_ended(transaction, id, tombstone, past),
+        Lifecycle::Disconnected { id, record } => {
+            lives::write_disconnected(transaction, id, record)
         }
-        Lifecycle::Ended { id, tombstone } => {
-            let (cause, code, reason) = end_to_columns(&tombstone.end);
-            transaction
-                .prepare_cached(
-                    "INSERT INTO connections
-                     (id, api_id, client_key, ended_at_ms, cause, code, reason, replaced_by)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                     ON CONFLICT (id) DO UPDATE SET ended_at_ms = excluded.ended_at_ms,
-                     cause = excluded.cause, code = excluded.code, reason = excluded.reason,
-                     replaced_by = excluded.replaced_by",
-                )?
-                .execute(params![
-                    id.as_bytes().as_slice(),
-                    tombstone.api_id.as_str(),
-                    tombstone.client_key.map(ClientKey::to_number),
-                    sql_ms(tombstone.at_ms),
-                    cause,
-                    code,
-                    reason,
-                    tombstone
-                        .replaced_by
-                        .as_ref()
-                        .map(|by| by.as_bytes().as_slice()),
-                ])?;
-        }
+        Lifecycle::Deployed { api_id, name } => transaction
+            .execute(
+                "INSERT OR REPLACE INTO apis (api_id, name) VALUES (?1, ?2)",
+                params![api_id.as_str(), name],
+            )
+            .map(drop),
         Lifecycle::Usage {
             usage_plan_id,
             api_key_id,
             day,
             used,
-        } => usage::write(transaction, usage_plan_id, api_key_id, *day, *used)?,
+        } => usage::write(transaction, usage_plan_id, api_key_id, *day, *used),
     }
-    Ok(())
 }
