@@ -8,6 +8,7 @@ pub mod deployed;
 pub mod gateway;
 pub mod held_posts;
 pub mod integration;
+pub mod lifecycle;
 pub mod new_id;
 pub mod observe;
 pub mod pipeline;

@@ -84,9 +84,9 @@ pub enum LogChangeError {
     /// The disk did not take it.
     #[error(transparent)]
     Failed(#[from] ReadError),
-    /// The store's writer has ended.
-    #[error("the store is closed")]
-    Closed,
+    /// The store did not write what waited with it, or has ended.
+    #[error("the store did not take the change: look at its disk")]
+    NotWritten,
 }
 
 /// Tags of one group (CloudWatch Logs quotas).
@@ -116,7 +116,7 @@ impl Store {
             done,
         };
         let sent = self.queue.send(Command::ChangeLogGroup(Box::new(asked)));
-        sent.map_err(|_| LogChangeError::Closed)?;
-        wait.recv().unwrap_or(Err(LogChangeError::Closed))
+        sent.map_err(|_| LogChangeError::NotWritten)?;
+        wait.recv().unwrap_or(Err(LogChangeError::NotWritten))
     }
 }

@@ -1,5 +1,6 @@
 //! The thread that writes: it takes what waits, commits it as one transaction, and prunes.
 
+mod lives;
 mod log_changes;
 mod log_entries;
 mod prune;
@@ -17,10 +18,10 @@ use rusqlite::{Connection as Database, Transaction, params};
 
 use self::log_entries::LogGroups;
 use super::{
-    Command, Lifecycle, LogChange, LogChangeError, LogQueue, Retention, end_to_columns,
-    log_changes::AskedLogChange, sql_ms, usage,
+    Command, Lifecycle, LogChange, LogChangeError, LogQueue, Retention,
+    log_changes::AskedLogChange, usage,
 };
-use crate::{clock::now_ms, connection::client::ClientKey};
+use crate::clock::now_ms;
 
 /// Changes committed at once at most.
 const BATCH: usize = 4096;
@@ -108,8 +109,7 @@ impl Writer {
                 .fetch_add(changes.count() as u64, Ordering::Relaxed);
         }
         self.log_queue.leave(logged.entries, logged.bytes);
-        let changes = written.unwrap_or_default();
-        let mut changes = changes.into_iter();
+        let mut changes = written.unwrap_or_default().into_iter();
         let mut prunes = false;
         for command in batch {
             match command {
@@ -119,7 +119,7 @@ impl Writer {
                 Command::ChangeLogGroup(asked) => {
                     prunes |= matches!(asked.change, LogChange::SetRetention(_));
                     // Without a result the batch was not written.
-                    let changed = changes.next().unwrap_or(Err(LogChangeError::Closed));
+                    let changed = changes.next().unwrap_or(Err(LogChangeError::NotWritten));
                     let _ = asked.done.send(changed);
                 }
                 Command::Record(_) | Command::Log(_) => {}
@@ -154,62 +154,29 @@ fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<
     match change {
         Lifecycle::Opened {
             id,
-            api_id,
             client_key,
             replaces,
-            at_ms,
-        } => {
-            transaction
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO connections (id, api_id, client_key, opened_at_ms)
-                     VALUES (?1, ?2, ?3, ?4)",
-                )?
-                .execute(params![
-                    id.as_bytes().as_slice(),
-                    api_id.as_str(),
-                    client_key.map(ClientKey::to_number),
-                    sql_ms(*at_ms)
-                ])?;
-            if let Some(client_key) = replaces {
-                transaction
-                    .prepare_cached(
-                        "UPDATE connections SET replaced_by = ?1 WHERE client_key = ?2
-                         AND ended_at_ms IS NOT NULL AND replaced_by IS NULL",
-                    )?
-                    .execute(params![id.as_bytes().as_slice(), client_key.to_number()])?;
-            }
+            opening,
+        } => lives::write_opened(transaction, id, *client_key, *replaces, opening),
+        Lifecycle::Ended {
+            id,
+            tombstone,
+            past,
+        } => lives::write_ended(transaction, id, tombstone, past),
+        Lifecycle::Disconnected { id, record } => {
+            lives::write_disconnected(transaction, id, record)
         }
-        Lifecycle::Ended { id, tombstone } => {
-            let (cause, code, reason) = end_to_columns(&tombstone.end);
-            transaction
-                .prepare_cached(
-                    "INSERT INTO connections
-                     (id, api_id, client_key, ended_at_ms, cause, code, reason, replaced_by)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                     ON CONFLICT (id) DO UPDATE SET ended_at_ms = excluded.ended_at_ms,
-                     cause = excluded.cause, code = excluded.code, reason = excluded.reason,
-                     replaced_by = excluded.replaced_by",
-                )?
-                .execute(params![
-                    id.as_bytes().as_slice(),
-                    tombstone.api_id.as_str(),
-                    tombstone.client_key.map(ClientKey::to_number),
-                    sql_ms(tombstone.at_ms),
-                    cause,
-                    code,
-                    reason,
-                    tombstone
-                        .replaced_by
-                        .as_ref()
-                        .map(|by| by.as_bytes().as_slice()),
-                ])?;
-        }
+        Lifecycle::Deployed { api_id, name } => transaction
+            .execute(
+                "INSERT OR REPLACE INTO apis (api_id, name) VALUES (?1, ?2)",
+                params![api_id.as_str(), name],
+            )
+            .map(drop),
         Lifecycle::Usage {
             usage_plan_id,
             api_key_id,
             day,
             used,
-        } => usage::write(transaction, usage_plan_id, api_key_id, *day, *used)?,
+        } => usage::write(transaction, usage_plan_id, api_key_id, *day, *used),
     }
-    Ok(())
 }

@@ -59,6 +59,20 @@ impl Failure {
         }
     }
 
+    /// The name of the reason, and of its page; none where the call names no connection.
+    pub(super) fn slug(&self) -> Option<&'static str> {
+        match self {
+            Self::Broken | Self::Target(_) | Self::NoMethod => None,
+            Self::TooLarge => Some("payload-too-large"),
+            Self::InvalidId(reason) => Some(reason.slug()),
+            Self::Signature(_) => Some("invalid-signature"),
+            Self::AccessDenied(_) => Some("access-denied"),
+            Self::Gone(reason) => Some(reason.slug()),
+            Self::LimitExceeded => Some("limit-exceeded"),
+            Self::Throttled(_) => Some("throttled"),
+        }
+    }
+
     /// Why the call is refused, in words, and how to mend it.
     pub(super) fn describe(&self) -> String {
         match self {

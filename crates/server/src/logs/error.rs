@@ -51,6 +51,8 @@ pub(super) enum LogsError {
     AccessDenied(AccessDenied),
     #[error(transparent)]
     Store(#[from] ReadError),
+    #[error(transparent)]
+    NotWritten(LogChangeError),
     #[error("the server stops: call the next one")]
     Stopped,
 }
@@ -73,7 +75,7 @@ impl LogsError {
             Self::NameAndArn | Self::Protected => (StatusCode::BAD_REQUEST, "ValidationException"),
             Self::Serialization(_) => (StatusCode::BAD_REQUEST, "SerializationException"),
             Self::AccessDenied(_) => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
-            Self::Store(_) | Self::Stopped => (
+            Self::Store(_) | Self::NotWritten(_) | Self::Stopped => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "ServiceUnavailableException",
             ),
@@ -105,7 +107,7 @@ impl From<LogChangeError> for LogsError {
             LogChangeError::Protected => Self::Protected,
             LogChangeError::TooManyTags(most) => Self::TooManyTags(most),
             LogChangeError::Failed(error) => Self::Store(error),
-            LogChangeError::Closed => Self::Stopped,
+            error @ LogChangeError::NotWritten => Self::NotWritten(error),
         }
     }
 }

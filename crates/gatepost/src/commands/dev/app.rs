@@ -228,7 +228,7 @@ impl App {
             home_page,
             gone_reason_header: true,
         });
-        declare_log_groups(&server, &loaded, terminal);
+        declare_log_groups(&server, &loaded, *terminal);
         for listener in listeners {
             let serving =
                 listener::serve(Arc::clone(&server), listener, Some(Arc::clone(&tls)), None);
@@ -401,7 +401,7 @@ impl App {
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
             .map_err(|errors| compile_lines(&errors))?;
         functions.remove_functions(&removed_names);
-        declare_log_groups(&self.server, loaded, &self.terminal);
+        declare_log_groups(&self.server, loaded, self.terminal);
         Ok(())
     }
 
@@ -480,7 +480,7 @@ impl App {
 }
 
 /// Makes the log groups that are there before their first event.
-fn declare_log_groups(server: &Server, loaded: &template::App, terminal: &Terminal) {
+fn declare_log_groups(server: &Server, loaded: &template::App, terminal: Terminal) {
     for (name, error) in declare_groups(server, &loaded.log_groups) {
         terminal.warning(&format!("the log group {name} cannot be made: {error}"));
     }

@@ -27,12 +27,25 @@ impl LogGroups {
         log_group: &str,
         change: &LogChange,
     ) -> Done {
+        transaction.execute_batch("SAVEPOINT change")?;
+        let done = self.apply(transaction, log_group, change);
+        if done.is_err() {
+            self.forget();
+            transaction.execute_batch("ROLLBACK TO change")?;
+        }
+        transaction.execute_batch("RELEASE change")?;
+        done
+    }
+
+    fn apply(
+        &mut self,
+        transaction: &Transaction<'_>,
+        log_group: &str,
+        change: &LogChange,
+    ) -> Done {
         let existing = logs::group_id(transaction, log_group)?;
         let id = match (change, existing) {
             (LogChange::CreateGroup(_), Some(_)) => return Err(LogChangeError::GroupExists),
-            (LogChange::CreateGroup(group), None) if group.tags.len() > MAX_TAGS => {
-                return Err(LogChangeError::TooManyTags(MAX_TAGS));
-            }
             (LogChange::CreateGroup(group), None) => {
                 let id = self.number(transaction, log_group)?;
                 return create_group(transaction, id, group);

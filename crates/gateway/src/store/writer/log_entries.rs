@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::lives::write_refused_call;
 use crate::{
     clock::now_ms,
     store::{ExecutionLogRecord, LogEntry, LogEvent, logs::stream_of, sql_ms},
@@ -41,6 +42,7 @@ impl LogGroups {
                 };
                 write_event(transaction, group, &event)
             }
+            LogEntry::Refused(call) => write_refused_call(transaction, call),
             LogEntry::Execution(request) => {
                 let group = self.number(transaction, &request.log_group)?;
                 write_execution(transaction, group, request)

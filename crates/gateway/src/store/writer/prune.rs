@@ -10,6 +10,8 @@ use crate::{
 
 /// Log entries removed at once: a transaction each, so that writing goes on soon.
 const SLICE: i64 = 2_000;
+/// Refused calls that are kept, of all ids.
+const MAX_REFUSED_CALLS: i64 = 100_000;
 /// Slices of one pass.
 const SLICES: usize = 200;
 
@@ -47,6 +49,15 @@ pub(super) fn prune(
         "DELETE FROM connections WHERE ended_at_ms <= (SELECT ended_at_ms FROM connections
          WHERE ended_at_ms IS NOT NULL ORDER BY ended_at_ms DESC LIMIT 1 OFFSET ?1)",
         [i64::try_from(retention.max_tombstones).unwrap_or(i64::MAX)],
+    )?;
+    database.execute(
+        "DELETE FROM refused_calls WHERE at_ms < ?1",
+        [before(retention.tombstone_age)],
+    )?;
+    database.execute(
+        "DELETE FROM refused_calls WHERE rowid <= (SELECT rowid FROM refused_calls
+         ORDER BY rowid DESC LIMIT 1 OFFSET ?1)",
+        [MAX_REFUSED_CALLS],
     )?;
     usage::prune(database, Day::of_epoch_ms(now_ms).back(USAGE_DAYS))?;
     prune_groups(database, now_ms)?;
