@@ -2,6 +2,7 @@
 //! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
 mod lives;
+mod log_changes;
 mod log_queue;
 mod logs;
 mod schema;
@@ -41,6 +42,7 @@ use log_queue::LogQueue;
 use writer::Writer;
 
 pub use lives::{RefusedCalls, StoredConnection};
+pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
     LogGroup, LogLine, LogPage, LogPosition, LogQuery, LoggedStream, ReadError, Streams,
 };
@@ -223,6 +225,7 @@ impl LogEntry {
 enum Command {
     Record(Lifecycle),
     Log(LogEntry),
+    ChangeLogGroup(Box<log_changes::AskedLogChange>),
     Flush(mpsc::SyncSender<()>),
 }
 
@@ -249,6 +252,7 @@ pub struct Store {
     log_queue: Arc<LogQueue>,
     key: ConnectionIdKey,
     api_key_secret: [u8; 32],
+    log_age: Duration,
     /// The last field, since the queue must be gone for the writer to end.
     _writer: WriterThread,
 }
@@ -309,6 +313,7 @@ impl Store {
             log_queue,
             key: ConnectionIdKey::new(key),
             api_key_secret,
+            log_age: retention.log_age,
             _writer: WriterThread(Some(thread)),
         }))
     }
@@ -316,6 +321,11 @@ impl Store {
     /// The key with which connection ids are issued.
     pub fn connection_id_key(&self) -> &ConnectionIdKey {
         &self.key
+    }
+
+    /// How long log events are kept at most.
+    pub fn log_age(&self) -> Duration {
+        self.log_age
     }
 
     /// From what the values of API keys are made that are not given any.

@@ -7,7 +7,7 @@ use rusqlite::Connection as Database;
 use super::{StoreError, sql_ms, usage};
 use crate::clock::now_ms;
 
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// The tables of version 1.
 const VERSION_1: &str = "
@@ -108,6 +108,29 @@ const VERSION_3: &str = "
     CREATE TABLE apis (api_id TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
 ";
 
+/// From version 3 to version 4: log groups and streams that are made and changed by name, and events
+/// that are put.
+const VERSION_4: &str = "
+    ALTER TABLE log_groups ADD COLUMN class TEXT NOT NULL DEFAULT 'STANDARD';
+    ALTER TABLE log_groups ADD COLUMN kms_key_id TEXT;
+    ALTER TABLE log_groups ADD COLUMN deletion_protection INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE log_groups ADD COLUMN retention_days INTEGER;
+    CREATE TABLE deleted_log_groups (id INTEGER PRIMARY KEY);
+    CREATE TABLE log_group_tags (
+        log_group INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (log_group, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE log_streams (
+        log_group INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        created_at_ms INTEGER NOT NULL,
+        PRIMARY KEY (log_group, name)
+    ) WITHOUT ROWID;
+    ALTER TABLE log_events ADD COLUMN ingested_at_ms INTEGER;
+";
+
 /// Sees to it that the file has the tables of this version.
 pub(super) fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
     let damaged = |source| StoreError::Damaged {
@@ -132,7 +155,12 @@ pub(super) fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreE
 fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
     database.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
     let transaction = database.transaction()?;
-    for (target, change) in [(1, VERSION_1), (2, VERSION_2), (3, VERSION_3)] {
+    for (target, change) in [
+        (1, VERSION_1),
+        (2, VERSION_2),
+        (3, VERSION_3),
+        (4, VERSION_4),
+    ] {
         if version < target {
             transaction.execute_batch(change)?;
         }

@@ -1,6 +1,7 @@
 //! The thread that writes: it takes what waits, commits it as one transaction, and prunes.
 
 mod lives;
+mod log_changes;
 mod log_entries;
 mod prune;
 
@@ -16,7 +17,10 @@ use std::{
 use rusqlite::{Connection as Database, Transaction, params};
 
 use self::log_entries::LogGroups;
-use super::{Command, Lifecycle, LogQueue, Retention, usage};
+use super::{
+    Command, Lifecycle, LogChange, LogChangeError, LogQueue, Retention,
+    log_changes::AskedLogChange, usage,
+};
 use crate::clock::now_ms;
 
 /// Changes committed at once at most.
@@ -33,6 +37,8 @@ pub(super) struct Writer {
     log_queue: Arc<LogQueue>,
     log_groups: LogGroups,
 }
+
+type Changed = Result<(), LogChangeError>;
 
 /// What became of the log entries of a batch.
 #[derive(Default)]
@@ -72,7 +78,7 @@ impl Writer {
                     .chain(commands.try_iter())
                     .take(BATCH)
                     .collect();
-                written_bytes += self.take_over(batch);
+                written_bytes = self.take_over(batch).saturating_add(written_bytes);
             }
             if written_bytes > PRUNE_BYTES || pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY)
             {
@@ -83,7 +89,7 @@ impl Writer {
         }
     }
 
-    /// Writes a batch; gives the bytes of its log entries.
+    /// Writes a batch; gives the bytes of its log entries, or more when it is time to remove some.
     fn take_over(&mut self, batch: Vec<Command>) -> usize {
         let mut logged = Logged::default();
         for command in &batch {
@@ -94,7 +100,8 @@ impl Writer {
         }
         // A full disk must not stop serving: what cannot be written is lost and counted, and an id
         // whose end was not written is later found `node-lost` or forgotten.
-        if self.write_batch(&batch).is_err() {
+        let written = self.write_batch(&batch);
+        if written.is_err() {
             self.log_groups.forget();
             self.log_queue.drop_entries(logged.entries as u64);
             let changes = batch.iter().filter(|c| matches!(c, Command::Record(_)));
@@ -102,24 +109,44 @@ impl Writer {
                 .fetch_add(changes.count() as u64, Ordering::Relaxed);
         }
         self.log_queue.leave(logged.entries, logged.bytes);
+        let mut changes = written.unwrap_or_default().into_iter();
+        let mut prunes = false;
         for command in batch {
-            if let Command::Flush(done) = command {
-                let _ = done.send(());
+            match command {
+                Command::Flush(done) => {
+                    let _ = done.send(());
+                }
+                Command::ChangeLogGroup(asked) => {
+                    prunes |= matches!(asked.change, LogChange::SetRetention(_));
+                    // Without a result the batch was not written.
+                    let changed = changes.next().unwrap_or(Err(LogChangeError::NotWritten));
+                    let _ = asked.done.send(changed);
+                }
+                Command::Record(_) | Command::Log(_) => {}
             }
         }
-        logged.bytes
+        if prunes { usize::MAX } else { logged.bytes }
     }
 
-    fn write_batch(&mut self, batch: &[Command]) -> rusqlite::Result<()> {
+    /// Writes a batch; gives what became of each change of a log group.
+    fn write_batch(&mut self, batch: &[Command]) -> rusqlite::Result<Vec<Changed>> {
+        let mut changes = Vec::new();
         let transaction = self.database.transaction()?;
         for command in batch {
             match command {
                 Command::Record(change) => write(&transaction, change)?,
                 Command::Log(entry) => self.log_groups.write(&transaction, entry)?,
+                Command::ChangeLogGroup(asked) => {
+                    let AskedLogChange {
+                        log_group, change, ..
+                    } = &**asked;
+                    changes.push(self.log_groups.change(&transaction, log_group, change));
+                }
                 Command::Flush(_) => {}
             }
         }
-        transaction.commit()
+        transaction.commit()?;
+        Ok(changes)
     }
 }
 

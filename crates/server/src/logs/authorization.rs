@@ -14,6 +14,10 @@ pub(super) fn of(operation: Operation, request: &VerifiedRequest<'_>) -> (String
     let (region, account) = (request.region(), request.account_id());
     let prefix = format!("arn:aws:logs:{region}:{account}:log-group:");
     let identifier = text("logGroupIdentifier");
+    let identifier = match text("resourceArn") {
+        "" => identifier,
+        arn => arn,
+    };
     let group = match text("logGroupName") {
         "" => identifier.strip_prefix(&prefix).unwrap_or(identifier),
         name => name,
