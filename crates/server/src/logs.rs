@@ -10,6 +10,8 @@ mod describe_log_streams;
 mod error;
 mod filter_log_events;
 mod get_log_events;
+mod get_log_record;
+mod insights;
 mod log_group;
 mod log_stream;
 mod operation;
@@ -33,6 +35,7 @@ use serde_json::Value;
 use crate::{auth::VerifiedRequest, respond, server::Server};
 use error::LogsError;
 
+pub use insights::{Queries, QueryLimits};
 pub use log_group::declare_groups;
 pub use operation::{Operation, TARGET};
 
@@ -44,6 +47,7 @@ struct Logs {
     store: Arc<Store>,
     /// How long every event is kept at most, milliseconds.
     kept_ms: i64,
+    queries: Arc<Queries>,
     region: String,
     account_id: String,
 }
@@ -54,17 +58,19 @@ pub async fn handle(
     operation: Operation,
     request: &VerifiedRequest<'_>,
 ) -> Response<Full<Bytes>> {
-    let (action, resource) = authorization::of(operation, request);
-    let call = match request.authorize(&action, &resource) {
-        Ok(call) => call,
-        Err(denied) => return LogsError::AccessDenied(denied).response(),
-    };
-    let body = call.request().body.clone();
+    let (action, resources) = authorization::of(operation, request);
+    for resource in resources {
+        if let Err(denied) = request.authorize(&action, &resource) {
+            return LogsError::AccessDenied(denied).response();
+        }
+    }
+    let body = request.body.clone();
     let gateway = &server.gateway;
     let store = Arc::clone(gateway.store());
     let logs = Logs {
         kept_ms: i64::try_from(store.log_age().as_millis()).unwrap_or(i64::MAX),
         store,
+        queries: Arc::clone(&server.queries),
         region: gateway.region().to_owned(),
         account_id: gateway.account_id().to_owned(),
     };
@@ -83,10 +89,13 @@ impl Logs {
             Operation::DeleteLogGroup => self.delete_log_group(&input(body)?),
             Operation::DeleteLogStream => self.delete_log_stream(&input(body)?),
             Operation::DeleteRetentionPolicy => self.delete_retention_policy(&input(body)?),
+            Operation::DescribeQueries => self.describe_queries(&input(body)?),
             Operation::DescribeLogGroups => self.describe_log_groups(&input(body)?),
             Operation::DescribeLogStreams => self.describe_log_streams(&input(body)?),
             Operation::FilterLogEvents => self.filter_log_events(&input(body)?),
             Operation::GetLogEvents => self.get_log_events(&input(body)?),
+            Operation::GetLogRecord => self.get_log_record(&input(body)?),
+            Operation::GetQueryResults => self.get_query_results(&input(body)?),
             Operation::ListTagsForResource | Operation::ListTagsLogGroup => {
                 self.list_tags(&input(body)?)
             }
@@ -95,6 +104,8 @@ impl Logs {
                 self.put_log_group_deletion_protection(&input(body)?)
             }
             Operation::PutRetentionPolicy => self.put_retention_policy(&input(body)?),
+            Operation::StartQuery => self.start_query(&input(body)?),
+            Operation::StopQuery => self.stop_query(&input(body)?),
             Operation::TagResource | Operation::TagLogGroup => self.tag(input(body)?),
             Operation::UntagResource => self.untag(input(body)?, "tagKeys"),
             Operation::UntagLogGroup => self.untag(input(body)?, "tags"),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use gatepost_gateway::store::{LogChangeError, ReadError};
-use gatepost_wire::logs::filter_pattern::InvalidFilterPattern;
+use gatepost_wire::logs::{filter_pattern::InvalidFilterPattern, insights::MalformedQuery};
 use http_body_util::Full;
 use hyper::{Response, StatusCode, header::HeaderValue};
 use serde_json::json;
@@ -19,6 +19,24 @@ pub(super) enum LogsError {
     NoSuchGroup,
     #[error("The specified log stream does not exist.")]
     NoSuchStream,
+    /// As `StartQuery` says it.
+    #[error("{0}")]
+    NoGroupToQuery(String),
+    #[error("The specified query does not exist.")]
+    NoSuchQuery,
+    #[error("The specified query is not running.")]
+    NotRunning,
+    #[error("Account maximum query concurrency limit of [{0}] reached.")]
+    TooManyQueries(usize),
+    #[error("{text}")]
+    MalformedQuery {
+        text: String,
+        mistake: MalformedQuery,
+    },
+    #[error("queries in the language {0} are not there yet in Gatepost: leave out queryLanguage")]
+    QueryLanguage(String),
+    #[error("The specified log record does not exist.")]
+    NoSuchRecord,
     #[error("The specified nextToken is invalid.")]
     InvalidToken,
     #[error(
@@ -60,14 +78,20 @@ pub(super) enum LogsError {
 impl LogsError {
     fn status_and_type(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::NoSuchGroup | Self::NoSuchStream => {
-                (StatusCode::BAD_REQUEST, "ResourceNotFoundException")
-            }
+            Self::NoSuchGroup
+            | Self::NoSuchStream
+            | Self::NoGroupToQuery(_)
+            | Self::NoSuchQuery
+            | Self::NoSuchRecord => (StatusCode::BAD_REQUEST, "ResourceNotFoundException"),
+            Self::TooManyQueries(_) => (StatusCode::BAD_REQUEST, "LimitExceededException"),
+            Self::MalformedQuery { .. } => (StatusCode::BAD_REQUEST, "MalformedQueryException"),
+            Self::QueryLanguage(_) => (StatusCode::NOT_IMPLEMENTED, "NotImplementedException"),
             Self::InvalidToken
             | Self::Constraint { .. }
             | Self::InvalidParameter(_)
             | Self::FilterPattern(_)
-            | Self::TooLarge(..) => (StatusCode::BAD_REQUEST, "InvalidParameterException"),
+            | Self::TooLarge(..)
+            | Self::NotRunning => (StatusCode::BAD_REQUEST, "InvalidParameterException"),
             Self::GroupExists | Self::StreamExists => {
                 (StatusCode::BAD_REQUEST, "ResourceAlreadyExistsException")
             }
@@ -88,7 +112,13 @@ impl LogsError {
             Self::AccessDenied(_) => "Message",
             _ => "message",
         };
-        let body = json!({ "__type": error_type, member: self.to_string() });
+        let mut body = json!({ "__type": error_type, member: self.to_string() });
+        if let Self::MalformedQuery { mistake, .. } = self {
+            body["queryCompileError"] = json!({
+                "location": { "startCharOffset": mistake.start, "endCharOffset": mistake.end },
+                "message": mistake.message,
+            });
+        }
         let mut response = super::response(status, &body);
         response
             .headers_mut()

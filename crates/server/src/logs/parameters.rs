@@ -97,10 +97,7 @@ fn name<'n>(
 }
 
 /// A member that must be there.
-pub(super) fn required<'v>(
-    value: Option<&'v str>,
-    member: &'static str,
-) -> Result<&'v str, LogsError> {
+pub(super) fn required<T>(value: Option<T>, member: &'static str) -> Result<T, LogsError> {
     value.ok_or_else(|| missing(member))
 }
 

@@ -27,7 +27,7 @@ use gatepost_model::{
 use gatepost_server::{
     lambda::{CaBundle, LocalRunner, RunnerConfig},
     listener,
-    logs::declare_groups,
+    logs::{Queries, QueryLimits, declare_groups},
     server::Server,
     template::{self, Configured, Endpoint, LoadOptions},
     tls::{CertificateSource, LocalCa, server_config},
@@ -226,6 +226,11 @@ impl App {
             functions,
             authority,
             home_page,
+            queries: Queries::new(QueryLimits {
+                timeout: config.logs.query_timeout,
+                memory: config.logs.query_memory,
+                concurrent: config.logs.max_queries,
+            }),
             gone_reason_header: true,
         });
         declare_log_groups(&server, &loaded, *terminal);

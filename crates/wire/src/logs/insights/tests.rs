@@ -20,7 +20,13 @@ fn event(at_ms: i64, row: i64, message: &str, log: &str) -> Event {
         row,
     };
     let is_of_function = log.starts_with("/aws/lambda/");
-    Event::new(pointer, "stream".into(), message.to_owned(), is_of_function)
+    Event::new(
+        pointer,
+        at_ms + 7,
+        "stream".into(),
+        message.to_owned(),
+        is_of_function,
+    )
 }
 
 /// What a query finds in messages a second apart, as `a=1 b=2` for each row, without `@ptr`.
@@ -185,7 +191,7 @@ fn fields_are_shown_in_order_and_the_newest_events_first() {
             "filter @message like 'started' | display @ingestionTime",
             &LOG
         ),
-        ["@ingestionTime=2026-09-25 00:00:01.000"]
+        ["@ingestionTime=2026-09-25 00:00:01.007"]
     );
     // The last `display` says all.
     assert_eq!(
@@ -396,6 +402,31 @@ fn fields_of_functions_logs_are_discovered() {
         BOUNDS,
     );
     assert!(elsewhere.unwrap().is_empty());
+}
+
+#[test]
+fn a_record_has_every_field() {
+    let line = r#"{"a": {"b": [1, true]}, "@x": "y", "n": null}"#;
+    let event = event(MIDNIGHT, 0, line, "/aws/lambda/f");
+    let record: Vec<String> = event
+        .record()
+        .into_iter()
+        .filter(|(name, _)| name != "@ptr")
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    assert_eq!(
+        record,
+        [
+            "@@x=y",
+            "@ingestionTime=1790294400007",
+            "@log=000000000000:/aws/lambda/f",
+            "@logStream=stream",
+            &format!("@message={line}"),
+            "@timestamp=1790294400000",
+            "a.b.0=1",
+            "a.b.1=1",
+        ]
+    );
 }
 
 #[test]
