@@ -54,8 +54,9 @@ def events(said):
     return [event["event"] for event in said["timeline"]]
 
 
-def post(app, own, api=None):
-    return request(app.port, "POST", f"{app.path(api=api)}/@connections/{quote(own, safe='')}", b"")
+def post(app, own, api=None, data=b""):
+    """The raw answer to a post."""
+    return request(app.port, "POST", f"{app.path(api=api)}/@connections/{quote(own, safe='')}", data)
 
 
 def refused(app, own, api=None):
@@ -154,6 +155,16 @@ def test_a_timeout_is_told(dev, connect, reason, limit):
     assert 'the client was sent 1001 "Going away"' in json.dumps(said["timeline"]).replace("\\", "")
 
 
+def test_a_client_that_read_too_slowly_is_told_with_the_posts_that_were_held_back(dev, raw_socket):
+    app = dev(recording_app(), config='[limits]\nwrite_timeout = "3s"')
+    raw = raw_socket(app, receive_buffer=4096)
+    assert raw.upgrade("/prod").status == 101
+    own = app.recorded("CONNECT")[0]["requestContext"]["connectionId"]
+    until(lambda: post(app, own, data=b"x" * 131_072).status == 410, "eviction", timeout=30)
+    said = explained(app, own, "slow-consumer")
+    assert "429 limit-exceeded" in json.dumps(said["timeline"])
+
+
 def test_a_client_that_came_back_is_told_with_its_new_id(dev, connect):
     app = dev(
         websocket_app(
@@ -204,6 +215,7 @@ INVALID = {
     "double-encoded": lambda own: own.replace("=", "%3D"),
     "cut": lambda own: own[:-1],
     "not-issued-here": lambda own: "gbgBH8-ydQAYKEjZQA==",
+    "not-issued-here, with a sign as of an option": lambda own: "-hgBH8-ydQAYKEjZQA==",
 }
 
 

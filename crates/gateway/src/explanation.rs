@@ -156,10 +156,10 @@ fn events(life: &Life) -> Vec<Event> {
     let activity = &life.activity;
     let mut events = Vec::new();
     if let Some(at_ms) = life.began_at_ms {
-        let text = life.handshake.as_ref().map_or_else(
-            || "the handshake began".into(),
-            |handshake| began(handshake),
-        );
+        let text = life
+            .handshake
+            .as_ref()
+            .map_or_else(|| "the handshake began".into(), began);
         events.push(event(at_ms, EventKind::Handshake, text));
     }
     if let Some(at_ms) = life.established_at_ms {
@@ -170,10 +170,7 @@ fn events(life: &Life) -> Vec<Event> {
         events.push(event(at_ms, EventKind::Established, text));
     }
     if activity.messages > 0 {
-        let text = format!(
-            "the last of {} from the client",
-            counted(activity.messages, "message")
-        );
+        let text = format!("{} from the client", last_of(activity.messages, "message"));
         events.push(event(
             activity.last_message_at_ms,
             EventKind::LastMessage,
@@ -181,10 +178,7 @@ fn events(life: &Life) -> Vec<Event> {
         ));
     }
     if activity.posts > 0 {
-        let text = format!(
-            "the last of {} to the client",
-            counted(activity.posts, "post")
-        );
+        let text = format!("{} to the client", last_of(activity.posts, "post"));
         events.push(event(activity.last_post_at_ms, EventKind::LastPost, text));
     }
     if let Some((end, at_ms)) = &life.end {
@@ -261,8 +255,11 @@ fn disconnected(record: &DisconnectRecord) -> String {
     )
 }
 
-fn counted(count: u32, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+fn last_of(count: u32, noun: &str) -> String {
+    match count {
+        1 => format!("the only {noun}"),
+        _ => format!("the last of {count} {noun}s"),
+    }
 }
 
 #[cfg(test)]

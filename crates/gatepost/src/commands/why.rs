@@ -41,7 +41,12 @@ const WRITTEN_WITHIN: Duration = Duration::from_millis(500);
 )]
 pub struct Arguments {
     /// A connection id, or the request id of a refused call, a refused handshake or a message
-    #[arg(required_unless_present = "about", conflicts_with = "about")]
+    // Ids may begin with `-`.
+    #[arg(
+        required_unless_present = "about",
+        conflicts_with = "about",
+        allow_hyphen_values = true
+    )]
     pub id: Option<String>,
     /// Print the page about a reason or an error
     #[arg(long, value_name = "SLUG")]
