@@ -138,6 +138,15 @@ def test_a_post_from_connect_is_told_although_the_connection_is_open(app, connec
     assert events(said)[:3] == ["handshake", "refused-call", "established"]
 
 
+def test_the_request_id_of_a_connect_route_leads_to_its_connection(app, connect):
+    own = connection_id(connect(app.url()))
+    event = app.recorded("CONNECT", connectionId=own)[0]
+    request_id = event["requestContext"]["requestId"]
+    until(lambda: run(app.folder, request_id).returncode == 0, "its execution log")
+    said = json.loads(run(app.folder, request_id, "--json").stdout)
+    assert said["connectionId"] == own
+
+
 def test_an_open_connection_is_open(app, connect):
     own = connection_id(connect(app.url()))
     said = explained(app, own, "open")
