@@ -41,7 +41,7 @@ use crate::{
 use log_queue::LogQueue;
 use writer::Writer;
 
-pub use lives::{RefusedCalls, StoredConnection};
+pub use lives::{LifeReader, RefusedCalls, StoredConnection};
 pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
     GroupLine, LineFilter, LogGroup, LogLine, LogPage, LogPosition, LogQuery, LogReader,
@@ -76,6 +76,18 @@ pub enum StoreError {
         schema::VERSION
     )]
     Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// The file was written by an older Gatepost, and is only read.
+    #[error(
+        "the store {path} has version {found}, from before whole lives were kept: start \
+         `gatepost dev` once, which brings it to version {}",
+        schema::VERSION
+    )]
+    Older {
         /// The file.
         path: PathBuf,
         /// Its version.

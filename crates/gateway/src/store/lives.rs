@@ -1,12 +1,16 @@
 //! Reading the lives of connections, and the calls that were refused to reach them. Everything here
 //! blocks.
 
-use gatepost_model::{
-    ApiId, RequestId, StageName, connection::CloseCause, connection_id::ConnectionId,
-};
-use rusqlite::{OptionalExtension, Row};
+use std::path::Path;
 
-use super::{ReadError, Store};
+use gatepost_model::{
+    ApiId, RequestId, StageName,
+    connection::CloseCause,
+    connection_id::{ConnectionId, ConnectionIdKey},
+};
+use rusqlite::{Connection as Database, OpenFlags, OptionalExtension, Row};
+
+use super::{ReadError, Store, StoreError, schema};
 use crate::{
     connection::client::ClientKey,
     lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, Life, RefusedCall},
@@ -62,15 +66,56 @@ impl Store {
             .optional()
             .ok()?
     }
+}
+
+/// The lives in a store's file, read beside the Gatepost that writes it, or of one that is stopped.
+/// Nothing is made or changed.
+#[derive(Debug)]
+pub struct LifeReader {
+    database: Database,
+    key: ConnectionIdKey,
+}
+
+impl LifeReader {
+    /// Opens the file of a store.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is no store, or one of another version.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let damaged = |source| StoreError::Damaged {
+            path: path.to_owned(),
+            source,
+        };
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let database = Database::open_with_flags(path, flags).map_err(damaged)?;
+        schema::check_readable(&database, path)?;
+        let key = "SELECT value FROM meta WHERE key = 'connection_id_key'";
+        let key = database
+            .query_row(key, [], |row| row.get(0))
+            .map_err(damaged)?;
+        Ok(Self {
+            database,
+            key: ConnectionIdKey::new(key),
+        })
+    }
+
+    /// The API that this id was issued for; `None` when it was not issued here.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn issuer(&self, id: &ConnectionId) -> Result<Option<(ApiId, String)>, ReadError> {
+        let mut apis = self.deployed_apis()?.into_iter();
+        Ok(apis.find(|(api_id, _)| self.key.is_issued_for(id, api_id)))
+    }
 
     /// The whole record of a connection.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn life(&self, id: &ConnectionId) -> Result<Option<Life>, ReadError> {
-        let reader = self.logs_reader.lock();
-        let mut statement =
-            reader.prepare_cached(&format!("SELECT {LIFE} FROM connections WHERE id = ?1"))?;
+        let mut statement = self
+            .database
+            .prepare_cached(&format!("SELECT {LIFE} FROM connections WHERE id = ?1"))?;
         let life = statement.query_row([id.as_bytes().as_slice()], read_life);
         Ok(life.optional()?)
     }
@@ -80,8 +125,7 @@ impl Store {
     /// # Errors
     /// [`ReadError`].
     pub fn refused_in(&self, request_id: &str) -> Result<Option<Life>, ReadError> {
-        let reader = self.logs_reader.lock();
-        let mut statement = reader.prepare_cached(&format!(
+        let mut statement = self.database.prepare_cached(&format!(
             "SELECT {LIFE} FROM connections WHERE cause = 'refused' AND connect_request_id = ?1"
         ))?;
         Ok(statement.query_row([request_id], read_life).optional()?)
@@ -92,8 +136,7 @@ impl Store {
     /// # Errors
     /// [`ReadError`].
     pub fn refused_calls(&self, connection_id: &str) -> Result<RefusedCalls, ReadError> {
-        let reader = self.logs_reader.lock();
-        let mut statement = reader.prepare_cached(&format!(
+        let mut statement = self.database.prepare_cached(&format!(
             "SELECT {REFUSED_CALL}, nth FROM refused_calls WHERE connection_id = ?1 ORDER BY nth"
         ))?;
         let mut rows = statement.query([connection_id])?;
@@ -110,8 +153,7 @@ impl Store {
     /// # Errors
     /// [`ReadError`].
     pub fn refused_call(&self, request_id: &str) -> Result<Option<RefusedCall>, ReadError> {
-        let reader = self.logs_reader.lock();
-        let mut statement = reader.prepare_cached(&format!(
+        let mut statement = self.database.prepare_cached(&format!(
             "SELECT {REFUSED_CALL} FROM refused_calls WHERE request_id = ?1"
         ))?;
         let call = statement.query_row([request_id], read_refused_call);
@@ -123,12 +165,31 @@ impl Store {
     /// # Errors
     /// [`ReadError`].
     pub fn deployed_apis(&self) -> Result<Vec<(ApiId, String)>, ReadError> {
-        let reader = self.logs_reader.lock();
-        let mut statement = reader.prepare_cached("SELECT api_id, name FROM apis")?;
+        let mut statement = self
+            .database
+            .prepare_cached("SELECT api_id, name FROM apis")?;
         let apis = statement.query_map([], |row| {
             Ok((ApiId::from(row.get::<_, String>(0)?), row.get(1)?))
         })?;
         Ok(apis.collect::<Result<_, _>>()?)
+    }
+
+    /// The connection of a request in the execution logs.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn connection_of_request(
+        &self,
+        request_id: &str,
+    ) -> Result<Option<ConnectionId>, ReadError> {
+        let mut statement = self.database.prepare_cached(
+            "SELECT connection_id FROM execution_logs
+             WHERE request_id = ?1 AND connection_id IS NOT NULL
+             UNION ALL SELECT connection_id FROM execution_logs
+             WHERE endpoint_request_id = ?1 AND connection_id IS NOT NULL LIMIT 1",
+        )?;
+        let id = statement.query_row([request_id], |row| row.get(0));
+        Ok(id.optional()?.map(ConnectionId::from_bytes))
     }
 }
 

@@ -8,6 +8,8 @@ use super::{StoreError, sql_ms, usage};
 use crate::clock::now_ms;
 
 pub(super) const VERSION: i64 = 4;
+/// The first version that keeps whole lives.
+const LIVES: i64 = 3;
 
 /// The tables of version 1.
 const VERSION_1: &str = "
@@ -150,6 +152,26 @@ pub(super) fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreE
         });
     }
     migrate(database, version).map_err(damaged)
+}
+
+/// Whether a file can be read as it is; it is not brought to this version.
+pub(super) fn check_readable(database: &Database, path: &Path) -> Result<(), StoreError> {
+    let damaged = |source| StoreError::Damaged {
+        path: path.to_owned(),
+        source,
+    };
+    database
+        .busy_timeout(Duration::from_secs(5))
+        .map_err(damaged)?;
+    let found: i64 = database
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(damaged)?;
+    let path = path.to_owned();
+    match found {
+        LIVES..=VERSION => Ok(()),
+        _ if found > VERSION => Err(StoreError::Newer { path, found }),
+        _ => Err(StoreError::Older { path, found }),
+    }
 }
 
 fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {

@@ -151,7 +151,9 @@ fn a_newer_or_damaged_store_is_refused_and_left_as_it_is() {
 #[test]
 fn a_whole_life_is_read_as_it_was_written() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("store.sqlite"), RETENTION).unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = Store::open(&path, RETENTION).unwrap();
+    let reader = LifeReader::open(&path).unwrap();
     let id = store.connection_id_key().issue(&api(), 0, [1; 7]);
     store.record(opened(id));
     store.flush();
@@ -166,7 +168,7 @@ fn a_whole_life_is_read_as_it_was_written() {
         replaced_by: None,
         disconnect: None,
     };
-    assert_eq!(store.life(&id).unwrap(), Some(expected.clone()));
+    assert_eq!(reader.life(&id).unwrap(), Some(expected.clone()));
     let at_ms = now_ms();
     let cause = CloseCause::ProtocolError { code: 1007 };
     store.record(Lifecycle::Ended {
@@ -194,13 +196,15 @@ fn a_whole_life_is_read_as_it_was_written() {
     expected.activity = ACTIVITY;
     expected.end = Some((End::Closed(cause), at_ms));
     expected.disconnect = Some(disconnect);
-    assert_eq!(store.life(&id).unwrap(), Some(expected));
+    assert_eq!(reader.life(&id).unwrap(), Some(expected));
 }
 
 #[test]
 fn a_refused_handshake_is_found_by_its_request() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("store.sqlite"), RETENTION).unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = Store::open(&path, RETENTION).unwrap();
+    let reader = LifeReader::open(&path).unwrap();
     let id = store.connection_id_key().issue(&api(), 0, [1; 7]);
     let refused = HandshakeRecord {
         status: 403,
@@ -222,18 +226,20 @@ fn a_refused_handshake_is_found_by_its_request() {
         },
     });
     store.flush();
-    let life = store.refused_in("EP5yqFByIAMElXw=").unwrap().unwrap();
+    let life = reader.refused_in("EP5yqFByIAMElXw=").unwrap().unwrap();
     assert_eq!(life.connection_id, id);
     assert_eq!(life.handshake, Some(refused));
     assert_eq!(life.established_at_ms, None);
     assert_eq!(life.end, Some((End::Refused, at_ms)));
-    assert_eq!(store.refused_in("unknown").unwrap(), None);
+    assert_eq!(reader.refused_in("unknown").unwrap(), None);
 }
 
 #[test]
 fn of_many_refused_calls_the_first_and_the_latest_are_kept_and_all_are_counted() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("store.sqlite"), RETENTION).unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = Store::open(&path, RETENTION).unwrap();
+    let reader = LifeReader::open(&path).unwrap();
     let now = now_ms();
     let call = |nth: u64| RefusedCall {
         connection_id: "gbgBH8-ydQAYKEjZQA==".into(),
@@ -249,10 +255,10 @@ fn of_many_refused_calls_the_first_and_the_latest_are_kept_and_all_are_counted()
         store.log(LogEntry::Refused(Box::new(call(nth))));
     }
     store.flush();
-    let calls = store.refused_calls("gbgBH8-ydQAYKEjZQA==").unwrap();
+    let calls = reader.refused_calls("gbgBH8-ydQAYKEjZQA==").unwrap();
     assert_eq!(calls.total, 100);
     let kept: Vec<_> = (1..=10).chain(91..=100).map(call).collect();
     assert_eq!(calls.kept, kept);
-    assert_eq!(store.refused_call("95").unwrap(), Some(call(95)));
-    assert_eq!(store.refused_calls("x").unwrap(), RefusedCalls::default());
+    assert_eq!(reader.refused_call("95").unwrap(), Some(call(95)));
+    assert_eq!(reader.refused_calls("x").unwrap(), RefusedCalls::default());
 }

@@ -488,6 +488,20 @@ fn rows_and_memory_are_bounded() {
         let found = run_in(query, &messages, "g", small);
         assert_eq!(found, Err(TooMuch::Memory(2000)), "{query}");
     }
+    // What a limit leaves out is not held.
+    let many: Vec<String> = (0..5000).map(|n| format!("{n:04}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let little = Bounds {
+        memory: 30_000,
+        ..BOUNDS
+    };
+    let rows = run_in(
+        "fields @message | sort @message | limit 2",
+        &many,
+        "g",
+        little,
+    );
+    assert_eq!(rows.unwrap(), ["@message=0000", "@message=0001"]);
     let evil = format!("{}!", "a".repeat(50_000));
     let found = run_in(
         "filter @message like /^(?=(a+)+$)(a+)+$/",
