@@ -152,7 +152,7 @@ impl LogReader {
             "SELECT rowid, log_group, stream, timestamp_ms, message FROM log_events
              WHERE rowid > ?1 AND rowid <= ?2 ORDER BY rowid {order} LIMIT {MAX_LOOKED_AT}"
         );
-        let mut found = Rows::new(order, max_lines);
+        let mut found = Picked::new(order, max_lines);
         let mut groups = std::mem::take(&mut self.groups);
         let mut statement = self.database.prepare_cached(&sql)?;
         let mut rows = statement.query(params![after, until])?;
@@ -187,7 +187,7 @@ impl LogReader {
              WHERE rowid > ?1 AND rowid <= ?2 ORDER BY rowid {order} LIMIT {MAX_LOOKED_AT}",
             KeptRequest::COLUMNS
         );
-        let mut found = Rows::new(order, max_lines);
+        let mut found = Picked::new(order, max_lines);
         let mut groups = std::mem::take(&mut self.groups);
         let mut statement = self.database.prepare_cached(&sql)?;
         let mut rows = statement.query(params![after, until])?;
@@ -211,14 +211,14 @@ impl LogReader {
 }
 
 /// The lines of the rows that were picked, each row's together.
-struct Rows {
+struct Picked {
     rows: Vec<Vec<GroupLine>>,
     lines: usize,
     newest_first: bool,
     max_lines: usize,
 }
 
-impl Rows {
+impl Picked {
     fn new(order: &str, max_lines: usize) -> Self {
         Self {
             rows: Vec::new(),
