@@ -53,6 +53,7 @@ const NOW: Moment = Moment {
 const NO_LOGS: LogSettings = LogSettings {
     logging_level: LoggingLevel::Off,
     data_trace: false,
+    access_log: None,
 };
 
 fn route(route_key: &str) -> Arc<DeployedRoute> {

@@ -21,6 +21,8 @@ use gatepost_model::{
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
+use crate::observe::AccessLog;
+
 pub use compile::CompileError;
 pub use integration::{Backend, DeployedIntegration, HttpEndpoint, LambdaFunction, Transformation};
 pub use integration_response::{
@@ -111,13 +113,15 @@ pub struct DeployedRoute {
     pub log_settings: LogSettings,
 }
 
-/// What the execution logs tell of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the logs tell of a request.
+#[derive(Debug, Clone)]
 pub struct LogSettings {
     /// `loggingLevel`.
     pub logging_level: LoggingLevel,
     /// `dataTraceEnabled`.
     pub data_trace: bool,
+    /// `accessLogSettings`.
+    pub access_log: Option<Arc<AccessLog>>,
 }
 
 /// `authorizationType` of a route as it is served.

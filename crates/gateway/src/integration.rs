@@ -116,7 +116,10 @@ pub async fn invoke(
         }
     };
     let answer = pin!(bulkhead.call(timeout, call));
-    let answer = log.while_waiting(answer).await?;
-    answer.log(millis_since(began), log);
+    let answer = log.while_waiting(answer).await;
+    let latency_ms = millis_since(began);
+    log.integration_answered(latency_ms);
+    let answer = answer?;
+    answer.log(latency_ms, log);
     Ok(answer)
 }

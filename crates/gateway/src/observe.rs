@@ -1,6 +1,7 @@
 //! What Gatepost says about what happens: events of connections, requests and functions, on one
 //! bounded queue that never makes serving wait.
 
+mod access_log;
 mod request_log;
 
 use std::sync::{
@@ -16,6 +17,7 @@ use gatepost_model::{
 };
 use tokio::sync::mpsc;
 
+pub use access_log::{AccessLog, AccessLogEntry};
 pub use request_log::RequestLog;
 
 /// Something that happened.

@@ -31,6 +31,7 @@ use crate::{
     clock::now_ms,
     connection::client::ClientKey,
     new_id::random_bytes,
+    observe::AccessLogEntry,
     tombstones::{End, Tombstone},
 };
 
@@ -122,9 +123,11 @@ pub enum LogEntry {
     Event(Box<LogEvent>),
     /// A request that was carried out, or is waited for long.
     Execution(Box<ExecutionLogRecord>),
+    /// A row of an access log.
+    Access(Box<AccessLogEntry>),
 }
 
-/// A line of a function, or a row of an access log.
+/// A line of a function.
 #[derive(Debug)]
 pub struct LogEvent {
     /// The log group.
@@ -161,6 +164,8 @@ impl LogEntry {
     fn len(&self) -> usize {
         match self {
             Self::Event(event) => size_of::<LogEvent>() + event.message.len(),
+            // A format has at most 3 KB, and a row is seldom longer.
+            Self::Access(_) => size_of::<AccessLogEntry>() + 1024,
             Self::Execution(request) => {
                 size_of::<ExecutionLogRecord>() + request.record.as_bytes().len()
             }

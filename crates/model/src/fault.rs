@@ -106,6 +106,41 @@ impl FaultKind {
         }
     }
 
+    /// `$context.error.responseType`: AWS's name of the response (control-and-observability spec
+    /// B.3).
+    pub fn response_type(self) -> &'static str {
+        match self {
+            Self::Forbidden => "DEFAULT_4XX",
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::ExplicitDeny | Self::ImplicitDeny | Self::AccessDenied => "ACCESS_DENIED",
+            Self::MissingAuthenticationToken => "MISSING_AUTHENTICATION_TOKEN",
+            Self::InvalidSignature => "INVALID_SIGNATURE",
+            Self::AuthorizerFailure => "AUTHORIZER_FAILURE",
+            Self::AuthorizerConfiguration => "AUTHORIZER_CONFIGURATION_ERROR",
+            Self::IntegrationFailure => "INTEGRATION_FAILURE",
+            Self::IntegrationTimeout => "INTEGRATION_TIMEOUT",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::BadRequestParameters => "BAD_REQUEST_PARAMETERS",
+            Self::BadRequestBody => "BAD_REQUEST_BODY",
+            Self::InvalidApiKey => "INVALID_API_KEY",
+            Self::Throttled => "THROTTLED",
+            Self::QuotaExceeded => "QUOTA_EXCEEDED",
+            Self::ApiConfiguration => "API_CONFIGURATION_ERROR",
+        }
+    }
+
+    /// Whether a Lambda authorizer refused, or failed.
+    pub fn is_of_authorizer(self) -> bool {
+        matches!(
+            self,
+            Self::Unauthorized
+                | Self::ExplicitDeny
+                | Self::ImplicitDeny
+                | Self::AuthorizerFailure
+                | Self::AuthorizerConfiguration
+        )
+    }
+
     /// Whose fault it is.
     pub fn blame(self) -> Blame {
         match self {

@@ -93,6 +93,7 @@ async fn carry_out(
     let verified = IdentifiedRequest::new(&gateway.auth, peer, head, authority, SERVICE)
         .and_then(|identified| identified.verify(payload))
         .map_err(Failure::Signature)?;
+    call.is_from(verified.caller());
     let authorized = authorize(server, &verified, stage).map_err(Failure::AccessDenied)?;
     gateway.throttle.pass_call().map_err(Failure::Throttled)?;
     let connection = match gateway.find(recognised.clone()).await {

@@ -69,8 +69,9 @@ impl Operation {
 /// What the operations read from.
 struct Logs {
     store: Arc<Store>,
-    /// The functions of the app: their groups are there before the first line.
-    functions: BTreeSet<String>,
+    /// The groups that are there before their first event: of the app's functions, and those that
+    /// access logs go to.
+    groups: BTreeSet<String>,
     region: String,
     account_id: String,
 }
@@ -88,13 +89,9 @@ pub async fn handle(
     };
     let body = call.request().body.clone();
     let gateway = &server.gateway;
-    let functions = server.functions.functions();
     let logs = Logs {
         store: Arc::clone(gateway.store()),
-        functions: functions
-            .iter()
-            .map(|function| function.name.as_str().to_owned())
-            .collect(),
+        groups: log_group::before_the_first_event(server),
         region: gateway.region().to_owned(),
         account_id: gateway.account_id().to_owned(),
     };

@@ -1,5 +1,6 @@
 //! Bytes and text to domain and back. Pure functions: no I/O, no clock, no runtime.
 
+pub mod access_log;
 pub mod authorizer_response;
 pub mod error_frame;
 pub mod execution_log;

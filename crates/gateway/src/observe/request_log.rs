@@ -1,5 +1,6 @@
 //! The log of one request while it is carried out. Its stages write their own entries as they
-//! happen; the end of the request, however it comes, hands the record to the store.
+//! happen; the end of the request, however it comes, hands the record of the execution log and the
+//! row of the access log to the store.
 
 use std::{
     sync::Arc,
@@ -10,10 +11,15 @@ use gatepost_model::{
     RequestId,
     connection_id::ConnectionId,
     fault::{Fault, FaultKind},
+    request_context::{ConnectionContext, RequestContext},
     stage::LoggingLevel,
 };
-use gatepost_wire::execution_log::{Entry, Masked, Record, Severity, shown};
+use gatepost_wire::{
+    access_log::{AccessLogRow, AuthorizerOutcome, Subject},
+    execution_log::{Entry, Masked, Record, Severity, shown},
+};
 
+use super::AccessLog;
 use crate::{
     clock::now_ms,
     deployed::{LogSettings, StageSlot},
@@ -22,6 +28,8 @@ use crate::{
 
 /// A wait for a backend that lasts longer is not waited for by who follows the log.
 const LONG: Duration = Duration::from_secs(1);
+/// The status of a request that broke off.
+const BROKE_OFF: u16 = 500;
 
 /// What is written down of a request; nothing, and at no cost, where nothing is logged.
 #[derive(Debug)]
@@ -32,7 +40,9 @@ pub struct RequestLog(Option<Recording>);
 struct Recording {
     store: Arc<Store>,
     log_group: Arc<str>,
-    settings: LogSettings,
+    logging_level: LoggingLevel,
+    data_trace: bool,
+    access: Option<Box<AccessRecording>>,
     request_id: RequestId,
     connection_id: Option<ConnectionId>,
     began: Instant,
@@ -46,68 +56,69 @@ struct Recording {
     has_ended: bool,
 }
 
+/// The row of the access log, as far as it is known.
+#[derive(Debug)]
+struct AccessRecording {
+    log: Arc<AccessLog>,
+    row: AccessLogRow,
+}
+
 impl RequestLog {
-    /// The log of a request that began at `now_ms`, milliseconds since the epoch, on a route with
-    /// these settings.
+    /// The log of a request with this context that begins now, on a route with these settings; on
+    /// none, its context has no route key.
     pub fn begin(
         store: &Arc<Store>,
         stage: &StageSlot,
-        settings: LogSettings,
-        request_id: &RequestId,
-        connection_id: ConnectionId,
-        now_ms: u64,
+        settings: &LogSettings,
+        context: &RequestContext,
+        has_route: bool,
     ) -> Self {
-        let connection_id = Some(connection_id);
-        let mut log = Self::new(store, stage, settings, request_id, connection_id, now_ms);
-        log.write(&Entry::ExtendedRequestId(None));
-        log
+        let access = settings.access_log.as_ref().map(|log| {
+            Box::new(AccessRecording {
+                log: Arc::clone(log),
+                row: AccessLogRow {
+                    subject: Subject::Event {
+                        context: context.clone(),
+                        has_route,
+                    },
+                    status: BROKE_OFF,
+                    integration_latency_ms: None,
+                    endpoint_request_id: None,
+                    fault: None,
+                    authorizer: None,
+                },
+            })
+        });
+        if settings.logging_level == LoggingLevel::Off && access.is_none() {
+            return Self(None);
+        }
+        let connection_id = Some(context.connection.connection_id);
+        let mut recording = Recording::new(store, stage, settings, &context.request_id);
+        recording.connection_id = connection_id;
+        recording.began_at_ms = context.request_time_ms;
+        recording.access = access;
+        recording.write(&Entry::ExtendedRequestId(None));
+        Self(Some(recording))
     }
 
     /// The log of a call of `@connections` that is answered now, with these ids in the answer.
-    /// `connection_id` is absent when what the caller wrote is none.
+    /// `connection_id` is absent when what the caller wrote is none. It has no row of an access log.
     pub fn begin_connections_call(
         store: &Arc<Store>,
         stage: &StageSlot,
+        settings: &LogSettings,
         request_id: &RequestId,
         extended_request_id: &RequestId,
         connection_id: Option<ConnectionId>,
     ) -> Self {
-        let Some(settings) = stage.deployed.load().as_ref().map(|it| it.log_settings) else {
-            return Self(None);
-        };
-        let now_ms = now_ms();
-        let mut log = Self::new(store, stage, settings, request_id, connection_id, now_ms);
-        log.write(&Entry::ExtendedRequestId(Some(
-            extended_request_id.as_str(),
-        )));
-        log
-    }
-
-    fn new(
-        store: &Arc<Store>,
-        stage: &StageSlot,
-        settings: LogSettings,
-        request_id: &RequestId,
-        connection_id: Option<ConnectionId>,
-        now_ms: u64,
-    ) -> Self {
         if settings.logging_level == LoggingLevel::Off {
             return Self(None);
         }
-        Self(Some(Recording {
-            store: Arc::clone(store),
-            log_group: Arc::clone(&stage.log_group),
-            settings,
-            request_id: request_id.clone(),
-            connection_id,
-            began: Instant::now(),
-            began_at_ms: now_ms,
-            duration_ms: 0,
-            record: Record::default(),
-            endpoint_request_id: None,
-            has_failed: false,
-            has_ended: false,
-        }))
+        let mut recording = Recording::new(store, stage, settings, request_id);
+        recording.connection_id = connection_id;
+        let id = extended_request_id.as_str();
+        recording.write(&Entry::ExtendedRequestId(Some(id)));
+        Self(Some(recording))
     }
 
     /// Writes an entry, if the level is such.
@@ -117,16 +128,27 @@ impl RequestLog {
         }
     }
 
-    /// Whether anything is written.
-    pub fn is_on(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// Whether such entries are written, so that they need not be built in vain.
     pub fn writes(&self, severity: Severity) -> bool {
         self.0
             .as_ref()
             .is_some_and(|recording| recording.writes(severity))
+    }
+
+    /// More is known of the client than when the request began.
+    pub fn identified(&mut self, connection: &Arc<ConnectionContext>) {
+        if let Some(row) = self.row()
+            && let Subject::Event { context, .. } = &mut row.subject
+        {
+            context.connection = Arc::clone(connection);
+        }
+    }
+
+    /// The authorizer's function answered, or did not.
+    pub fn authorizer_answered(&mut self, outcome: AuthorizerOutcome) {
+        if let Some(row) = self.row() {
+            row.authorizer = Some(Box::new(outcome));
+        }
     }
 
     /// Writes that the request passed the check of API keys and usage plans, for it needs none.
@@ -142,27 +164,42 @@ impl RequestLog {
         self.write(&Entry::StartingExecution { route_key });
     }
 
+    /// The backend answered, after so many milliseconds, or did not.
+    pub fn integration_answered(&mut self, latency_ms: u64) {
+        if let Some(row) = self.row() {
+            row.integration_latency_ms = Some(latency_ms);
+        }
+    }
+
     /// Writes the request id that the backend gave the call.
     pub fn endpoint_request_id(&mut self, id: String) {
         if let Some(recording) = &mut self.0 {
             recording.write(&Entry::EndpointRequestId(&id));
+            if let Some(access) = &mut recording.access {
+                access.row.endpoint_request_id = Some(id.as_str().into());
+            }
             recording.endpoint_request_id = Some(id.into());
         }
     }
 
     /// Writes what went wrong, unless a stage before has written it.
     pub fn fault(&mut self, fault: &Fault) {
-        if let Some(recording) = &mut self.0
-            && !std::mem::replace(&mut recording.has_failed, true)
-        {
-            if matches!(
-                fault.kind,
-                FaultKind::Unauthorized | FaultKind::ExplicitDeny | FaultKind::ImplicitDeny
-            ) {
-                recording.write(&Entry::UnauthorizedRequest);
-            }
-            recording.write(&Entry::Failed(shown(&fault.detail)));
+        let Some(recording) = &mut self.0 else {
+            return;
+        };
+        if std::mem::replace(&mut recording.has_failed, true) {
+            return;
         }
+        if let Some(access) = &mut recording.access {
+            access.row.fault = Some(Box::new(fault.clone()));
+        }
+        if matches!(
+            fault.kind,
+            FaultKind::Unauthorized | FaultKind::ExplicitDeny | FaultKind::ImplicitDeny
+        ) {
+            recording.write(&Entry::UnauthorizedRequest);
+        }
+        recording.write(&Entry::Failed(shown(&fault.detail)));
     }
 
     /// Waits for a backend. When that takes long, what is written so far is handed over, so that
@@ -178,20 +215,51 @@ impl RequestLog {
         answer.await
     }
 
-    /// The request is done.
-    pub fn end(mut self) {
+    /// The request is done, with this status.
+    pub fn end(mut self, status: u16) {
+        if let Some(row) = self.row() {
+            row.status = status;
+        }
         if let Some(recording) = &mut self.0 {
             recording.has_ended = true;
         }
     }
+
+    fn row(&mut self) -> Option<&mut AccessLogRow> {
+        Some(&mut self.0.as_mut()?.access.as_mut()?.row)
+    }
 }
 
 impl Recording {
+    fn new(
+        store: &Arc<Store>,
+        stage: &StageSlot,
+        settings: &LogSettings,
+        request_id: &RequestId,
+    ) -> Self {
+        Self {
+            store: Arc::clone(store),
+            log_group: Arc::clone(&stage.log_group),
+            logging_level: settings.logging_level,
+            data_trace: settings.data_trace,
+            access: None,
+            request_id: request_id.clone(),
+            connection_id: None,
+            began: Instant::now(),
+            began_at_ms: now_ms(),
+            duration_ms: 0,
+            record: Record::default(),
+            endpoint_request_id: None,
+            has_failed: false,
+            has_ended: false,
+        }
+    }
+
     fn writes(&self, severity: Severity) -> bool {
-        match severity {
-            Severity::Error => true,
-            Severity::Info => self.settings.logging_level == LoggingLevel::Info,
-            Severity::DataTrace => self.settings.data_trace,
+        match (self.logging_level, severity) {
+            (LoggingLevel::Off, _) | (LoggingLevel::Error, Severity::Info) => false,
+            (_, Severity::Error) | (LoggingLevel::Info, Severity::Info) => true,
+            (_, Severity::DataTrace) => self.data_trace,
         }
     }
 
@@ -247,5 +315,8 @@ impl Drop for Recording {
             self.write(&Entry::Failed(broke_off));
         }
         self.flush();
+        if let Some(access) = self.access.take() {
+            access.log.write(access.row, &self.store);
+        }
     }
 }

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use gatepost_model::{
     arn::{ExecuteApiArn, lambda_function_of_uri},
     fault::{Fault, FaultKind},
-    invocation::InvokeRequest,
+    invocation::{InvokeError, InvokeRequest, InvokeResponse},
     request_context::{AuthorizerContext, RequestContext, Signer},
 };
 use gatepost_wire::{
+    access_log::AuthorizerOutcome,
     authorizer_response::parse_authorizer_response,
     execution_log::{
         Entry, Masked, Severity, mask_authorizer_result, mask_handshake, mask_identity, shown,
@@ -190,8 +191,11 @@ async fn invoke(
     }
     let request = InvokeRequest::synchronous(function, event);
     let timeout: Duration = gateway.limits().integration_timeout;
+    let began = Instant::now();
     let invocation = log.while_waiting(gateway.config.lambda.invoke(request));
-    let answer = match tokio::time::timeout(timeout, invocation).await {
+    let answer = tokio::time::timeout(timeout, invocation).await;
+    log.authorizer_answered(outcome(&answer, began));
+    let answer = match answer {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return Err(failed(format!("the authorizer cannot be invoked: {error}"))),
         Err(_) => return Err(failed("the authorizer did not answer in time".into())),
@@ -217,6 +221,23 @@ async fn invoke(
         "Execution failed due to an authorizer error: {message}. Lambda request id: {}",
         answer.request_id
     )))
+}
+
+/// What the access log tells of the authorizer's invocation.
+fn outcome<E>(
+    answer: &Result<Result<InvokeResponse, InvokeError>, E>,
+    began: Instant,
+) -> AuthorizerOutcome {
+    let (request_id, status) = match answer {
+        Ok(Ok(answer)) => (Some(answer.request_id.as_str().into()), Some(answer.status)),
+        Ok(Err(error)) => (None, Some(error.status)),
+        Err(_) => (None, None),
+    };
+    AuthorizerOutcome {
+        request_id,
+        latency_ms: millis_since(began),
+        integration_status: status,
+    }
 }
 
 /// Writes that the authorizer begins, and with what of the identity sources.

@@ -85,11 +85,11 @@ pub async fn on_connect(
     match handshake.run(&mut log).await {
         Ok((context, response)) => {
             log.write(&Entry::Connected);
-            log.end();
+            log.end(200);
             Ok(issued.accept(context, request, response))
         }
         Err(refusal) => {
-            log.end();
+            log.end(refusal.status);
             drop(issued);
             gateway.observer().emit(Event::ConnectionRefused {
                 api_id: Some(deployed.api_id.clone()),
@@ -113,14 +113,10 @@ struct Handshake<'a> {
 impl Handshake<'_> {
     fn begin_log(&self) -> RequestLog {
         let route = self.deployed.connect.as_ref();
-        RequestLog::begin(
-            self.gateway.store(),
-            &self.request.stage,
-            route.map_or(self.deployed.log_settings, |route| route.log_settings),
-            &self.request_id,
-            self.connection_id,
-            self.connected_at_ms,
-        )
+        let settings = route.map_or(&self.deployed.log_settings, |route| &route.log_settings);
+        let context = self.request_context(self.context(self.identity(None), None));
+        let (store, stage) = (self.gateway.store(), &self.request.stage);
+        RequestLog::begin(store, stage, settings, &context, true)
     }
 
     async fn run(
@@ -155,6 +151,7 @@ impl Handshake<'_> {
             ..self.identity(api_key.as_deref())
         };
         let context = self.request_context(self.context(identity, authorizer));
+        log.identified(&context.connection);
         usage_plan::pass(self.gateway, route, &context, api_key.as_deref(), log)
             .map_err(|fault| self.refuse(&fault, log))?;
         log_connecting(&context.connection, log);

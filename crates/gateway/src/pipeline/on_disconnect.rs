@@ -21,6 +21,9 @@ use crate::{
     observe::{Event, RequestLog},
 };
 
+/// The status of an end that no integration heard of.
+const NOTHING_RUN: u16 = 200;
+
 /// Runs the `$disconnect` route of the deployment that is current now, detached. Its answer is
 /// ignored (data-plane spec 3.3).
 pub(crate) fn on_disconnect(
@@ -33,33 +36,30 @@ pub(crate) fn on_disconnect(
         return;
     };
     let (status_code, reason) = cause.disconnect_status();
-    let (request_id, now_ms) = (new_id::request_id(), now_ms());
-    let route = deployed.disconnect.clone();
-    let settings = route
-        .as_ref()
-        .map_or(deployed.log_settings, |route| route.log_settings);
-    let (store, id) = (gateway.store(), context.connection_id);
-    let mut log = RequestLog::begin(store, stage, settings, &request_id, id, now_ms);
+    let context = RequestContext {
+        connection: context,
+        request_id: new_id::request_id(),
+        request_time_ms: now_ms(),
+        route_key: RouteKey::Disconnect,
+        event_type: EventType::Disconnect {
+            status_code,
+            reason: reason.to_owned(),
+        },
+        stage_variables: Arc::clone(&deployed.stage_variables),
+    };
+    let route = deployed.disconnect.as_ref();
+    let settings = route.map_or(&deployed.log_settings, |route| &route.log_settings);
+    let mut log = RequestLog::begin(gateway.store(), stage, settings, &context, true);
     log.api_key_not_required(RouteKey::Disconnect.as_str());
     log.starting_execution(RouteKey::Disconnect.as_str());
     let Some(route) = route else {
         log_disconnected(cause, None, &mut log);
-        log.end();
+        log.end(NOTHING_RUN);
         return;
     };
     let request = RoutedRequest {
-        route,
-        context: RequestContext {
-            connection: context,
-            request_id,
-            request_time_ms: now_ms,
-            route_key: RouteKey::Disconnect,
-            event_type: EventType::Disconnect {
-                status_code,
-                reason: reason.to_owned(),
-            },
-            stage_variables: Arc::clone(&deployed.stage_variables),
-        },
+        route: Arc::clone(route),
+        context,
         body: RequestBody::default(),
     };
     let run = {
@@ -84,7 +84,7 @@ async fn run(gateway: &Gateway, request: &RoutedRequest, cause: &CloseCause, mut
     let replied = match integration_request::build(request, None, &mut log) {
         Ok(None) => {
             log_disconnected(cause, None, &mut log);
-            log.end();
+            log.end(NOTHING_RUN);
             return;
         }
         Ok(Some(integration_request)) => {
@@ -102,7 +102,7 @@ async fn run(gateway: &Gateway, request: &RoutedRequest, cause: &CloseCause, mut
         }
     };
     log_disconnected(cause, Some(status), &mut log);
-    log.end();
+    log.end(status);
     gateway.observer().emit(Event::Request {
         connection_id: request.context.connection.connection_id,
         request_id: request.context.request_id.clone(),

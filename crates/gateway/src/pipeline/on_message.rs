@@ -46,26 +46,27 @@ pub(crate) fn on_message(
     let Some(received) = ReceivedMessage::new(connection, message, now_ms) else {
         return Walked::Done(None);
     };
-    let request_id = received.context.request_id.clone();
-    let unrouted = received.deployed.log_settings;
+    let unrouted = received.deployed.log_settings.clone();
     let selected = received.select_route();
-    let route = selected.as_ref().ok().map(|routed| &*routed.route);
+    let (context, settings) = match &selected {
+        Ok(routed) => (&routed.context, &routed.route.log_settings),
+        Err(message) => (&message.context, &unrouted),
+    };
+    let (store, stage) = (gateway.store(), &connection.stage);
+    let route = selected
+        .as_ref()
+        .ok()
+        .map(|routed| Arc::clone(&routed.route));
     let mut outcome = Outcome {
-        log: RequestLog::begin(
-            gateway.store(),
-            &connection.stage,
-            route.map_or(unrouted, |route| route.log_settings),
-            &request_id,
-            connection.context.connection_id,
-            now_ms,
-        ),
+        log: RequestLog::begin(store, stage, settings, context, route.is_some()),
         gateway,
         connection,
-        request_id,
-        route_key: route.map(|route| route.route_key.clone()),
+        request_id: context.request_id.clone(),
+        route_key: route.as_ref().map(|route| route.route_key.clone()),
         started,
     };
-    let passed = gateway.throttle.pass_message(route);
+    let passed = gateway.throttle.pass_message(route.as_deref());
+    let selected = selected.map_err(|unrouted| unrouted.fault);
     let passed = passed.map_err(Fault::from).and(selected);
     let passed = passed.and_then(|routed| {
         let log = &mut outcome.log;
@@ -197,7 +198,7 @@ impl Outcome<'_> {
 
     fn tell(mut self, status: u16, error: Option<String>) {
         self.log.write(&Entry::MessageDone { status });
-        self.log.end();
+        self.log.end(status);
         let observer = self.gateway.observer();
         if observer.follows_traffic() {
             observer.emit(Event::Request {

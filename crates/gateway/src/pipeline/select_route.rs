@@ -82,6 +82,15 @@ impl RequestBody {
     }
 }
 
+/// A message that no route is for.
+#[derive(Debug)]
+pub struct Unrouted {
+    /// Its context, in which the route key says nothing.
+    pub context: RequestContext,
+    /// What the client is told.
+    pub fault: Fault,
+}
+
 impl ReceivedMessage {
     /// A message with fresh ids. `None` when the stage is no more.
     pub fn new(connection: &Arc<Connection>, message: &Message<'_>, now_ms: u64) -> Option<Self> {
@@ -107,7 +116,7 @@ impl ReceivedMessage {
     ///
     /// # Errors
     /// `Forbidden` when there is neither.
-    pub fn select_route(self) -> Result<RoutedRequest, Fault> {
+    pub fn select_route(self) -> Result<RoutedRequest, Box<Unrouted>> {
         let selected = if self.body.is_base64_encoded {
             self.deployed.default.as_ref()
         } else {
@@ -115,7 +124,10 @@ impl ReceivedMessage {
         };
         let Some(route) = selected else {
             let detail = "no route matches the message and there is no $default route";
-            return Err(Fault::new(FaultKind::Forbidden, detail));
+            return Err(Box::new(Unrouted {
+                context: self.context,
+                fault: Fault::new(FaultKind::Forbidden, detail),
+            }));
         };
         let route = Arc::clone(route);
         let context = RequestContext {

@@ -7,6 +7,8 @@
 mod events;
 mod execution;
 
+pub(super) use execution::stream_of;
+
 use std::ops::Range;
 
 use rusqlite::OptionalExtension;

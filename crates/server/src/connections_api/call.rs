@@ -1,16 +1,27 @@
 //! One call: who makes it, for which connection, with which ids it is answered, and what is told of
 //! it.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use gatepost_gateway::{
+    clock::now_ms,
     deployed::StageSlot,
     new_id,
-    observe::{Event, RequestLog},
+    observe::{AccessLog, Event, RequestLog},
 };
-use gatepost_model::{RequestId, connection::InvalidConnectionId, connection_id::ConnectionId};
+use gatepost_model::{
+    RequestId,
+    connection::InvalidConnectionId,
+    connection_id::ConnectionId,
+    request_context::{Identity, Signer},
+};
 use gatepost_wire::{
+    access_log::{AccessLogRow, ConnectionsCall, Subject},
     execution_log::{Entry, Severity, shown},
     sigv4::claimed_access_key_id,
 };
@@ -43,6 +54,10 @@ pub(super) struct Call {
     /// The greatest message that may be posted.
     pub max_message_bytes: usize,
     caller: Caller,
+    /// Who signed, once that is known.
+    signer: OnceLock<Signer>,
+    domain_name: Box<str>,
+    began_at_ms: u64,
     /// `x-amzn-RequestId`.
     request_id: RequestId,
     /// `x-amz-apigw-id`.
@@ -107,6 +122,9 @@ impl Call {
                 user_agent: head.headers.get(USER_AGENT).cloned(),
                 source_ip: peer.address.ip().to_canonical(),
             },
+            signer: OnceLock::new(),
+            domain_name: target.authority.as_str().into(),
+            began_at_ms: now_ms(),
             request_id: new_id::uuid().into(),
             extended_request_id: new_id::request_id(),
         }
@@ -135,7 +153,19 @@ impl Call {
         }
     }
 
-    /// Writes the call and its answer into the stage's execution log.
+    /// The call is known to be from this caller.
+    pub fn is_from(&self, caller: &gatepost_gateway::auth::Caller) {
+        if self
+            .stage
+            .as_ref()
+            .is_ok_and(|stage| access_log(stage).is_some())
+        {
+            // It is told once.
+            let _ = self.signer.set(caller.signer());
+        }
+    }
+
+    /// Writes the call and its answer into the stage's execution log and its access log.
     pub fn log(
         &self,
         server: &Server,
@@ -146,9 +176,17 @@ impl Call {
         let Ok(stage) = &self.stage else {
             return;
         };
+        let Some(deployed) = stage.deployed.load_full() else {
+            return;
+        };
+        let (store, settings) = (server.gateway.store(), &deployed.log_settings);
+        if let Some(access_log) = &settings.access_log {
+            access_log.write(self.row(stage, status), store);
+        }
         let mut log = RequestLog::begin_connections_call(
-            server.gateway.store(),
+            store,
             stage,
+            settings,
             &self.request_id,
             &self.extended_request_id,
             self.connection_id.ok(),
@@ -158,7 +196,12 @@ impl Call {
                 body: shown(&String::from_utf8_lossy(posted)),
             });
         }
-        if log.is_on() {
+        let severity = if failure.is_some() {
+            Severity::Error
+        } else {
+            Severity::Info
+        };
+        if log.writes(severity) {
             let refusal = failure.map(Failure::describe);
             log.write(&Entry::ConnectionsCall {
                 operation: self.operation().unwrap_or(self.method.as_str()),
@@ -168,7 +211,36 @@ impl Call {
                 refusal: refusal.as_deref(),
             });
         }
-        log.end();
+        log.end(status.as_u16());
+    }
+
+    /// The row of the access log (control-and-observability spec B.3).
+    fn row(&self, stage: &StageSlot, status: StatusCode) -> AccessLogRow {
+        let user_agent = self.caller.user_agent.as_ref();
+        let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let anonymous =
+            Identity::anonymous(self.caller.source_ip.to_string(), user_agent.as_deref());
+        AccessLogRow {
+            subject: Subject::ConnectionsCall(Box::new(ConnectionsCall {
+                api_id: stage.api_id.clone(),
+                stage: stage.stage_name.clone(),
+                domain_name: self.domain_name.clone(),
+                request_id: self.request_id.clone(),
+                extended_request_id: self.extended_request_id.clone(),
+                request_time_ms: self.began_at_ms,
+                method: self.method.as_str().into(),
+                connection_id: shown(&self.id_text).into(),
+                identity: Identity {
+                    signer: self.signer.get().cloned().map(Box::new),
+                    ..anonymous
+                },
+            })),
+            status: status.as_u16(),
+            integration_latency_ms: Some(0),
+            endpoint_request_id: None,
+            fault: None,
+            authorizer: None,
+        }
     }
 
     /// Tells the observer of the call and its answer.
@@ -184,6 +256,16 @@ impl Call {
             });
         }
     }
+}
+
+fn access_log(stage: &StageSlot) -> Option<Arc<AccessLog>> {
+    stage
+        .deployed
+        .load()
+        .as_ref()?
+        .log_settings
+        .access_log
+        .clone()
 }
 
 /// The stage whose API issued the id; any of them when none did, for then the answer is the same.

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Logs, error::LogsError, log_group, parameters};
+use super::{Logs, error::LogsError, parameters};
 
 const MAX_GROUPS: u16 = 50;
 const CLASSES: [&str; 4] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY", "ESSENTIALS"];
@@ -63,10 +63,9 @@ impl Logs {
         // Lambda makes a group when a function first runs: that of one that did not yet is as old
         // as the store.
         let created_at_ms = self.store.created_at_ms()?;
-        let of_functions = self.functions.iter();
-        let mut groups: BTreeMap<String, i64> = of_functions
-            .map(|function| (log_group::name(function), created_at_ms))
-            .collect();
+        let without_events = self.groups.iter().cloned();
+        let mut groups: BTreeMap<String, i64> =
+            without_events.map(|group| (group, created_at_ms)).collect();
         let logged = self.store.log_groups()?;
         groups.extend(
             logged

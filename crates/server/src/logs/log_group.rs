@@ -1,14 +1,29 @@
-//! Log groups: `/aws/lambda/{function}` for every function of the app, and all that got an event,
-//! also those of earlier functions and stages.
+//! Log groups: `/aws/lambda/{function}` for every function of the app, those of access logs, and all
+//! that got an event, also those of earlier functions and stages.
+
+use std::collections::BTreeSet;
 
 use super::{Logs, error::LogsError};
+use crate::server::Server;
 
 /// With what the groups of functions begin.
 pub(super) const OF_FUNCTIONS: &str = "/aws/lambda/";
 
-/// The name of a function's group.
-pub(super) fn name(function: &str) -> String {
-    format!("{OF_FUNCTIONS}{function}")
+/// The groups that are there before their first event: those of the app's functions, and those
+/// that access logs go to, which AWS asks to be made before.
+pub(super) fn before_the_first_event(server: &Server) -> BTreeSet<String> {
+    let functions = server.functions.functions();
+    let of_functions = functions
+        .iter()
+        .map(|function| format!("{OF_FUNCTIONS}{}", function.name));
+    let table = server.gateway.apis();
+    let stages = table.apis.values().flat_map(|api| api.stages.values());
+    let of_access_logs = stages.filter_map(|stage| {
+        let deployed = stage.deployed.load();
+        let access_log = deployed.as_ref()?.log_settings.access_log.as_ref()?;
+        Some(access_log.log_group.as_ref().to_owned())
+    });
+    of_functions.chain(of_access_logs).collect()
 }
 
 impl Logs {
@@ -38,9 +53,7 @@ impl Logs {
                 ));
             }
         };
-        let of_function = name.strip_prefix(OF_FUNCTIONS);
-        let is_there = of_function.is_some_and(|function| self.functions.contains(function));
-        if is_there || self.store.has_log_group(name)? {
+        if self.groups.contains(name) || self.store.has_log_group(name)? {
             Ok(name.to_owned())
         } else {
             Err(LogsError::NoSuchGroup)

@@ -1,7 +1,7 @@
 //! Holding a message to a schema. Texts are those of the validator that AWS uses, as its
 //! `validationErrorString` shows them.
 
-use std::{cmp::Ordering, collections::HashMap, fmt::Write};
+use std::{borrow::Cow, cmp::Ordering, collections::HashMap, fmt::Write};
 
 use serde_json::{Map, Number, Value};
 
@@ -435,7 +435,7 @@ impl<'a> Check<'a> {
     /// Tells what is wrong, if it is; whether it is not.
     fn unless(&mut self, is_wrong: bool, text: impl FnOnce() -> String) -> bool {
         if is_wrong && self.aloud && self.told_bytes < MAX_TEXT_BYTES {
-            let mut text = text();
+            let mut text = on_one_line(&text());
             text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES - self.told_bytes));
             self.told_bytes += text.len();
             self.told.push(text);
@@ -457,20 +457,24 @@ fn list<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     format!("[{}]", texts.collect::<Vec<_>>().join(","))
 }
 
-/// A text of the client, cut, on one line.
-fn shown(text: &str) -> String {
-    let mut shown = String::new();
-    for (index, c) in text.chars().enumerate() {
-        if index == MAX_SHOWN_CHARS {
-            shown.push('…');
-            break;
-        }
+/// A text of the client, cut.
+fn shown(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_SHOWN_CHARS) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+    }
+}
+
+/// A text without line breaks and other control characters: it becomes one line of a log.
+fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
         if c.is_control() {
             // Writing to a String does not fail.
-            let _ = write!(shown, "\\u{:04x}", c as u32);
+            let _ = write!(line, "\\u{:04x}", c as u32);
         } else {
-            shown.push(c);
+            line.push(c);
         }
     }
-    shown
+    line
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::expression::{java_regex::JavaRegex, number::Number};
 
 /// How deeply calls, texts and lists may be within each other while they are evaluated.
-const MAX_DEPTH: usize = 100;
+const MAX_DEPTH: usize = 200;
 /// How many macros may be within each other: `velocimacro.max.depth`.
 const MAX_MACROS: usize = 20;
 

@@ -1,8 +1,13 @@
-//! What the execution logs tell, by stage and route (control-and-observability spec A.1).
+//! What the execution logs tell, by stage and route (control-and-observability spec A.1), and the
+//! access log of a stage (B).
 
-use gatepost_model::stage::{LoggingLevel, RouteSettings, Stage};
+use std::sync::Arc;
 
-use crate::deployed::LogSettings;
+use gatepost_model::stage::{LoggingLevel, Stage};
+use gatepost_wire::access_log::{AccessLogFormat, log_group_of_arn};
+
+use super::CompileError;
+use crate::{deployed::LogSettings, observe::AccessLog};
 
 /// The settings of a route: its own, where it has any, else those of the stage, as where no route
 /// is selected; `default` is the level where neither sets one.
@@ -10,24 +15,39 @@ pub(super) fn log_settings(
     stage: &Stage,
     route_key: Option<&str>,
     default: LoggingLevel,
+    access_log: Option<&Arc<AccessLog>>,
 ) -> LogSettings {
-    let of_stage = of(&stage.default_route_settings, default);
-    match route_key.and_then(|route_key| stage.route_settings.get(route_key)) {
-        Some(settings) => of(settings, of_stage.logging_level),
-        None => of_stage,
+    let of_stage = &stage.default_route_settings;
+    let of_route = route_key.and_then(|route_key| stage.route_settings.get(route_key));
+    let level = of_route.and_then(|settings| settings.logging_level);
+    LogSettings {
+        logging_level: level.or(of_stage.logging_level).unwrap_or(default),
+        data_trace: of_route.unwrap_or(of_stage).data_trace_enabled,
+        access_log: access_log.cloned(),
     }
 }
 
-fn of(settings: &RouteSettings, default: LoggingLevel) -> LogSettings {
-    LogSettings {
-        logging_level: settings.logging_level.unwrap_or(default),
-        data_trace: settings.data_trace_enabled,
-    }
+/// The access log of a stage.
+pub(super) fn access_log(stage: &Stage) -> Result<Option<Arc<AccessLog>>, CompileError> {
+    let Some(settings) = &stage.access_log_settings else {
+        return Ok(None);
+    };
+    let invalid = |what: String| CompileError::new(format!("stage {}", stage.stage_name), what);
+    let log_group = log_group_of_arn(&settings.destination_arn);
+    let format = AccessLogFormat::parse(&settings.format);
+    Ok(Some(Arc::new(AccessLog {
+        log_group: log_group
+            .map_err(|error| invalid(error.to_string()))?
+            .into(),
+        format: format.map_err(|error| invalid(error.to_string()))?,
+    })))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use gatepost_model::stage::RouteSettings;
 
     use super::*;
 
@@ -56,7 +76,7 @@ mod tests {
             last_updated_at_ms: 0,
         };
         let of_route = |route_key| {
-            let settings = log_settings(&stage, Some(route_key), LoggingLevel::Off);
+            let settings = log_settings(&stage, Some(route_key), LoggingLevel::Off, None);
             (settings.logging_level, settings.data_trace)
         };
         assert_eq!(of_route("loud"), (LoggingLevel::Info, true));
@@ -67,7 +87,7 @@ mod tests {
             ..stage.clone()
         };
         assert_eq!(
-            log_settings(&unset, None, LoggingLevel::Info).logging_level,
+            log_settings(&unset, None, LoggingLevel::Info, None).logging_level,
             LoggingLevel::Info
         );
     }

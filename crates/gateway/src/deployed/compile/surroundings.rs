@@ -12,7 +12,10 @@ use gatepost_model::{
     stage::{LoggingLevel, Stage},
 };
 
-use super::{CompileError, logs::log_settings};
+use super::{
+    CompileError,
+    logs::{self, log_settings},
+};
 use crate::{
     deployed::{LogSettings, WithStageVariables},
     gateway::GatewayConfig,
@@ -23,6 +26,7 @@ use crate::{
         outward::Outward,
         vpc_link::UnknownVpcLink,
     },
+    observe::AccessLog,
 };
 
 /// What is around the routes of a stage.
@@ -33,6 +37,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) limits: &'a Limits,
     client_certificate: Option<ClientCertificate>,
     logging_level: LoggingLevel,
+    access_log: Option<Arc<AccessLog>>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -62,13 +67,15 @@ impl<'a> Surroundings<'a> {
             limits,
             client_certificate,
             logging_level: config.logging_level,
+            access_log: logs::access_log(stage)?,
         })
     }
 
     /// What is logged of a route's requests; of those that have no route, without one.
     pub(super) fn log_settings(&self, route_key: Option<&RouteKey>) -> LogSettings {
         let route_key = route_key.map(RouteKey::as_str);
-        log_settings(self.stage, route_key, self.logging_level)
+        let access_log = self.access_log.as_ref();
+        log_settings(self.stage, route_key, self.logging_level, access_log)
     }
 
     /// A text with the stage variables filled in.

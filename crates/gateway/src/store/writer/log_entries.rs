@@ -1,12 +1,12 @@
 //! Writing log entries.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::{
     clock::now_ms,
-    store::{ExecutionLogRecord, LogEntry, LogEvent, sql_ms},
+    store::{ExecutionLogRecord, LogEntry, LogEvent, logs::stream_of, sql_ms},
 };
 
 /// The numbers of the log groups, as far as they were needed.
@@ -29,6 +29,17 @@ impl LogGroups {
             LogEntry::Event(event) => {
                 let group = self.number(transaction, &event.log_group)?;
                 write_event(transaction, group, event)
+            }
+            LogEntry::Access(entry) => {
+                let log = &entry.access_log;
+                let group = self.number(transaction, &log.log_group)?;
+                let event = LogEvent {
+                    log_group: Arc::clone(&log.log_group),
+                    stream: stream_of(&log.log_group, entry.row.subject.request_id()).into(),
+                    timestamp_ms: entry.timestamp_ms,
+                    message: log.format.render(&entry.row),
+                };
+                write_event(transaction, group, &event)
             }
             LogEntry::Execution(request) => {
                 let group = self.number(transaction, &request.log_group)?;

@@ -10,6 +10,7 @@ use gatepost_model::{
     stage::{AccessLogSettings, LoggingLevel, RouteSettings, Stage},
     throttle::ThrottleSettings,
 };
+use gatepost_wire::access_log::{AccessLogFormat, InvalidDestination, log_group_of_arn};
 
 use super::{ApiDraft, Declared, Reading, api::DeploymentDraft, connection, throttle};
 use crate::template::{ids, properties::Properties};
@@ -239,8 +240,24 @@ fn access_log_settings(properties: &Properties<'_>) -> Option<AccessLogSettings>
         properties.error("AccessLogSettings", message, "");
         return None;
     };
-    let message = "access logs are not written yet";
-    properties.warn("AccessLogSettings", message, "execution logs are");
+    if let Err(error) = AccessLogFormat::parse(&format) {
+        settings.error("Format", error.to_string(), "");
+    }
+    match log_group_of_arn(&destination_arn) {
+        Ok(_) => {}
+        Err(error @ InvalidDestination::NoArn(_)) => {
+            settings.error("DestinationArn", error.to_string(), "");
+        }
+        Err(error @ InvalidDestination::NoLogGroup(_)) => {
+            let mend = "name the ARN of an AWS::Logs::LogGroup";
+            settings.warn(
+                "DestinationArn",
+                format!("no access log is written: {error}"),
+                mend,
+            );
+            return None;
+        }
+    }
     Some(AccessLogSettings {
         destination_arn,
         format,

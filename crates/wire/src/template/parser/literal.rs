@@ -5,7 +5,11 @@ use std::borrow::Cow;
 use super::{BlockEnd, Parser};
 use crate::{
     expression::number::Number,
-    template::{TemplateError, cursor::Cursor, syntax::Expression},
+    template::{
+        TemplateError,
+        cursor::Cursor,
+        syntax::{Expression, Node},
+    },
 };
 
 impl Parser<'_, '_> {
@@ -191,7 +195,11 @@ impl Parser<'_, '_> {
         let (nodes, block_end) = inner.block()?;
         self.leave();
         match block_end {
-            BlockEnd::Source => Ok(Expression::Interpolated(nodes)),
+            BlockEnd::Source => Ok(match &nodes[..] {
+                // Such as `"$.tags"`: the `$` of a path begins no reference.
+                [Node::Text(text)] => Expression::Text(text.clone()),
+                _ => Expression::Interpolated(nodes),
+            }),
             BlockEnd::End(at) | BlockEnd::Else(at) | BlockEnd::ElseIf(at) => {
                 Err(at.syntax("an `#end` or `#else` in a text, without its `#if`"))
             }

@@ -228,6 +228,41 @@ fn a_long_text_may_be_replaced_in_many_places() {
     assert_eq!(rendered.as_deref(), Ok("69997"));
 }
 
+/// Half of what a thread of the server has, in a build that uses more of it.
+const STACK_BYTES: usize = 1024 * 1024;
+
+#[test]
+fn what_is_as_deep_as_it_may_be_fits_a_stack() {
+    let nested = |open: &str, inner: &str, close: &str, depth: usize| {
+        format!("{}{inner}{}", open.repeat(depth), close.repeat(depth))
+    };
+    let blocks = nested("#if(true)#foreach($x in [1])", "#m()", "#end#end", 20);
+    let calls = nested("$l.subList(0, $l.indexOf(", "1", "))", 20);
+    let lists = nested("[", "$x", "]", 46);
+    let parentheses = nested("(1 + 2 * ", "3", ")", 46);
+    let filters = nested("[?(", "@.a", ")]", 8);
+    let list = "#set($x = [])#foreach($i in [1..120])#set($x = [$x])#end";
+    let templates = [
+        format!("#macro(m){blocks}#end#m()"),
+        "#macro(m $a)#if($a.size() < 0)#m([$a, \"$a\"])#else#m([$a])#end#end#m([])".to_owned(),
+        format!("#set($l = [1]){calls}"),
+        format!("{list}#set($x = {lists})$x"),
+        format!("{list}$x"),
+        format!("{list}#set($y = $x)#if($x == [$y])y#end"),
+        format!("#set($x = {parentheses})$x"),
+        format!("#set($p = '$.a{filters}')$input.json($p)"),
+        "#define($d)#if(true)$d#end#end$d".to_owned(),
+        "#macro(m $a)#m(\"#if(true)$a#end\")#end#m('x')".to_owned(),
+    ];
+    let render_all = move || {
+        for template in templates {
+            let _ = render(&template, r#"{"a": [1]}"#);
+        }
+    };
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+    thread.spawn(render_all).unwrap().join().unwrap();
+}
+
 fn piece() -> impl Strategy<Value = String> {
     let pieces = [
         "#set($x = ",

@@ -299,6 +299,15 @@ fn macros_are_called_by_name() {
 }
 
 #[test]
+fn a_macro_walks_down_nested_values() {
+    let template = "#macro(walk $node)#foreach($x in [1])#if($node.c)<#walk($node.c)>#else$node.v\
+                    #end#end#end#walk($input.path('$'))";
+    let body = format!("{}{{\"v\":7}}{}", "{\"c\":".repeat(19), "}".repeat(19));
+    let expected = format!("{}7{}", "<".repeat(19), ">".repeat(19));
+    assert_renders(&body, &[(template, &expected)]);
+}
+
+#[test]
 fn defined_blocks_render_where_they_are_used() {
     assert_all(&[
         ("#define($b)<$x>#end#set($x = 1)$b#set($x = 2)$b", "<1><2>"),
@@ -351,6 +360,10 @@ fn errors_name_their_line_and_column() {
             "#parse('x')",
             "1:1: `#parse` is not supported: a mapping template has no others, and no data becomes \
              one",
+        ),
+        (
+            "$input.json(\"$[\")",
+            "1:1: `$[`: expected an index, a quoted name or `*` after `[`",
         ),
         (
             "$input.json('$[')",
