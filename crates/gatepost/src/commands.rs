@@ -4,3 +4,4 @@ pub mod check;
 pub mod connect;
 pub mod demo;
 pub mod dev;
+pub mod why;

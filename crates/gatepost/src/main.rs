@@ -31,6 +31,7 @@ enum Command {
     Demo(commands::demo::Arguments),
     Connect(commands::connect::Arguments),
     Check(commands::check::Arguments),
+    Why(commands::why::Arguments),
     /// Ends child processes when Gatepost is gone; started by Gatepost itself.
     #[command(name = "__guard", hide = true)]
     Guard,
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => run(commands::demo::run(arguments)),
         Command::Connect(arguments) => run(commands::connect::run(arguments)),
         Command::Check(arguments) => commands::check::run(&arguments),
+        Command::Why(arguments) => commands::why::run(&arguments),
     }
 }
 

@@ -21,7 +21,7 @@ use gatepost_model::{
 use gatepost_wire::websocket::{self, Decoder, Deflate, Role};
 use parking_lot::Mutex;
 
-use crate::{clock::Moment, deployed::StageSlot};
+use crate::{clock::Moment, deployed::StageSlot, lifecycle::Activity};
 use client::ClientKey;
 use message::Message;
 use outbox::{Ending, Outbox, SendError};
@@ -48,6 +48,8 @@ pub struct Connection {
     last_active_at_ms: AtomicU64,
     last_active_epoch_ms: AtomicU64,
     in_flight: AtomicU16,
+    /// What it did, for the record of its life.
+    pub activity: Activity,
     /// Wakes the connection's task: to write, to end, or to read on.
     wake: Wake,
 }
@@ -73,6 +75,7 @@ impl Connection {
             last_active_at_ms: AtomicU64::new(now.monotonic_ms),
             last_active_epoch_ms: AtomicU64::new(now.epoch_ms),
             in_flight: AtomicU16::new(0),
+            activity: Activity::default(),
             wake: Wake::default(),
         }
     }

@@ -29,11 +29,12 @@ use crate::{
     deployed::{CompileError, DeployedStage, StageSlot},
     held_posts::{Establishing, HeldInAll, HeldPosts},
     integration::{invoke_function::InvokeFunction, outward::Outward},
+    lifecycle::cut,
     new_id::random_bytes,
     observe::Observer,
     pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
-    store::Store,
+    store::{Lifecycle, Store},
     tombstones::Tombstones,
     usage_plans::ServedPlans,
 };
@@ -284,6 +285,12 @@ impl Gateway {
             })
             .map(|(_, _, slot)| Arc::clone(slot))
             .collect();
+        for api in table.apis.values() {
+            self.store().record(Lifecycle::Deployed {
+                api_id: api.api.api_id.clone(),
+                name: cut(&api.api.name),
+            });
+        }
         self.apis.store(Arc::new(table));
         for slot in &deleted {
             // Before the connections are looked for: one that is established later sees it.

@@ -200,7 +200,11 @@ impl HeldPosts {
         // Taken out first: a post that is being delivered does not leave.
         let line = self.line.lock().take();
         for held in line.into_iter().flat_map(|line| line.posts) {
-            let sent = connection.send(&held.message, limits, Moment::now());
+            let now = Moment::now();
+            let sent = connection.send(&held.message, limits, now);
+            if sent.is_ok() {
+                connection.activity.posted(now);
+            }
             // The caller may have gone away meanwhile.
             let _ = held.sent.send(sent);
         }

@@ -1,6 +1,8 @@
 //! The embedded store: one SQLite file with the key of the connection ids, the lives of the
 //! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
+mod lives;
+mod log_changes;
 mod log_queue;
 mod logs;
 mod schema;
@@ -30,14 +32,17 @@ use rusqlite::{Connection as Database, OptionalExtension, params};
 use crate::{
     clock::now_ms,
     connection::client::ClientKey,
+    lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
     new_id::random_bytes,
     observe::AccessLogEntry,
-    tombstones::{End, Tombstone},
+    tombstones::Tombstone,
 };
 
 use log_queue::LogQueue;
 use writer::Writer;
 
+pub use lives::{LifeReader, RefusedCalls, StoredConnection};
+pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
     LogGroup, LogLine, LogPage, LogPosition, LogQuery, LoggedStream, ReadError, Streams,
 };
@@ -75,6 +80,18 @@ pub enum StoreError {
         /// Its version.
         found: i64,
     },
+    /// The file was written by an older Gatepost, and is only read.
+    #[error(
+        "the store {path} has version {found}, from before whole lives were kept: start \
+         `gatepost dev` once, which brings it to version {}",
+        schema::VERSION
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
     /// The writing thread cannot be started.
     #[error("the store's writer cannot be started: {0}")]
     Thread(std::io::Error),
@@ -87,14 +104,12 @@ pub enum Lifecycle {
     Opened {
         /// Its id.
         id: ConnectionId,
-        /// Its API.
-        api_id: ApiId,
         /// By what its client is recognised.
         client_key: Option<ClientKey>,
         /// The client whose ended connections it replaces.
         replaces: Option<ClientKey>,
-        /// When, milliseconds since the epoch.
-        at_ms: u64,
+        /// How it opened.
+        opening: Opening,
     },
     /// A connection ended, or was refused.
     Ended {
@@ -102,6 +117,22 @@ pub enum Lifecycle {
         id: ConnectionId,
         /// How.
         tombstone: Tombstone,
+        /// What was before.
+        past: Past,
+    },
+    /// The `$disconnect` route of a connection is done.
+    Disconnected {
+        /// Its id.
+        id: ConnectionId,
+        /// How.
+        record: Box<DisconnectRecord>,
+    },
+    /// An API is deployed.
+    Deployed {
+        /// `apiId`.
+        api_id: ApiId,
+        /// `name`.
+        name: Box<str>,
     },
     /// An API key used its plan.
     Usage {
@@ -116,6 +147,33 @@ pub enum Lifecycle {
     },
 }
 
+/// How a connection opened.
+#[derive(Debug)]
+pub struct Opening {
+    /// Its API.
+    pub api_id: ApiId,
+    /// When its handshake began, milliseconds since the epoch.
+    pub began_at_ms: u64,
+    /// When it was established, milliseconds since the epoch.
+    pub established_at_ms: u64,
+    /// Its handshake.
+    pub handshake: Box<HandshakeRecord>,
+}
+
+/// What was before a connection ended.
+#[derive(Debug)]
+pub enum Past {
+    /// It was established, and did this.
+    Established(ActivityRecord),
+    /// It was refused, or its client left before the `101`.
+    NeverEstablished {
+        /// When its handshake began, milliseconds since the epoch.
+        began_at_ms: u64,
+        /// Its handshake; `None` when that broke off.
+        handshake: Option<Box<HandshakeRecord>>,
+    },
+}
+
 /// What a log gets.
 #[derive(Debug)]
 pub enum LogEntry {
@@ -125,6 +183,8 @@ pub enum LogEntry {
     Execution(Box<ExecutionLogRecord>),
     /// A row of an access log.
     Access(Box<AccessLogEntry>),
+    /// A call of `@connections` that was refused.
+    Refused(Box<RefusedCall>),
 }
 
 /// A line of a function.
@@ -164,6 +224,7 @@ impl LogEntry {
     fn len(&self) -> usize {
         match self {
             Self::Event(event) => size_of::<LogEvent>() + event.message.len(),
+            Self::Refused(call) => size_of::<RefusedCall>() + call.text.len() + 256,
             // A format has at most 3 KB, and a row is seldom longer.
             Self::Access(_) => size_of::<AccessLogEntry>() + 1024,
             Self::Execution(request) => {
@@ -176,16 +237,8 @@ impl LogEntry {
 enum Command {
     Record(Lifecycle),
     Log(LogEntry),
+    ChangeLogGroup(Box<log_changes::AskedLogChange>),
     Flush(mpsc::SyncSender<()>),
-}
-
-/// What the store knows of a connection.
-#[derive(Debug, Clone)]
-pub enum StoredConnection {
-    /// It opened and did not end.
-    Open,
-    /// It ended.
-    Ended(Tombstone),
 }
 
 /// How much the store keeps.
@@ -211,6 +264,7 @@ pub struct Store {
     log_queue: Arc<LogQueue>,
     key: ConnectionIdKey,
     api_key_secret: [u8; 32],
+    log_age: Duration,
     /// The last field, since the queue must be gone for the writer to end.
     _writer: WriterThread,
 }
@@ -271,6 +325,7 @@ impl Store {
             log_queue,
             key: ConnectionIdKey::new(key),
             api_key_secret,
+            log_age: retention.log_age,
             _writer: WriterThread(Some(thread)),
         }))
     }
@@ -278,6 +333,11 @@ impl Store {
     /// The key with which connection ids are issued.
     pub fn connection_id_key(&self) -> &ConnectionIdKey {
         &self.key
+    }
+
+    /// How long log events are kept at most.
+    pub fn log_age(&self) -> Duration {
+        self.log_age
     }
 
     /// From what the values of API keys are made that are not given any.
@@ -320,37 +380,6 @@ impl Store {
             let _ = wait.recv();
         }
     }
-
-    /// What is known of a connection. Blocks.
-    pub fn connection(&self, id: &ConnectionId) -> Option<StoredConnection> {
-        let reader = self.reader.lock();
-        let mut statement = reader
-            .prepare_cached(
-                "SELECT api_id, ended_at_ms, cause, code, reason, replaced_by, client_key
-                 FROM connections WHERE id = ?1",
-            )
-            .ok()?;
-        statement
-            .query_row([id.as_bytes().as_slice()], |row| {
-                let Some(at_ms) = row.get::<_, Option<i64>>(1)? else {
-                    return Ok(StoredConnection::Open);
-                };
-                let slug: String = row.get(2)?;
-                let code: Option<u16> = row.get(3)?;
-                let reason: Option<String> = row.get(4)?;
-                let replaced_by: Option<[u8; 13]> = row.get(5)?;
-                let client_key: Option<i64> = row.get(6)?;
-                Ok(StoredConnection::Ended(Tombstone {
-                    api_id: ApiId::from(row.get::<_, String>(0)?),
-                    end: end_from_columns(&slug, code, reason),
-                    at_ms: at_ms.cast_unsigned(),
-                    replaced_by: replaced_by.map(ConnectionId::from_bytes),
-                    client_key: client_key.map(ClientKey::from_number),
-                }))
-            })
-            .optional()
-            .ok()?
-    }
 }
 
 /// Milliseconds as SQLite keeps them.
@@ -376,172 +405,5 @@ fn kept_secret(database: &Database, name: &str) -> rusqlite::Result<[u8; 32]> {
     Ok(bytes)
 }
 
-const REFUSED: &str = "refused";
-
-/// The columns `cause`, `code` and `reason` of an end.
-fn end_to_columns(end: &End) -> (&'static str, Option<u16>, Option<&str>) {
-    match end {
-        End::Refused => (REFUSED, None, None),
-        End::Closed(cause @ CloseCause::ClientClosed { code, reason }) => {
-            (cause.slug(), *code, Some(reason))
-        }
-        End::Closed(cause @ CloseCause::ProtocolError { code }) => {
-            (cause.slug(), Some(*code), None)
-        }
-        End::Closed(cause) => (cause.slug(), None, None),
-    }
-}
-
-fn end_from_columns(slug: &str, code: Option<u16>, reason: Option<String>) -> End {
-    let cause = match slug {
-        REFUSED => return End::Refused,
-        "closed-by-client" => CloseCause::ClientClosed {
-            code,
-            reason: reason.unwrap_or_default(),
-        },
-        "client-vanished" => CloseCause::ClientVanished,
-        "idle-timeout" => CloseCause::IdleTimeout,
-        "max-duration" => CloseCause::MaxDuration,
-        "deleted" => CloseCause::Deleted,
-        "draining" => CloseCause::Draining,
-        "slow-consumer" => CloseCause::SlowConsumer,
-        "protocol-error" => CloseCause::ProtocolError {
-            code: code.unwrap_or(1002),
-        },
-        "message-too-big" => CloseCause::MessageTooBig,
-        "binary-refused" => CloseCause::BinaryRefused,
-        "stage-deleted" => CloseCause::StageDeleted,
-        // `node-lost`, and whatever a damaged row holds: what is known is that it is gone.
-        _ => CloseCause::NodeLost,
-    };
-    End::Closed(cause)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RETENTION: Retention = Retention {
-        max_tombstones: 100,
-        tombstone_age: Duration::from_secs(3600),
-        log_age: Duration::from_secs(3600),
-        max_bytes: 1 << 30,
-    };
-
-    fn api() -> ApiId {
-        ApiId::from("abcdef1234")
-    }
-
-    #[test]
-    fn lives_and_key_survive_a_restart_and_open_connections_are_then_lost() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.sqlite");
-        let store = Store::open(&path, RETENTION).unwrap();
-        let key = *store.connection_id_key().as_bytes();
-        let ended = store.connection_id_key().issue(&api(), 0, [1; 7]);
-        let open = store.connection_id_key().issue(&api(), 0, [2; 7]);
-        for id in [ended, open] {
-            store.record(Lifecycle::Opened {
-                id,
-                api_id: api(),
-                client_key: None,
-                replaces: None,
-                at_ms: 1,
-            });
-        }
-        let cause = CloseCause::ClientClosed {
-            code: Some(4001),
-            reason: "bye".into(),
-        };
-        let tombstone = Tombstone {
-            api_id: api(),
-            end: End::Closed(cause.clone()),
-            at_ms: now_ms(),
-            replaced_by: Some(open),
-            client_key: None,
-        };
-        store.record(Lifecycle::Ended {
-            id: ended,
-            tombstone,
-        });
-        store.flush();
-        drop(store);
-
-        let store = Store::open(&path, RETENTION).unwrap();
-        assert_eq!(*store.connection_id_key().as_bytes(), key);
-        let Some(StoredConnection::Ended(tombstone)) = store.connection(&ended) else {
-            panic!()
-        };
-        assert_eq!(tombstone.end, End::Closed(cause));
-        assert_eq!(tombstone.replaced_by, Some(open));
-        let Some(StoredConnection::Ended(tombstone)) = store.connection(&open) else {
-            panic!()
-        };
-        assert_eq!(tombstone.end, End::Closed(CloseCause::NodeLost));
-        assert!(
-            store
-                .connection(&store.key.issue(&api(), 0, [3; 7]))
-                .is_none()
-        );
-    }
-
-    #[test]
-    fn what_the_disk_does_not_take_is_counted_and_the_writer_goes_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.sqlite");
-        let store = Store::open(&path, RETENTION).unwrap();
-        let id = store.connection_id_key().issue(&api(), 0, [1; 7]);
-        let opened = || Lifecycle::Opened {
-            id,
-            api_id: api(),
-            client_key: None,
-            replaces: None,
-            at_ms: 1,
-        };
-        let broken = Database::open(&path).unwrap();
-        let rename = |from, to| {
-            let rename = format!("ALTER TABLE {from} RENAME TO {to}");
-            broken.execute(&rename, []).unwrap();
-        };
-        rename("connections", "away");
-        store.record(opened());
-        store.flush();
-        assert_eq!(store.dropped(), 1);
-        rename("away", "connections");
-        store.record(opened());
-        store.flush();
-        assert_eq!(store.dropped(), 1);
-        assert!(matches!(
-            store.connection(&id),
-            Some(StoredConnection::Open)
-        ));
-    }
-
-    #[test]
-    fn a_newer_or_damaged_store_is_refused_and_left_as_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.sqlite");
-        Database::open(&path)
-            .unwrap()
-            .pragma_update(None, "user_version", 99)
-            .unwrap();
-        assert!(matches!(
-            Store::open(&path, RETENTION),
-            Err(StoreError::Newer { found: 99, .. })
-        ));
-        std::fs::write(
-            &path,
-            "this is not a database, and long enough to be sure of it",
-        )
-        .unwrap();
-        assert!(matches!(
-            Store::open(&path, RETENTION),
-            Err(StoreError::Damaged { .. })
-        ));
-        assert!(
-            std::fs::read_to_string(&path)
-                .unwrap()
-                .starts_with("this is not")
-        );
-    }
-}
+mod tests;

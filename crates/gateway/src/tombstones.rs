@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use crate::{
     clock::now_ms,
     connection::client::ClientKey,
-    store::{Lifecycle, Store, StoredConnection},
+    store::{Lifecycle, Opening, Past, Store, StoredConnection},
 };
 
 /// Ended connections kept in memory; older ones are read from the store.
@@ -104,13 +104,7 @@ impl Tombstones {
 
     /// A connection opened. If its client is known and has no other live connection, the ended
     /// ones of that client now say that they were replaced by it.
-    pub fn opened(
-        &self,
-        id: ConnectionId,
-        api_id: &ApiId,
-        client_key: Option<ClientKey>,
-        at_ms: u64,
-    ) {
+    pub fn opened(&self, id: ConnectionId, client_key: Option<ClientKey>, opening: Opening) {
         let mut replaces = None;
         if let Some(key) = client_key {
             let mut recent = self.recent.lock();
@@ -128,16 +122,15 @@ impl Tombstones {
         }
         self.store.record(Lifecycle::Opened {
             id,
-            api_id: api_id.clone(),
             client_key,
             replaces,
-            at_ms,
+            opening,
         });
     }
 
     /// A connection ended. One that was lost without a word, while its client has exactly one
     /// younger connection, was replaced by that.
-    pub fn ended(&self, id: ConnectionId, mut tombstone: Tombstone) {
+    pub fn ended(&self, id: ConnectionId, mut tombstone: Tombstone, past: Past) {
         let mut recent = self.recent.lock();
         if let Some(key) = tombstone.client_key {
             let client = recent.clients.entry(key).or_default();
@@ -158,6 +151,7 @@ impl Tombstones {
         self.store.record(Lifecycle::Ended {
             id,
             tombstone: tombstone.clone(),
+            past,
         });
         recent.by_id.insert(id, tombstone);
         recent.order.push_back(id);
@@ -228,7 +222,10 @@ mod tests {
     use gatepost_model::connection_id::ConnectionIdKey;
 
     use super::*;
-    use crate::store::Retention;
+    use crate::{
+        lifecycle::{ActivityRecord, HandshakeRecord},
+        store::Retention,
+    };
 
     struct Fixture {
         tombstones: Tombstones,
@@ -263,7 +260,22 @@ mod tests {
 
         fn opened(&self, number: u64, client: i64) {
             let key = Some(ClientKey::from_number(client));
-            self.tombstones.opened(id(number), &api(), key, now_ms());
+            let handshake = HandshakeRecord {
+                stage: "prod".into(),
+                request_id: "r".into(),
+                source_ip: "::1".into(),
+                user_agent: None,
+                authorized_as: None,
+                status: 200,
+                detail: None,
+            };
+            let opening = Opening {
+                api_id: api(),
+                began_at_ms: now_ms(),
+                established_at_ms: now_ms(),
+                handshake: Box::new(handshake),
+            };
+            self.tombstones.opened(id(number), key, opening);
         }
 
         fn ended(&self, number: u64, client: i64, cause: CloseCause) {
@@ -274,7 +286,8 @@ mod tests {
                 replaced_by: None,
                 client_key: Some(ClientKey::from_number(client)),
             };
-            self.tombstones.ended(id(number), tombstone);
+            let past = Past::Established(ActivityRecord::default());
+            self.tombstones.ended(id(number), tombstone, past);
         }
 
         async fn replaced_by(&self, number: u64) -> Option<ConnectionId> {

@@ -55,6 +55,52 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// All of them.
+    pub const ALL: [Self; 18] = [
+        Self::Forbidden,
+        Self::Unauthorized,
+        Self::ExplicitDeny,
+        Self::ImplicitDeny,
+        Self::MissingAuthenticationToken,
+        Self::InvalidSignature,
+        Self::AccessDenied,
+        Self::AuthorizerFailure,
+        Self::AuthorizerConfiguration,
+        Self::IntegrationFailure,
+        Self::IntegrationTimeout,
+        Self::UnsupportedMediaType,
+        Self::BadRequestParameters,
+        Self::BadRequestBody,
+        Self::InvalidApiKey,
+        Self::Throttled,
+        Self::QuotaExceeded,
+        Self::ApiConfiguration,
+    ];
+
+    /// The stable name, which is that of its page too.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Forbidden => "forbidden",
+            Self::Unauthorized => "unauthorized",
+            Self::ExplicitDeny => "explicit-deny",
+            Self::ImplicitDeny => "implicit-deny",
+            Self::MissingAuthenticationToken => "missing-authentication-token",
+            Self::InvalidSignature => "invalid-signature",
+            Self::AccessDenied => "access-denied",
+            Self::AuthorizerFailure => "authorizer-failure",
+            Self::AuthorizerConfiguration => "authorizer-configuration",
+            Self::IntegrationFailure => "integration-failure",
+            Self::IntegrationTimeout => "integration-timeout",
+            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::BadRequestParameters => "bad-request-parameters",
+            Self::BadRequestBody => "bad-request-body",
+            Self::InvalidApiKey => "invalid-api-key",
+            Self::Throttled => "throttled",
+            Self::QuotaExceeded => "quota-exceeded",
+            Self::ApiConfiguration => "api-configuration",
+        }
+    }
+
     /// `message` as AWS writes it in the error frame or body (data-plane spec §1.5, §6).
     pub fn message(self) -> &'static str {
         match self {
@@ -232,5 +278,25 @@ impl Fault {
         self.public
             .as_deref()
             .unwrap_or_else(|| self.kind.message())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_all_and_each_has_a_name_of_its_own() {
+        for (position, kind) in FaultKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, position);
+        }
+        assert_eq!(
+            FaultKind::ApiConfiguration as usize + 1,
+            FaultKind::ALL.len()
+        );
+        let mut slugs = FaultKind::ALL.map(FaultKind::slug).to_vec();
+        slugs.sort_unstable();
+        slugs.dedup();
+        assert_eq!(slugs.len(), FaultKind::ALL.len());
     }
 }

@@ -6,10 +6,18 @@ use http_body_util::Full;
 use hyper::{Method, Request, Response, StatusCode, header::ORIGIN};
 
 use crate::{
-    respond,
+    error_pages, respond,
     server::{Peer, Server},
     target::{Target, host_of},
 };
+
+/// Where the pages of `docs/errors` are.
+const ERRORS: &str = "/_gatepost/errors/";
+
+/// Where the page of a reason or an error is read.
+pub fn error_page_url(authority: &str, slug: &str) -> String {
+    format!("http://{authority}{ERRORS}{slug}")
+}
 
 /// Whether this names Gatepost itself.
 fn is_ours(authority: &str, server: &Server) -> bool {
@@ -37,6 +45,12 @@ pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response
     if !is_own_origin(request, server) {
         return respond::forbidden();
     }
+    if let (&Method::GET, Some(slug)) =
+        (request.method(), request.uri().path().strip_prefix(ERRORS))
+        && let Some(page) = error_pages::page(slug)
+    {
+        return respond::text(page);
+    }
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/_gatepost/health") => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
         (&Method::GET, "/_gatepost/ready") => {
@@ -48,7 +62,7 @@ pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response
         _ => respond::error(
             StatusCode::NOT_FOUND,
             "NotFoundException",
-            "Gatepost has /_gatepost/health and /_gatepost/ready",
+            "Gatepost has /_gatepost/health, /_gatepost/ready and /_gatepost/errors/{reason}",
         ),
     }
 }

@@ -53,8 +53,8 @@ pub async fn handle(
     let (mut response, failure) = match answer {
         Ok(response) => (response, None),
         Err(failure) => {
-            let with_reason = server.gone_reason_header;
-            let response = rescue::response(&failure, &target, &call, with_reason);
+            let reasons_at = server.gone_reason_header.then_some(&*server.authority);
+            let response = rescue::response(&failure, &target, &call, reasons_at);
             (response, Some(failure))
         }
     };

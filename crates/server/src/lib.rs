@@ -8,6 +8,7 @@ pub mod check;
 pub mod connections_api;
 pub mod control_plane;
 pub mod data_plane;
+pub mod error_pages;
 pub mod lambda;
 pub mod listener;
 pub mod logs;

@@ -33,6 +33,16 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>>
     response
 }
 
+/// A text of our own.
+pub fn text(text: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(text));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    response
+}
+
 /// A page.
 pub fn html(page: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(page));

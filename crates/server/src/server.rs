@@ -14,6 +14,7 @@ use hyper::{Request, Response, StatusCode, body::Incoming};
 use crate::{
     admin, aws_apis, connections_api, data_plane,
     lambda::LocalRunner,
+    logs::Queries,
     respond,
     target::{self, Target},
 };
@@ -28,6 +29,8 @@ pub struct Server {
     pub authority: String,
     /// The page at `/`, for the demo.
     pub home_page: Option<&'static str>,
+    /// The queries of CloudWatch Logs Insights.
+    pub queries: Arc<Queries>,
     /// Whether 410 and 400 answers of `@connections` carry `x-gatepost-gone-reason`.
     pub gone_reason_header: bool,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatepost_model::stage::LoggingLevel;
 
-use super::{DAY, GIB, MIB, SECOND, YEAR, reader::Reader};
+use super::{DAY, GIB, HOUR, MIB, MINUTE, SECOND, YEAR, reader::Reader};
 
 /// `[logs]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,12 @@ pub struct LogsConfig {
     pub retention: Duration,
     /// `max_bytes`: the greatest store; beyond it the oldest log events go.
     pub max_bytes: usize,
+    /// `query_timeout`: how long a query of Logs Insights may run.
+    pub query_timeout: Duration,
+    /// `query_memory`: what one query may hold in memory, bytes.
+    pub query_memory: usize,
+    /// `max_queries`: how many queries run at once.
+    pub max_queries: usize,
 }
 
 pub(super) fn read(reader: &mut Reader) -> LogsConfig {
@@ -33,5 +39,8 @@ pub(super) fn read(reader: &mut Reader) -> LogsConfig {
         ),
         retention: reader.duration("logs.retention", 7 * DAY, SECOND..=YEAR),
         max_bytes: reader.size("logs.max_bytes", GIB, 16 * MIB..=1024 * GIB),
+        query_timeout: reader.duration("logs.query_timeout", MINUTE, SECOND..=HOUR),
+        query_memory: reader.size("logs.query_memory", 64 * MIB, MIB..=16 * GIB),
+        max_queries: reader.number("logs.max_queries", 4, 1..=100),
     }
 }

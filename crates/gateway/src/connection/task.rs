@@ -8,10 +8,12 @@ use gatepost_wire::websocket::{self, CloseFrame, Decoder, Event as Incoming, Fra
 
 use super::{Connection, message::Message};
 use crate::{
-    clock::Moment,
+    clock::{Moment, now_ms},
     gateway::Gateway,
+    lifecycle::HandshakeRecord,
     observe::Event,
     pipeline::{self, Walked},
+    store::{Opening, Past},
     tombstones::{End, Tombstone},
 };
 
@@ -35,14 +37,23 @@ struct Buffers {
 
 /// Enters an accepted connection as established and serves it. `early` are bytes that came right
 /// behind the handshake: they are its first frames.
-pub fn start(gateway: &Arc<Gateway>, connection: Connection, early: Vec<u8>) {
+pub fn start(
+    gateway: &Arc<Gateway>,
+    connection: Connection,
+    handshake: Box<HandshakeRecord>,
+    early: Vec<u8>,
+) {
     let connection = Arc::new(connection);
     let context = &connection.context;
     gateway.tombstones.opened(
         context.connection_id,
-        &context.api_id,
         connection.client_key,
-        context.connected_at_ms,
+        Opening {
+            api_id: context.api_id.clone(),
+            began_at_ms: context.connected_at_ms,
+            established_at_ms: now_ms(),
+            handshake,
+        },
     );
     gateway.registry.establish(Arc::clone(&connection));
     // Whoever closes all connections of a kind looked for them before this one was there.
@@ -312,6 +323,7 @@ fn walk(live: &Live, message: &Message<'_>, replies: &mut Vec<u8>, now: Moment) 
     if !connection.begin_request(gateway.limits().in_flight_per_connection) {
         return false;
     }
+    connection.activity.received(now);
     match pipeline::on_message(gateway, connection, message, now.epoch_ms) {
         Walked::InIntegration => {}
         Walked::Done(reply) => {
@@ -358,6 +370,7 @@ impl Drop for Live {
                 replaced_by: None,
                 client_key: connection.client_key,
             },
+            Past::Established(connection.activity.record()),
         );
         pipeline::on_disconnect(gateway, Arc::clone(context), &connection.stage, &cause);
         gateway.registry.remove(&context.connection_id);

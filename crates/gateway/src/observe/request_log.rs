@@ -199,7 +199,10 @@ impl RequestLog {
         ) {
             recording.write(&Entry::UnauthorizedRequest);
         }
-        recording.write(&Entry::Failed(shown(&fault.detail)));
+        recording.write(&Entry::Fault {
+            slug: fault.kind.slug(),
+            text: shown(&fault.detail),
+        });
     }
 
     /// Waits for a backend. When that takes long, what is written so far is handed over, so that

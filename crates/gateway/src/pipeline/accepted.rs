@@ -17,6 +17,8 @@ use crate::{
     deployed::StageSlot,
     gateway::Gateway,
     held_posts::HeldPosts,
+    lifecycle::HandshakeRecord,
+    store::Past,
     tombstones::{End, Tombstone},
 };
 
@@ -29,6 +31,8 @@ pub(crate) struct IssuedId {
     pub(super) since_ms: u64,
     /// Posts that wait for the connection, if they do.
     held: Option<Arc<HeldPosts>>,
+    /// How the handshake went, once that is known.
+    record: Option<Box<HandshakeRecord>>,
     accepted: bool,
 }
 
@@ -42,6 +46,9 @@ pub struct Accepted {
     stage: Arc<StageSlot>,
     client_key: Option<ClientKey>,
     held: Option<Arc<HeldPosts>>,
+    record: Option<Box<HandshakeRecord>>,
+    /// When the handshake began, milliseconds since the epoch.
+    began_at_ms: u64,
     established: bool,
     /// Dropped last, it tells those who wait for the connection to look again.
     _settled: watch::Sender<()>,
@@ -58,8 +65,14 @@ impl IssuedId {
             connection_id: gateway.begin_handshake(&stage.api_id, since_ms, held.as_ref()),
             since_ms,
             held,
+            record: None,
             accepted: false,
         }
+    }
+
+    /// It was refused; this is how.
+    pub(super) fn refuse(mut self, record: HandshakeRecord) {
+        self.record = Some(Box::new(record));
     }
 
     /// `$connect` accepted it.
@@ -68,6 +81,7 @@ impl IssuedId {
         context: Arc<ConnectionContext>,
         request: ConnectRequest,
         response: ConnectResponse,
+        record: HandshakeRecord,
     ) -> Accepted {
         let principal_id = context
             .authorizer
@@ -91,6 +105,8 @@ impl IssuedId {
             stage: request.stage,
             client_key,
             held: self.held.take(),
+            record: Some(Box::new(record)),
+            began_at_ms: self.since_ms,
             established: false,
             _settled: settled,
         }
@@ -109,8 +125,13 @@ impl Drop for IssuedId {
             replaced_by: None,
             client_key: None,
         };
-        self.gateway.tombstones.ended(self.connection_id, tombstone);
-        self.gateway.registry.remove(&self.connection_id);
+        let past = Past::NeverEstablished {
+            began_at_ms: self.since_ms,
+            handshake: self.record.take(),
+        };
+        let id = self.connection_id;
+        self.gateway.tombstones.ended(id, tombstone, past);
+        self.gateway.registry.remove(&id);
         if let Some(held) = &self.held {
             held.refuse();
         }
@@ -133,7 +154,10 @@ impl Accepted {
         if let Some(held) = &self.held {
             held.deliver(&connection, self.gateway.limits());
         }
-        task::start(&self.gateway, connection, early);
+        // It is taken here only.
+        if let Some(record) = self.record.take() {
+            task::start(&self.gateway, connection, record, early);
+        }
     }
 }
 
@@ -150,7 +174,11 @@ impl Drop for Accepted {
             replaced_by: None,
             client_key: self.client_key,
         };
-        self.gateway.tombstones.ended(id, tombstone);
+        let past = Past::NeverEstablished {
+            began_at_ms: self.began_at_ms,
+            handshake: self.record.take(),
+        };
+        self.gateway.tombstones.ended(id, tombstone, past);
         let context = Arc::clone(&self.context);
         on_disconnect(&self.gateway, context, &self.stage, &cause);
         self.gateway.registry.remove(&id);

@@ -29,7 +29,9 @@ use super::{
 use crate::{
     deployed::{DeployedRoute, DeployedStage, StageSlot},
     gateway::Gateway,
-    integration, new_id,
+    integration,
+    lifecycle::HandshakeRecord,
+    new_id,
     observe::{Event, RequestLog},
 };
 
@@ -85,12 +87,15 @@ pub async fn on_connect(
     match handshake.run(&mut log).await {
         Ok((context, response)) => {
             log.write(&Entry::Connected);
-            log.end(200);
-            Ok(issued.accept(context, request, response))
+            log.end(ACCEPTED);
+            let record = HandshakeRecord::new(&context, &handshake.request_id, ACCEPTED);
+            Ok(issued.accept(context, request, response, record))
         }
         Err(refusal) => {
             log.end(refusal.status);
-            drop(issued);
+            let context = handshake.context(handshake.identity(None), None);
+            let record = HandshakeRecord::new(&context, &handshake.request_id, refusal.status);
+            issued.refuse(record.refused(&refusal.detail));
             gateway.observer().emit(Event::ConnectionRefused {
                 api_id: Some(deployed.api_id.clone()),
                 status: refusal.status,
@@ -100,6 +105,9 @@ pub async fn on_connect(
         }
     }
 }
+
+/// The status of a `$connect` that went well, in logs and records.
+const ACCEPTED: u16 = 200;
 
 struct Handshake<'a> {
     gateway: &'a Gateway,

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use gatepost_model::{
     connection::CloseCause,
+    connection_id::ConnectionId,
     request_context::{ConnectionContext, EventType, RequestContext},
     route::RouteKey,
 };
@@ -17,8 +18,11 @@ use crate::{
     clock::now_ms,
     deployed::StageSlot,
     gateway::Gateway,
-    integration, new_id,
+    integration,
+    lifecycle::{DisconnectRecord, cut},
+    new_id,
     observe::{Event, RequestLog},
+    store::Lifecycle,
 };
 
 /// The status of an end that no integration heard of.
@@ -53,8 +57,7 @@ pub(crate) fn on_disconnect(
     log.api_key_not_required(RouteKey::Disconnect.as_str());
     log.starting_execution(RouteKey::Disconnect.as_str());
     let Some(route) = route else {
-        log_disconnected(cause, None, &mut log);
-        log.end(NOTHING_RUN);
+        nobody_heard(gateway, context.connection.connection_id, cause, log);
         return;
     };
     let request = RoutedRequest {
@@ -79,12 +82,36 @@ fn log_disconnected(cause: &CloseCause, status: Option<u16>, log: &mut RequestLo
     });
 }
 
+/// There is no `$disconnect` route, or it has no integration.
+fn nobody_heard(gateway: &Gateway, id: ConnectionId, cause: &CloseCause, mut log: RequestLog) {
+    log_disconnected(cause, None, &mut log);
+    log.end(NOTHING_RUN);
+    let record = DisconnectRecord {
+        at_ms: now_ms(),
+        request_id: None,
+        status: NOTHING_RUN,
+        error: None,
+    };
+    record_disconnect(gateway, id, record);
+}
+
+fn record_disconnect(gateway: &Gateway, id: ConnectionId, record: DisconnectRecord) {
+    let record = Box::new(record);
+    gateway
+        .store()
+        .record(Lifecycle::Disconnected { id, record });
+}
+
 async fn run(gateway: &Gateway, request: &RoutedRequest, cause: &CloseCause, mut log: RequestLog) {
     let started = Instant::now();
     let replied = match integration_request::build(request, None, &mut log) {
         Ok(None) => {
-            log_disconnected(cause, None, &mut log);
-            log.end(NOTHING_RUN);
+            nobody_heard(
+                gateway,
+                request.context.connection.connection_id,
+                cause,
+                log,
+            );
             return;
         }
         Ok(Some(integration_request)) => {
@@ -103,6 +130,13 @@ async fn run(gateway: &Gateway, request: &RoutedRequest, cause: &CloseCause, mut
     };
     log_disconnected(cause, Some(status), &mut log);
     log.end(status);
+    let record = DisconnectRecord {
+        at_ms: now_ms(),
+        request_id: Some(request.context.request_id.clone()),
+        status,
+        error: error.as_deref().map(cut),
+    };
+    record_disconnect(gateway, request.context.connection.connection_id, record);
     gateway.observer().emit(Event::Request {
         connection_id: request.context.connection.connection_id,
         request_id: request.context.request_id.clone(),

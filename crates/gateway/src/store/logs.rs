@@ -9,7 +9,7 @@ mod execution;
 
 pub(super) use execution::stream_of;
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use rusqlite::OptionalExtension;
 
@@ -61,6 +61,9 @@ pub struct LogLine {
     pub stream: String,
     /// The line, without its line break.
     pub message: String,
+    /// When it was put by `PutLogEvents`, milliseconds since the epoch; nothing for what Gatepost
+    /// wrote itself, as it happened.
+    pub put_at_ms: Option<i64>,
 }
 
 /// Which streams are read.
@@ -115,19 +118,49 @@ pub struct LogPage {
 pub struct LogGroup {
     /// Its name.
     pub name: String,
-    /// When it got its first event, milliseconds since the epoch.
+    /// When it was made, by hand or by its first event, milliseconds since the epoch.
     pub created_at_ms: i64,
+    /// `logGroupClass`.
+    pub class: String,
+    /// `kmsKeyId`.
+    pub kms_key_id: Option<String>,
+    /// Whether it cannot be deleted.
+    pub deletion_protection: bool,
+    /// How long its events are kept, days.
+    pub retention_days: Option<u32>,
 }
 
-/// A log stream that has lines.
+/// A log stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedStream {
     /// Its name.
     pub name: String,
-    /// Its first line, milliseconds since the epoch.
-    pub first_ms: i64,
-    /// Its last line, milliseconds since the epoch.
-    pub last_ms: i64,
+    /// When it was made, by hand or by its first line, milliseconds since the epoch.
+    pub created_at_ms: i64,
+    /// The times of its first and its last line, milliseconds since the epoch; nothing without any.
+    pub lines_ms: Option<(i64, i64)>,
+}
+
+impl LoggedStream {
+    /// A stream that lives by its lines.
+    fn of_lines(name: String, first_ms: i64, last_ms: i64) -> Self {
+        Self {
+            name,
+            created_at_ms: first_ms,
+            lines_ms: Some((first_ms, last_ms)),
+        }
+    }
+
+    /// Takes over what another finds of the same stream.
+    fn join(&mut self, other: &Self) {
+        self.created_at_ms = self.created_at_ms.min(other.created_at_ms);
+        self.lines_ms = match (self.lines_ms, other.lines_ms) {
+            (Some((first, last)), Some((other_first, other_last))) => {
+                Some((first.min(other_first), last.max(other_last)))
+            }
+            (lines, other) => lines.or(other),
+        };
+    }
 }
 
 impl Store {
@@ -155,20 +188,20 @@ impl Store {
             return Ok(Vec::new());
         };
         let mut streams = events::streams(&reader, group)?;
-        for stream in execution::streams(&reader, group, log_group)? {
-            match streams.iter_mut().find(|known| known.name == stream.name) {
-                None => streams.push(stream),
-                Some(known) => {
-                    known.first_ms = known.first_ms.min(stream.first_ms);
-                    known.last_ms = known.last_ms.max(stream.last_ms);
-                }
+        streams.extend(execution::streams(&reader, group, log_group)?);
+        streams.extend(created_streams(&reader, group)?);
+        streams.sort_by(|a, b| a.name.cmp(&b.name));
+        streams.dedup_by(|next, kept| {
+            let is_same = next.name == kept.name;
+            if is_same {
+                kept.join(next);
             }
-        }
-        streams.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+            is_same
+        });
         Ok(streams)
     }
 
-    /// Whether a stream of a group has lines.
+    /// Whether a group has a stream.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -177,49 +210,103 @@ impl Store {
         let Some(group) = group_id(&reader, log_group)? else {
             return Ok(false);
         };
-        Ok(events::has_stream(&reader, group, stream)?
-            || execution::has_stream(&reader, group, log_group, stream)?)
+        Ok(has_stream(&reader, group, log_group, stream)?)
     }
 
-    /// The groups that ever had a line, by name.
+    /// The groups, by name.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn log_groups(&self) -> Result<Vec<LogGroup>, ReadError> {
         let reader = self.logs_reader.lock();
-        let mut statement =
-            reader.prepare_cached("SELECT name, created_at_ms FROM log_groups ORDER BY name")?;
-        let groups = statement.query_map([], |row| {
-            Ok(LogGroup {
-                name: row.get(0)?,
-                created_at_ms: row.get(1)?,
-            })
-        })?;
+        let mut statement = reader.prepare_cached(&format!(
+            "SELECT {} FROM log_groups ORDER BY name",
+            LogGroup::COLUMNS
+        ))?;
+        let groups = statement.query_map([], LogGroup::read)?;
         Ok(groups.collect::<Result<_, _>>()?)
     }
 
-    /// Whether a group ever had a line.
+    /// The group of this name.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn has_log_group(&self, log_group: &str) -> Result<bool, ReadError> {
-        Ok(group_id(&self.logs_reader.lock(), log_group)?.is_some())
+    pub fn log_group(&self, name: &str) -> Result<Option<LogGroup>, ReadError> {
+        let reader = self.logs_reader.lock();
+        let mut statement = reader.prepare_cached(&format!(
+            "SELECT {} FROM log_groups WHERE name = ?1",
+            LogGroup::COLUMNS
+        ))?;
+        Ok(statement.query_row([name], LogGroup::read).optional()?)
     }
 
-    /// When this store was made, milliseconds since the epoch.
+    /// The tags of a group; nothing when there is no such group.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn created_at_ms(&self) -> Result<i64, ReadError> {
+    pub fn log_group_tags(
+        &self,
+        log_group: &str,
+    ) -> Result<Option<BTreeMap<String, String>>, ReadError> {
         let reader = self.logs_reader.lock();
+        let Some(group) = group_id(&reader, log_group)? else {
+            return Ok(None);
+        };
         let mut statement =
-            reader.prepare_cached("SELECT value FROM meta WHERE key = 'created_at_ms'")?;
-        let created_at_ms = statement.query_row([], |row| row.get(0)).optional()?;
-        Ok(created_at_ms.unwrap_or_default())
+            reader.prepare_cached("SELECT key, value FROM log_group_tags WHERE log_group = ?1")?;
+        let tags = statement.query_map([group], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Some(tags.collect::<Result<_, _>>()?))
     }
 }
 
-fn group_id(reader: &rusqlite::Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+impl LogGroup {
+    const COLUMNS: &str =
+        "name, created_at_ms, class, kms_key_id, deletion_protection, retention_days";
+
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            name: row.get(0)?,
+            created_at_ms: row.get(1)?,
+            class: row.get(2)?,
+            kms_key_id: row.get(3)?,
+            deletion_protection: row.get(4)?,
+            retention_days: row.get(5)?,
+        })
+    }
+}
+
+/// Whether a group has a stream: one with lines, or one that was made.
+pub(super) fn has_stream(
+    reader: &rusqlite::Connection,
+    group: i64,
+    log_group: &str,
+    stream: &str,
+) -> rusqlite::Result<bool> {
+    let mut made =
+        reader.prepare_cached("SELECT 1 FROM log_streams WHERE log_group = ?1 AND name = ?2")?;
+    Ok(made.exists(rusqlite::params![group, stream])?
+        || events::has_stream(reader, group, stream)?
+        || execution::has_stream(reader, group, log_group, stream)?)
+}
+
+/// The streams of a group that were made by hand.
+fn created_streams(
+    reader: &rusqlite::Connection,
+    group: i64,
+) -> rusqlite::Result<Vec<LoggedStream>> {
+    let mut statement = reader
+        .prepare_cached("SELECT name, created_at_ms FROM log_streams WHERE log_group = ?1")?;
+    let streams = statement.query_map([group], |row| {
+        Ok(LoggedStream {
+            name: row.get(0)?,
+            created_at_ms: row.get(1)?,
+            lines_ms: None,
+        })
+    })?;
+    streams.collect()
+}
+
+pub(super) fn group_id(reader: &rusqlite::Connection, name: &str) -> rusqlite::Result<Option<i64>> {
     let mut statement = reader.prepare_cached("SELECT id FROM log_groups WHERE name = ?1")?;
     statement.query_row([name], |row| row.get(0)).optional()
 }

@@ -7,7 +7,9 @@ use rusqlite::Connection as Database;
 use super::{StoreError, sql_ms, usage};
 use crate::clock::now_ms;
 
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 4;
+/// The first version that keeps whole lives.
+const LIVES: i64 = 3;
 
 /// The tables of version 1.
 const VERSION_1: &str = "
@@ -72,6 +74,65 @@ const VERSION_2: &str = "
         WHERE endpoint_request_id IS NOT NULL;
 ";
 
+/// From version 2 to version 3: the whole lives of connections, and who was refused to reach them.
+const VERSION_3: &str = "
+    ALTER TABLE connections ADD COLUMN established_at_ms INTEGER;
+    ALTER TABLE connections ADD COLUMN stage TEXT;
+    ALTER TABLE connections ADD COLUMN connect_request_id TEXT;
+    ALTER TABLE connections ADD COLUMN source_ip TEXT;
+    ALTER TABLE connections ADD COLUMN user_agent TEXT;
+    ALTER TABLE connections ADD COLUMN authorized_as TEXT;
+    ALTER TABLE connections ADD COLUMN connect_status INTEGER;
+    ALTER TABLE connections ADD COLUMN connect_detail TEXT;
+    ALTER TABLE connections ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE connections ADD COLUMN last_message_at_ms INTEGER;
+    ALTER TABLE connections ADD COLUMN posts INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE connections ADD COLUMN last_post_at_ms INTEGER;
+    ALTER TABLE connections ADD COLUMN disconnect_at_ms INTEGER;
+    ALTER TABLE connections ADD COLUMN disconnect_request_id TEXT;
+    ALTER TABLE connections ADD COLUMN disconnect_status INTEGER;
+    ALTER TABLE connections ADD COLUMN disconnect_error TEXT;
+    CREATE INDEX connections_by_refused_request ON connections (connect_request_id)
+        WHERE cause = 'refused';
+    CREATE TABLE refused_calls (
+        connection_id TEXT NOT NULL,
+        nth INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        operation TEXT NOT NULL,
+        caller TEXT NOT NULL,
+        request_id TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        text TEXT NOT NULL
+    );
+    CREATE INDEX refused_calls_by_connection ON refused_calls (connection_id, nth);
+    CREATE INDEX refused_calls_by_request ON refused_calls (request_id);
+    CREATE TABLE apis (api_id TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
+";
+
+/// From version 3 to version 4: log groups and streams that are made and changed by name, and events
+/// that are put.
+const VERSION_4: &str = "
+    ALTER TABLE log_groups ADD COLUMN class TEXT NOT NULL DEFAULT 'STANDARD';
+    ALTER TABLE log_groups ADD COLUMN kms_key_id TEXT;
+    ALTER TABLE log_groups ADD COLUMN deletion_protection INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE log_groups ADD COLUMN retention_days INTEGER;
+    CREATE TABLE deleted_log_groups (id INTEGER PRIMARY KEY);
+    CREATE TABLE log_group_tags (
+        log_group INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (log_group, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE log_streams (
+        log_group INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        created_at_ms INTEGER NOT NULL,
+        PRIMARY KEY (log_group, name)
+    ) WITHOUT ROWID;
+    ALTER TABLE log_events ADD COLUMN ingested_at_ms INTEGER;
+";
+
 /// Sees to it that the file has the tables of this version.
 pub(super) fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
     let damaged = |source| StoreError::Damaged {
@@ -93,10 +154,35 @@ pub(super) fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreE
     migrate(database, version).map_err(damaged)
 }
 
+/// Whether a file can be read as it is; it is not brought to this version.
+pub(super) fn check_readable(database: &Database, path: &Path) -> Result<(), StoreError> {
+    let damaged = |source| StoreError::Damaged {
+        path: path.to_owned(),
+        source,
+    };
+    database
+        .busy_timeout(Duration::from_secs(5))
+        .map_err(damaged)?;
+    let found: i64 = database
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(damaged)?;
+    let path = path.to_owned();
+    match found {
+        LIVES..=VERSION => Ok(()),
+        _ if found > VERSION => Err(StoreError::Newer { path, found }),
+        _ => Err(StoreError::Older { path, found }),
+    }
+}
+
 fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
     database.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
     let transaction = database.transaction()?;
-    for (target, change) in [(1, VERSION_1), (2, VERSION_2)] {
+    for (target, change) in [
+        (1, VERSION_1),
+        (2, VERSION_2),
+        (3, VERSION_3),
+        (4, VERSION_4),
+    ] {
         if version < target {
             transaction.execute_batch(change)?;
         }

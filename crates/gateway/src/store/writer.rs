@@ -1,5 +1,7 @@
 //! The thread that writes: it takes what waits, commits it as one transaction, and prunes.
 
+mod lives;
+mod log_changes;
 mod log_entries;
 mod prune;
 
@@ -15,8 +17,11 @@ use std::{
 use rusqlite::{Connection as Database, Transaction, params};
 
 use self::log_entries::LogGroups;
-use super::{Command, Lifecycle, LogQueue, Retention, end_to_columns, sql_ms, usage};
-use crate::{clock::now_ms, connection::client::ClientKey};
+use super::{
+    Command, Lifecycle, LogChange, LogChangeError, LogQueue, Retention,
+    log_changes::AskedLogChange, usage,
+};
+use crate::clock::now_ms;
 
 /// Changes committed at once at most.
 const BATCH: usize = 4096;
@@ -32,6 +37,8 @@ pub(super) struct Writer {
     log_queue: Arc<LogQueue>,
     log_groups: LogGroups,
 }
+
+type Changed = Result<(), LogChangeError>;
 
 /// What became of the log entries of a batch.
 #[derive(Default)]
@@ -71,7 +78,7 @@ impl Writer {
                     .chain(commands.try_iter())
                     .take(BATCH)
                     .collect();
-                written_bytes += self.take_over(batch);
+                written_bytes = self.take_over(batch).saturating_add(written_bytes);
             }
             if written_bytes > PRUNE_BYTES || pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY)
             {
@@ -82,7 +89,7 @@ impl Writer {
         }
     }
 
-    /// Writes a batch; gives the bytes of its log entries.
+    /// Writes a batch; gives the bytes of its log entries, or more when it is time to remove some.
     fn take_over(&mut self, batch: Vec<Command>) -> usize {
         let mut logged = Logged::default();
         for command in &batch {
@@ -93,7 +100,8 @@ impl Writer {
         }
         // A full disk must not stop serving: what cannot be written is lost and counted, and an id
         // whose end was not written is later found `node-lost` or forgotten.
-        if self.write_batch(&batch).is_err() {
+        let written = self.write_batch(&batch);
+        if written.is_err() {
             self.log_groups.forget();
             self.log_queue.drop_entries(logged.entries as u64);
             let changes = batch.iter().filter(|c| matches!(c, Command::Record(_)));
@@ -101,24 +109,44 @@ impl Writer {
                 .fetch_add(changes.count() as u64, Ordering::Relaxed);
         }
         self.log_queue.leave(logged.entries, logged.bytes);
+        let mut changes = written.unwrap_or_default().into_iter();
+        let mut prunes = false;
         for command in batch {
-            if let Command::Flush(done) = command {
-                let _ = done.send(());
+            match command {
+                Command::Flush(done) => {
+                    let _ = done.send(());
+                }
+                Command::ChangeLogGroup(asked) => {
+                    prunes |= matches!(asked.change, LogChange::SetRetention(_));
+                    // Without a result the batch was not written.
+                    let changed = changes.next().unwrap_or(Err(LogChangeError::NotWritten));
+                    let _ = asked.done.send(changed);
+                }
+                Command::Record(_) | Command::Log(_) => {}
             }
         }
-        logged.bytes
+        if prunes { usize::MAX } else { logged.bytes }
     }
 
-    fn write_batch(&mut self, batch: &[Command]) -> rusqlite::Result<()> {
+    /// Writes a batch; gives what became of each change of a log group.
+    fn write_batch(&mut self, batch: &[Command]) -> rusqlite::Result<Vec<Changed>> {
+        let mut changes = Vec::new();
         let transaction = self.database.transaction()?;
         for command in batch {
             match command {
                 Command::Record(change) => write(&transaction, change)?,
                 Command::Log(entry) => self.log_groups.write(&transaction, entry)?,
+                Command::ChangeLogGroup(asked) => {
+                    let AskedLogChange {
+                        log_group, change, ..
+                    } = &**asked;
+                    changes.push(self.log_groups.change(&transaction, log_group, change));
+                }
                 Command::Flush(_) => {}
             }
         }
-        transaction.commit()
+        transaction.commit()?;
+        Ok(changes)
     }
 }
 
@@ -126,62 +154,29 @@ fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<
     match change {
         Lifecycle::Opened {
             id,
-            api_id,
             client_key,
             replaces,
-            at_ms,
-        } => {
-            transaction
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO connections (id, api_id, client_key, opened_at_ms)
-                     VALUES (?1, ?2, ?3, ?4)",
-                )?
-                .execute(params![
-                    id.as_bytes().as_slice(),
-                    api_id.as_str(),
-                    client_key.map(ClientKey::to_number),
-                    sql_ms(*at_ms)
-                ])?;
-            if let Some(client_key) = replaces {
-                transaction
-                    .prepare_cached(
-                        "UPDATE connections SET replaced_by = ?1 WHERE client_key = ?2
-                         AND ended_at_ms IS NOT NULL AND replaced_by IS NULL",
-                    )?
-                    .execute(params![id.as_bytes().as_slice(), client_key.to_number()])?;
-            }
+            opening,
+        } => lives::write_opened(transaction, id, *client_key, *replaces, opening),
+        Lifecycle::Ended {
+            id,
+            tombstone,
+            past,
+        } => lives::write_ended(transaction, id, tombstone, past),
+        Lifecycle::Disconnected { id, record } => {
+            lives::write_disconnected(transaction, id, record)
         }
-        Lifecycle::Ended { id, tombstone } => {
-            let (cause, code, reason) = end_to_columns(&tombstone.end);
-            transaction
-                .prepare_cached(
-                    "INSERT INTO connections
-                     (id, api_id, client_key, ended_at_ms, cause, code, reason, replaced_by)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                     ON CONFLICT (id) DO UPDATE SET ended_at_ms = excluded.ended_at_ms,
-                     cause = excluded.cause, code = excluded.code, reason = excluded.reason,
-                     replaced_by = excluded.replaced_by",
-                )?
-                .execute(params![
-                    id.as_bytes().as_slice(),
-                    tombstone.api_id.as_str(),
-                    tombstone.client_key.map(ClientKey::to_number),
-                    sql_ms(tombstone.at_ms),
-                    cause,
-                    code,
-                    reason,
-                    tombstone
-                        .replaced_by
-                        .as_ref()
-                        .map(|by| by.as_bytes().as_slice()),
-                ])?;
-        }
+        Lifecycle::Deployed { api_id, name } => transaction
+            .execute(
+                "INSERT OR REPLACE INTO apis (api_id, name) VALUES (?1, ?2)",
+                params![api_id.as_str(), name],
+            )
+            .map(drop),
         Lifecycle::Usage {
             usage_plan_id,
             api_key_id,
             day,
             used,
-        } => usage::write(transaction, usage_plan_id, api_key_id, *day, *used)?,
+        } => usage::write(transaction, usage_plan_id, api_key_id, *day, *used),
     }
-    Ok(())
 }

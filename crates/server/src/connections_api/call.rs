@@ -11,8 +11,10 @@ use bytes::Bytes;
 use gatepost_gateway::{
     clock::now_ms,
     deployed::StageSlot,
+    lifecycle::{RefusedCall, cut},
     new_id,
     observe::{AccessLog, Event, RequestLog},
+    store::LogEntry,
 };
 use gatepost_model::{
     RequestId,
@@ -180,6 +182,9 @@ impl Call {
             return;
         };
         let (store, settings) = (server.gateway.store(), &deployed.log_settings);
+        if let Some(refused) = failure.and_then(|failure| self.refused(failure, status)) {
+            store.log(LogEntry::Refused(Box::new(refused)));
+        }
         if let Some(access_log) = &settings.access_log {
             access_log.write(self.row(stage, status), store);
         }
@@ -212,6 +217,20 @@ impl Call {
             });
         }
         log.end(status.as_u16());
+    }
+
+    /// The record of a refused call, whatever is logged.
+    fn refused(&self, failure: &Failure, status: StatusCode) -> Option<RefusedCall> {
+        Some(RefusedCall {
+            connection_id: told(&self.id_text).into(),
+            at_ms: self.began_at_ms,
+            operation: self.operation()?.into(),
+            caller: self.caller.to_string().into(),
+            request_id: self.request_id.as_str().into(),
+            status: status.as_u16(),
+            reason: failure.slug()?.into(),
+            text: cut(&failure.describe()),
+        })
     }
 
     /// The row of the access log (control-and-observability spec B.3).

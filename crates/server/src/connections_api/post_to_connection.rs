@@ -23,7 +23,11 @@ pub(super) fn post_to_connection(
     call: &Authorized<'_>,
 ) -> Result<Response<Full<Bytes>>, Failure> {
     let message = message(&connection.stage, call);
-    let sent = connection.send(&message, gateway.limits(), Moment::now());
+    let now = Moment::now();
+    let sent = connection.send(&message, gateway.limits(), now);
+    if sent.is_ok() {
+        connection.activity.posted(now);
+    }
     answer(&sent, || ended(connection))
 }
 

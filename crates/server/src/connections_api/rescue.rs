@@ -15,12 +15,14 @@ use hyper::{
 
 use super::{call::Call, success};
 use crate::{
+    admin,
     auth::AccessDenied,
     respond,
     target::{Target, TargetError},
 };
 
 const GONE_REASON: HeaderName = HeaderName::from_static("x-gatepost-gone-reason");
+const GONE_HELP: HeaderName = HeaderName::from_static("x-gatepost-gone-help");
 
 /// Why an `@connections` call fails.
 #[derive(Debug)]
@@ -59,6 +61,20 @@ impl Failure {
         }
     }
 
+    /// The name of the reason, and of its page; none where the call names no connection.
+    pub(super) fn slug(&self) -> Option<&'static str> {
+        match self {
+            Self::Broken | Self::Target(_) | Self::NoMethod => None,
+            Self::TooLarge => Some("payload-too-large"),
+            Self::InvalidId(reason) => Some(reason.slug()),
+            Self::Signature(_) => Some("invalid-signature"),
+            Self::AccessDenied(_) => Some("access-denied"),
+            Self::Gone(reason) => Some(reason.slug()),
+            Self::LimitExceeded => Some("limit-exceeded"),
+            Self::Throttled(_) => Some("throttled"),
+        }
+    }
+
     /// Why the call is refused, in words, and how to mend it.
     pub(super) fn describe(&self) -> String {
         match self {
@@ -87,12 +103,12 @@ impl Failure {
     }
 }
 
-/// The answer to a failed call.
+/// The answer to a failed call. With an authority, 410 and 400 say why, and where more is said.
 pub(super) fn response(
     failure: &Failure,
     target: &Target,
     call: &Call,
-    with_reason: bool,
+    reasons_at: Option<&str>,
 ) -> Response<Full<Bytes>> {
     let Call {
         id_text, method, ..
@@ -140,10 +156,10 @@ pub(super) fn response(
             typed(response, "ForbiddenException")
         }
     };
-    if let (true, Some(slug)) = (with_reason, slug) {
-        response
-            .headers_mut()
-            .insert(GONE_REASON, HeaderValue::from_static(slug));
+    if let (Some(authority), Some(slug)) = (reasons_at, slug) {
+        let headers = response.headers_mut();
+        headers.insert(GONE_REASON, HeaderValue::from_static(slug));
+        respond::insert(headers, GONE_HELP, &admin::error_page_url(authority, slug));
     }
     response
 }

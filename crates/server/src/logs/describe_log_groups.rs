@@ -1,8 +1,7 @@
 //! `DescribeLogGroups`.
 
-use std::collections::BTreeMap;
-
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use gatepost_gateway::store::LogGroup;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,7 +23,8 @@ pub(super) struct Input {
 }
 
 impl Input {
-    fn includes(&self, logs: &Logs, name: &str) -> bool {
+    fn includes(&self, logs: &Logs, group: &LogGroup) -> bool {
+        let name = group.name.as_str();
         let matches = |wanted: &Option<String>, test: fn(&str, &str) -> bool| {
             wanted.as_deref().is_none_or(|wanted| test(name, wanted))
         };
@@ -35,7 +35,7 @@ impl Input {
         }) && self
             .log_group_class
             .as_deref()
-            .is_none_or(|class| class == "STANDARD")
+            .is_none_or(|class| class == group.class)
             && self
                 .account_identifiers
                 .as_ref()
@@ -60,45 +60,40 @@ impl Logs {
         }
         let limit = parameters::limit(input.limit, MAX_GROUPS)?;
         let after = input.next_token.as_deref().map(last_name).transpose()?;
-        // Lambda makes a group when a function first runs: that of one that did not yet is as old
-        // as the store.
-        let created_at_ms = self.store.created_at_ms()?;
-        let without_events = self.groups.iter().cloned();
-        let mut groups: BTreeMap<String, i64> =
-            without_events.map(|group| (group, created_at_ms)).collect();
-        let logged = self.store.log_groups()?;
-        groups.extend(
-            logged
-                .into_iter()
-                .map(|group| (group.name, group.created_at_ms)),
-        );
+        let groups = self.store.log_groups()?;
         let mut rest = groups
             .into_iter()
-            .filter(|(name, _)| after.as_ref().is_none_or(|after| name > after))
-            .filter(|(name, _)| input.includes(self, name));
+            .filter(|group| after.as_ref().is_none_or(|after| group.name > *after))
+            .filter(|group| input.includes(self, group));
         let page: Vec<_> = rest.by_ref().take(limit).collect();
         let last = page.last().filter(|_| rest.next().is_some());
-        let group = |(name, created_at_ms): &(String, i64)| {
-            let arn = self.group_arn(name);
-            let mut group = json!({
-                "logGroupName": name,
-                "creationTime": created_at_ms,
+        let described = |group: &LogGroup| {
+            let arn = self.group_arn(&group.name);
+            let mut described = json!({
+                "logGroupName": group.name,
+                "creationTime": group.created_at_ms,
                 "arn": format!("{arn}:*"),
+                "logGroupArn": arn,
+                "metricFilterCount": 0,
+                "logGroupClass": group.class,
             });
             // A search by pattern gives no more.
             if input.log_group_name_pattern.is_none() {
-                group["logGroupArn"] = json!(arn);
-                group["metricFilterCount"] = json!(0);
                 // To count would be to read every line.
-                group["storedBytes"] = json!(0);
-                group["logGroupClass"] = json!("STANDARD");
-                group["deletionProtectionEnabled"] = json!(false);
+                described["storedBytes"] = json!(0);
+                described["deletionProtectionEnabled"] = json!(group.deletion_protection);
+                if let Some(days) = group.retention_days {
+                    described["retentionInDays"] = json!(days);
+                }
+                if let Some(key) = &group.kms_key_id {
+                    described["kmsKeyId"] = json!(key);
+                }
             }
-            group
+            described
         };
-        let mut answer = json!({ "logGroups": page.iter().map(group).collect::<Vec<_>>() });
-        if let Some((name, _)) = last {
-            answer["nextToken"] = json!(BASE64_URL_SAFE_NO_PAD.encode(name));
+        let mut answer = json!({ "logGroups": page.iter().map(described).collect::<Vec<_>>() });
+        if let Some(group) = last {
+            answer["nextToken"] = json!(BASE64_URL_SAFE_NO_PAD.encode(&group.name));
         }
         Ok(answer)
     }

@@ -49,7 +49,8 @@ impl Logs {
             .into_iter()
             .filter(|stream| stream.name.starts_with(prefix))
             .map(|stream| {
-                let time = if by_time { stream.last_ms } else { 0 };
+                let last_ms = stream.lines_ms.map_or(0, |(_, last_ms)| last_ms);
+                let time = if by_time { last_ms } else { 0 };
                 ((time, stream.name.clone()), stream)
             })
             .collect();
@@ -66,17 +67,21 @@ impl Logs {
         let last = page.last().filter(|_| rest.next().is_some());
         let group_arn = self.group_arn(&log_group);
         let stream = |(_, stream): &&(Key, LoggedStream)| {
-            json!({
+            let mut described = json!({
                 "logStreamName": stream.name,
-                "creationTime": stream.first_ms,
-                "firstEventTimestamp": stream.first_ms,
-                "lastEventTimestamp": stream.last_ms,
-                "lastIngestionTime": stream.last_ms,
-                "uploadSequenceToken": EventId(LogPosition::at(stream.last_ms)).to_string(),
+                "creationTime": stream.created_at_ms,
                 "arn": format!("{group_arn}:log-stream:{}", stream.name),
                 // As on AWS, where it is no longer counted.
                 "storedBytes": 0,
-            })
+            });
+            if let Some((first_ms, last_ms)) = stream.lines_ms {
+                described["firstEventTimestamp"] = json!(first_ms);
+                described["lastEventTimestamp"] = json!(last_ms);
+                described["lastIngestionTime"] = json!(last_ms.max(stream.created_at_ms));
+                let token = EventId(LogPosition::at(last_ms)).to_string();
+                described["uploadSequenceToken"] = json!(token);
+            }
+            described
         };
         let mut answer = json!({ "logStreams": page.iter().map(stream).collect::<Vec<_>>() });
         if let Some((key, _)) = last {

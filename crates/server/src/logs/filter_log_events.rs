@@ -1,6 +1,7 @@
 //! `FilterLogEvents`: the events of a group, or of some of its streams, interleaved by time.
 
-use gatepost_gateway::store::{LogPosition, LogQuery, Streams};
+use gatepost_gateway::store::{LogPage, LogPosition, LogQuery, Streams};
+use gatepost_wire::logs::filter_pattern::{self, FilterPattern};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -8,11 +9,13 @@ use super::{
     Logs, MAX_PAGE_BYTES,
     cursor::{Cursor, EventId},
     error::LogsError,
-    message, parameters,
+    ingestion_time, message, parameters,
 };
 
 const MAX_EVENTS: u16 = 10_000;
 const MAX_STREAM_NAMES: usize = 100;
+/// Bytes of messages that one call looks through for its pattern; the next one goes on from there.
+const MAX_SEARCHED_BYTES: usize = 32 * 1024 * 1024;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,7 +47,7 @@ impl Input {
                 };
                 Err(LogsError::Constraint {
                     value: format!("'[{}]'", names.join(", ")),
-                    member: "logStreamNames",
+                    member: "logStreamNames".into(),
                     constraint: format!("Member must have length {bound}"),
                 })
             }
@@ -57,11 +60,7 @@ impl Input {
 
 impl Logs {
     pub(super) fn filter_log_events(&self, input: &Input) -> Result<Value, LogsError> {
-        if let Some(pattern) = &input.filter_pattern
-            && !pattern.trim().is_empty()
-        {
-            return Err(LogsError::FilterPattern(pattern.clone()));
-        }
+        let pattern = pattern(input.filter_pattern.as_deref())?;
         let max_lines = parameters::limit(input.limit, MAX_EVENTS)?;
         let mut range = parameters::range(input.start_time, input.end_time)?;
         range.end = LogPosition::at(range.end.timestamp_ms.saturating_add(1));
@@ -82,14 +81,18 @@ impl Logs {
                 }
             }
         }
-        let page = self.store.log_lines(&LogQuery {
+        let mut query = LogQuery {
             log_group: &log_group,
             streams,
             range: cursor.cut(range),
             newest_first: cursor.is_newest_first(),
             max_lines,
             max_bytes: MAX_PAGE_BYTES,
-        })?;
+        };
+        let page = match &pattern {
+            None => self.store.log_lines(&query)?,
+            Some(pattern) => self.matching_lines(&mut query, pattern)?,
+        };
         let events: Vec<Value> = page
             .lines
             .into_iter()
@@ -97,9 +100,9 @@ impl Logs {
                 json!({
                     "logStreamName": line.stream,
                     "timestamp": line.position.timestamp_ms,
-                    "message": message(&log_group, line.message),
-                    "ingestionTime": line.position.timestamp_ms,
+                    "ingestionTime": ingestion_time(&line),
                     "eventId": EventId(line.position).to_string(),
+                    "message": message(&log_group, line),
                 })
             })
             .collect();
@@ -114,4 +117,56 @@ impl Logs {
         }
         Ok(answer)
     }
+
+    /// The lines of a query that match a pattern, as far as they were looked for.
+    fn matching_lines(
+        &self,
+        query: &mut LogQuery<'_>,
+        pattern: &FilterPattern,
+    ) -> Result<LogPage, LogsError> {
+        let mut found = LogPage::default();
+        let max_lines = std::mem::replace(&mut query.max_lines, MAX_EVENTS.into());
+        let (mut searched, mut bytes) = (0, 0);
+        loop {
+            let page = self.store.log_lines(query)?;
+            let unfinished_at = page.unfinished_at;
+            for line in page.lines {
+                searched += line.message.len();
+                if pattern.matches(&line.message) {
+                    bytes += line.message.len();
+                    let position = line.position;
+                    found.lines.push(line);
+                    if found.lines.len() == max_lines || bytes > MAX_PAGE_BYTES {
+                        // Perhaps the last line of all; then the next page is empty.
+                        found.unfinished_at = Some(position);
+                        return Ok(found);
+                    }
+                }
+            }
+            let Some(last) = unfinished_at else {
+                return Ok(found);
+            };
+            if searched > MAX_SEARCHED_BYTES {
+                found.unfinished_at = Some(last);
+                return Ok(found);
+            }
+            if query.newest_first {
+                query.range.end = last;
+            } else {
+                query.range.start = last.behind();
+            }
+        }
+    }
+}
+
+/// The pattern that is given, unless it picks every event.
+fn pattern(given: Option<&str>) -> Result<Option<FilterPattern>, LogsError> {
+    let Some(given) = given.filter(|given| !given.trim().is_empty()) else {
+        return Ok(None);
+    };
+    let max = filter_pattern::MAX_CHARACTERS;
+    if given.chars().nth(max).is_some() {
+        return Err(parameters::length(given, "filterPattern", false, max));
+    }
+    Ok(Some(FilterPattern::parse(given)?))
 }

@@ -4,7 +4,9 @@ use gatepost_gateway::store::{LogQuery, Streams};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Logs, MAX_PAGE_BYTES, cursor::Cursor, error::LogsError, message, parameters};
+use super::{
+    Logs, MAX_PAGE_BYTES, cursor::Cursor, error::LogsError, ingestion_time, message, parameters,
+};
 
 const MAX_EVENTS: u16 = 10_000;
 
@@ -27,11 +29,7 @@ impl Logs {
     pub(super) fn get_log_events(&self, input: &Input) -> Result<Value, LogsError> {
         let max_lines = parameters::limit(input.limit, MAX_EVENTS)?;
         let range = parameters::range(input.start_time, input.end_time)?;
-        let stream = input.log_stream_name.clone().ok_or(LogsError::Constraint {
-            value: "null".to_owned(),
-            member: "logStreamName",
-            constraint: "Member must not be null".to_owned(),
-        })?;
+        let stream = parameters::required(input.log_stream_name.as_deref(), "logStreamName")?;
         let cursor = match &input.next_token {
             Some(token) => Cursor::parse(token)?,
             None if input.start_from_head => Cursor::Forward(range.start),
@@ -41,14 +39,14 @@ impl Logs {
             input.log_group_name.as_deref(),
             input.log_group_identifier.as_deref(),
         )?;
-        if !self.store.has_log_stream(&log_group, &stream)? {
+        if !self.store.has_log_stream(&log_group, stream)? {
             return Err(LogsError::NoSuchStream);
         }
         let mut lines = self
             .store
             .log_lines(&LogQuery {
                 log_group: &log_group,
-                streams: Streams::Named(vec![stream]),
+                streams: Streams::Named(vec![stream.to_owned()]),
                 range: cursor.cut(range.clone()),
                 newest_first: cursor.is_newest_first(),
                 max_lines,
@@ -72,8 +70,8 @@ impl Logs {
             .map(|line| {
                 json!({
                     "timestamp": line.position.timestamp_ms,
-                    "message": message(&log_group, line.message),
-                    "ingestionTime": line.position.timestamp_ms,
+                    "ingestionTime": ingestion_time(&line),
+                    "message": message(&log_group, line),
                 })
             })
             .collect();

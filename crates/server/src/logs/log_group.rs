@@ -1,17 +1,24 @@
-//! Log groups: `/aws/lambda/{function}` for every function of the app, those of access logs, and all
-//! that got an event, also those of earlier functions and stages.
+//! Log groups: `/aws/lambda/{function}` for every function of the app, those of access logs and of
+//! templates, those that were made by hand, and all that got an event, also those of earlier
+//! functions and stages.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+
+use gatepost_gateway::store::{DeclaredRetention, LogChange, LogChangeError};
 
 use super::{Logs, error::LogsError};
-use crate::server::Server;
+use crate::{server::Server, template};
 
 /// With what the groups of functions begin.
 pub(super) const OF_FUNCTIONS: &str = "/aws/lambda/";
 
-/// The groups that are there before their first event: those of the app's functions, and those
-/// that access logs go to, which AWS asks to be made before.
-pub(super) fn before_the_first_event(server: &Server) -> BTreeSet<String> {
+/// Makes the groups that are there before their first event: those of the app's functions, those that
+/// access logs go to, which AWS asks to be made before, and those of its template, with their
+/// retention. Gives what could not be made. Blocks.
+pub fn declare_groups(
+    server: &Server,
+    of_template: &[template::LogGroup],
+) -> Vec<(String, LogChangeError)> {
     let functions = server.functions.functions();
     let of_functions = functions
         .iter()
@@ -23,7 +30,20 @@ pub(super) fn before_the_first_event(server: &Server) -> BTreeSet<String> {
         let access_log = deployed.as_ref()?.log_settings.access_log.as_ref()?;
         Some(access_log.log_group.as_ref().to_owned())
     });
-    of_functions.chain(of_access_logs).collect()
+    let mut groups: BTreeMap<String, Option<DeclaredRetention>> = of_functions
+        .chain(of_access_logs)
+        .map(|group| (group, None))
+        .collect();
+    groups.extend(of_template.iter().map(|group| {
+        let retention = DeclaredRetention(group.retention_in_days);
+        (group.name.clone(), Some(retention))
+    }));
+    let store = server.gateway.store();
+    let declare = |(group, retention): (String, _)| {
+        let declared = store.change_log_group(&group, LogChange::Declare(retention));
+        Some((group, declared.err()?))
+    };
+    groups.into_iter().filter_map(declare).collect()
 }
 
 impl Logs {
@@ -53,7 +73,7 @@ impl Logs {
                 ));
             }
         };
-        if self.groups.contains(name) || self.store.has_log_group(name)? {
+        if self.store.log_group(name)?.is_some() {
             Ok(name.to_owned())
         } else {
             Err(LogsError::NoSuchGroup)

@@ -135,6 +135,13 @@ pub enum Entry<'a> {
         /// Why it was refused, in words.
         refusal: Option<&'a str>,
     },
+    /// What went wrong, by its name; the text is the whole line.
+    Fault {
+        /// The kind's slug.
+        slug: &'a str,
+        /// The line.
+        text: &'a str,
+    },
 }
 
 /// At which logging level an entry is written.
@@ -154,6 +161,7 @@ impl Entry<'_> {
         match self {
             Self::UnauthorizedRequest
             | Self::Failed(_)
+            | Self::Fault { .. }
             | Self::ConnectionsCall {
                 refusal: Some(_), ..
             } => Severity::Error,

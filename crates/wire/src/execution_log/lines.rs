@@ -167,14 +167,16 @@ fn write_entry(request: &RecordedRequest<'_>, entry: &Entry<'_>, line: &mut impl
         Entry::EndpointRequestId(id) => {
             line(format!("AWS Integration Endpoint RequestId : {id}"));
         }
-        Entry::Failed(text) => match text.strip_prefix(MALFORMED_PROXY_RESPONSE) {
-            // AWS says no more; what is wrong with the response gets a line of its own.
-            Some(more) if !more.is_empty() => {
-                line(MALFORMED_PROXY_RESPONSE.to_owned());
-                line(format!("Malformed Lambda proxy response{more}"));
+        Entry::Failed(text) | Entry::Fault { text, .. } => {
+            match text.strip_prefix(MALFORMED_PROXY_RESPONSE) {
+                // AWS says no more; what is wrong with the response gets a line of its own.
+                Some(more) if !more.is_empty() => {
+                    line(MALFORMED_PROXY_RESPONSE.to_owned());
+                    line(format!("Malformed Lambda proxy response{more}"));
+                }
+                _ => line((*text).to_owned()),
             }
-            _ => line((*text).to_owned()),
-        },
+        }
         Entry::Connected => line(format!(
             "Client [Connection Id: {connection_id}] connected to API [{api_id}] successfully."
         )),

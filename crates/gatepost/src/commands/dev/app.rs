@@ -27,6 +27,7 @@ use gatepost_model::{
 use gatepost_server::{
     lambda::{CaBundle, LocalRunner, RunnerConfig},
     listener,
+    logs::{Queries, QueryLimits, declare_groups},
     server::Server,
     template::{self, Configured, Endpoint, LoadOptions},
     tls::{CertificateSource, LocalCa, server_config},
@@ -225,8 +226,14 @@ impl App {
             functions,
             authority,
             home_page,
+            queries: Queries::new(QueryLimits {
+                timeout: config.logs.query_timeout,
+                memory: config.logs.query_memory,
+                concurrent: config.logs.max_queries,
+            }),
             gone_reason_header: true,
         });
+        declare_log_groups(&server, &loaded, *terminal);
         for listener in listeners {
             let serving =
                 listener::serve(Arc::clone(&server), listener, Some(Arc::clone(&tls)), None);
@@ -399,6 +406,7 @@ impl App {
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
             .map_err(|errors| compile_lines(&errors))?;
         functions.remove_functions(&removed_names);
+        declare_log_groups(&self.server, loaded, self.terminal);
         Ok(())
     }
 
@@ -473,6 +481,13 @@ impl App {
             not_acted_on: self.loaded.not_acted_on.clone(),
             notes: self.notes.clone(),
         }
+    }
+}
+
+/// Makes the log groups that are there before their first event.
+fn declare_log_groups(server: &Server, loaded: &template::App, terminal: Terminal) {
+    for (name, error) in declare_groups(server, &loaded.log_groups) {
+        terminal.warning(&format!("the log group {name} cannot be made: {error}"));
     }
 }
 

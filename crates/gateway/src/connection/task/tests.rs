@@ -64,6 +64,10 @@ fn api() -> ApiId {
     ApiId::from("abcdef1234")
 }
 
+fn handshake(connection: &Connection) -> HandshakeRecord {
+    HandshakeRecord::new(&connection.context, &"EP5yqFByIAMElXw=".into(), 200)
+}
+
 /// A connection of a stage that is not deployed, and its client's end.
 async fn connection(gateway: &Gateway, now: Moment) -> (Connection, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -158,7 +162,8 @@ async fn a_connection_of_a_stage_that_is_gone_is_closed() {
     let gateway = gateway(&folder);
     let (connection, _client) = connection(&gateway, Moment::now()).await;
     let context = Arc::clone(&connection.context);
-    start(&gateway, connection, Vec::new());
+    let handshake = handshake(&connection);
+    start(&gateway, connection, Box::new(handshake), Vec::new());
     assert_eq!(cause(&gateway, &context).await, CloseCause::StageDeleted);
 }
 
@@ -170,7 +175,8 @@ async fn a_connection_that_is_established_during_a_drain_is_closed() {
     let context = Arc::clone(&connection.context);
     // It does not wait longer than it may for what still handshakes.
     gateway.drain().await;
-    start(&gateway, connection, Vec::new());
+    let handshake = handshake(&connection);
+    start(&gateway, connection, Box::new(handshake), Vec::new());
     assert_eq!(cause(&gateway, &context).await, CloseCause::Draining);
 }
 

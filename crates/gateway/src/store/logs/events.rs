@@ -31,7 +31,7 @@ pub(super) fn lines(
     };
     let order = if query.newest_first { "DESC" } else { "ASC" };
     let mut statement = reader.prepare_cached(&format!(
-        "SELECT timestamp_ms, rowid, stream, message FROM log_events
+        "SELECT timestamp_ms, rowid, stream, message, ingested_at_ms FROM log_events
          WHERE log_group = ?1 AND (timestamp_ms, rowid) >= (?2, ?3)
          AND (timestamp_ms, rowid) < (?4, ?5) AND {stream}
          ORDER BY timestamp_ms {order}, rowid {order}"
@@ -73,6 +73,7 @@ pub(super) fn lines(
                 position,
                 stream: stream.to_owned(),
                 message,
+                put_at_ms: row.get(4)?,
             });
         }
         last = Some(position);
@@ -95,11 +96,8 @@ pub(super) fn streams(reader: &Database, group: i64) -> rusqlite::Result<Vec<Log
          FROM streams WHERE name IS NOT NULL",
     )?;
     let streams = statement.query_map([group], |row| {
-        Ok(LoggedStream {
-            name: row.get(0)?,
-            first_ms: row.get(1)?,
-            last_ms: row.get(2)?,
-        })
+        let (name, first_ms, last_ms) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(LoggedStream::of_lines(name, first_ms, last_ms))
     })?;
     streams.collect()
 }

@@ -82,6 +82,7 @@ impl KeptRequest {
             },
             stream: stream.clone(),
             message,
+            put_at_ms: None,
         };
         match lines_of(&request, &self.record) {
             Ok(lines) => lines
@@ -216,11 +217,8 @@ pub(super) fn streams(
     }
     let named = (0..STREAMS).zip(streams).filter_map(|(nth, times)| {
         let (first_ms, last_ms) = times?;
-        Some(LoggedStream {
-            name: stream_name(log_group, nth),
-            first_ms,
-            last_ms,
-        })
+        let name = stream_name(log_group, nth);
+        Some(LoggedStream::of_lines(name, first_ms, last_ms))
     });
     Ok(named.collect())
 }
@@ -231,8 +229,18 @@ pub(super) fn has_stream(
     log_group: &str,
     stream: &str,
 ) -> rusqlite::Result<bool> {
-    let is_one = (0..STREAMS).any(|nth| stream_name(log_group, nth) == stream);
-    let mut statement =
-        reader.prepare_cached("SELECT 1 FROM execution_logs WHERE log_group = ?1 LIMIT 1")?;
-    Ok(is_one && statement.exists([group])?)
+    let Some(nth) = (0..STREAMS).find(|nth| stream_name(log_group, *nth) == stream) else {
+        return Ok(false);
+    };
+    let mut statement = reader.prepare_cached(
+        "SELECT request_id FROM execution_logs WHERE log_group = ?1
+         ORDER BY began_at_ms DESC LIMIT ?2",
+    )?;
+    let mut rows = statement.query([group, MAX_SCANNED])?;
+    while let Some(row) = rows.next()? {
+        if nth_stream(row.get_ref(0)?.as_str().unwrap_or_default()) == nth {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::lives::write_refused_call;
 use crate::{
     clock::now_ms,
     store::{ExecutionLogRecord, LogEntry, LogEvent, logs::stream_of, sql_ms},
@@ -41,6 +42,7 @@ impl LogGroups {
                 };
                 write_event(transaction, group, &event)
             }
+            LogEntry::Refused(call) => write_refused_call(transaction, call),
             LogEntry::Execution(request) => {
                 let group = self.number(transaction, &request.log_group)?;
                 write_execution(transaction, group, request)
@@ -49,7 +51,11 @@ impl LogGroups {
     }
 
     /// The number of a group, which is made when it gets its first entry.
-    fn number(&mut self, transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<i64> {
+    pub(super) fn number(
+        &mut self,
+        transaction: &Transaction<'_>,
+        name: &str,
+    ) -> rusqlite::Result<i64> {
         if let Some(number) = self.0.get(name) {
             return Ok(*number);
         }
@@ -60,8 +66,13 @@ impl LogGroups {
             .optional()?;
         let number = match kept {
             Some(number) => number,
+            // The number of a deleted group is not used again while its events are there.
             None => transaction
-                .prepare("INSERT INTO log_groups (name, created_at_ms) VALUES (?1, ?2)")?
+                .prepare(
+                    "INSERT INTO log_groups (id, name, created_at_ms)
+                     SELECT COALESCE(MAX(id), 0) + 1, ?1, ?2 FROM
+                     (SELECT id FROM log_groups UNION ALL SELECT id FROM deleted_log_groups)",
+                )?
                 .insert(params![name, sql_ms(now_ms())])?,
         };
         self.0.insert(name.into(), number);

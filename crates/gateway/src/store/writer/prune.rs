@@ -10,6 +10,8 @@ use crate::{
 
 /// Log entries removed at once: a transaction each, so that writing goes on soon.
 const SLICE: i64 = 2_000;
+/// Refused calls that are kept, of all ids.
+const MAX_REFUSED_CALLS: i64 = 100_000;
 /// Slices of one pass.
 const SLICES: usize = 200;
 
@@ -48,7 +50,17 @@ pub(super) fn prune(
          WHERE ended_at_ms IS NOT NULL ORDER BY ended_at_ms DESC LIMIT 1 OFFSET ?1)",
         [i64::try_from(retention.max_tombstones).unwrap_or(i64::MAX)],
     )?;
+    database.execute(
+        "DELETE FROM refused_calls WHERE at_ms < ?1",
+        [before(retention.tombstone_age)],
+    )?;
+    database.execute(
+        "DELETE FROM refused_calls WHERE rowid <= (SELECT rowid FROM refused_calls
+         ORDER BY rowid DESC LIMIT 1 OFFSET ?1)",
+        [MAX_REFUSED_CALLS],
+    )?;
     usage::prune(database, Day::of_epoch_ms(now_ms).back(USAGE_DAYS))?;
+    prune_groups(database, now_ms)?;
     for _ in 0..SLICES {
         let oldest_kept = before(retention.log_age);
         let is_too_large = used_bytes(database)? > retention.max_bytes;
@@ -58,6 +70,39 @@ pub(super) fn prune(
                 remove_oldest(database, log, until)?;
             }
             _ => break,
+        }
+    }
+    Ok(())
+}
+
+/// Removes what deleted groups had, and what is older than the retention of its group.
+fn prune_groups(database: &Database, now_ms: u64) -> rusqlite::Result<()> {
+    let mut statement = database.prepare_cached(
+        "SELECT id, 0 FROM deleted_log_groups
+         UNION ALL SELECT id, retention_days FROM log_groups WHERE retention_days IS NOT NULL",
+    )?;
+    let groups = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let groups: Vec<(i64, i64)> = groups.collect::<rusqlite::Result<_>>()?;
+    for (group, days) in groups {
+        let oldest_kept = match days {
+            // Of a deleted group nothing is kept.
+            0 => i64::MAX,
+            days => sql_ms(now_ms) - days * 24 * 3600 * 1000,
+        };
+        let mut is_empty = true;
+        for Log { table, time } in &LOGS {
+            let mut delete = database.prepare_cached(&format!(
+                "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table}
+                 WHERE log_group = ?1 AND {time} < ?2 LIMIT ?3)"
+            ))?;
+            let mut slices = 0..SLICES;
+            is_empty &= slices.any(|_| {
+                let removed = delete.execute([group, oldest_kept, SLICE]);
+                removed.is_ok_and(|removed| removed == 0)
+            });
+        }
+        if is_empty {
+            database.execute("DELETE FROM deleted_log_groups WHERE id = ?1", [group])?;
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! The events that a query runs over, and the fields that are discovered in them.
 
-use std::{cell::OnceCell, sync::Arc};
+use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value as Json;
@@ -8,11 +8,16 @@ use serde_json::Value as Json;
 use super::value::Value;
 use crate::expression::number::Number;
 
+/// Fields of JSON that are discovered in an event (CloudWatch Logs User Guide, "Fields in JSON logs").
+const MAX_FIELDS: usize = 200;
+
 /// An event.
 #[derive(Debug)]
 pub struct Event {
     /// Where it is.
     pub pointer: Pointer,
+    /// When it was taken in, milliseconds since the epoch.
+    pub ingested_ms: i64,
     /// Its stream.
     pub log_stream: Arc<str>,
     /// What it says.
@@ -67,12 +72,14 @@ impl Event {
     /// An event.
     pub fn new(
         pointer: Pointer,
+        ingested_ms: i64,
         log_stream: Arc<str>,
         message: String,
         is_of_function: bool,
     ) -> Self {
         Self {
             pointer,
+            ingested_ms,
             log_stream,
             message,
             is_of_function,
@@ -83,7 +90,8 @@ impl Event {
     /// The value of a field, if the event has it.
     pub(super) fn field(&self, name: &str) -> Value {
         match name {
-            "@timestamp" | "@ingestionTime" => Value::Time(self.pointer.timestamp_ms),
+            "@timestamp" => Value::Time(self.pointer.timestamp_ms),
+            "@ingestionTime" => Value::Time(self.ingested_ms),
             "@message" => Value::text(self.message.as_str()),
             "@logStream" => Value::Text(Arc::clone(&self.log_stream)),
             "@log" => Value::Text(Arc::clone(&self.pointer.log)),
@@ -92,8 +100,40 @@ impl Event {
         }
     }
 
+    /// All of its fields and their values, as `GetLogRecord` shows them: times as milliseconds.
+    pub fn record(&self) -> BTreeMap<String, String> {
+        let mut record = BTreeMap::new();
+        for name in ["@message", "@logStream", "@log", "@ptr"] {
+            record.insert(name.to_owned(), self.field(name).as_text().into_owned());
+        }
+        let times = [
+            ("@timestamp", self.pointer.timestamp_ms),
+            ("@ingestionTime", self.ingested_ms),
+        ];
+        record.extend(times.map(|(name, ms)| (name.to_owned(), ms.to_string())));
+        let discovered = self.discovered();
+        for (name, value) in &discovered.function {
+            record.insert((*name).to_owned(), value.as_text().into_owned());
+        }
+        let mut names = Vec::new();
+        if let Some(json) = &discovered.json {
+            name_fields(json, "", &mut names);
+        }
+        for name in names {
+            let value = self.field(&name);
+            if !value.is_null() {
+                record.insert(name, value.as_text().into_owned());
+            }
+        }
+        record
+    }
+
+    fn discovered(&self) -> &Discovered {
+        self.discovered.get_or_init(|| self.discover())
+    }
+
     fn discovered_field(&self, name: &str) -> Value {
-        let discovered = self.discovered.get_or_init(|| self.discover());
+        let discovered = self.discovered();
         let path = match name.strip_prefix('@') {
             // A name that itself begins with `@` gets one more.
             Some(own) if own.starts_with('@') => own,
@@ -134,6 +174,32 @@ impl Event {
             Vec::new()
         };
         Discovered { json, function }
+    }
+}
+
+/// Adds the names of the fields of a JSON value, at most as many as AWS discovers.
+fn name_fields(json: &Json, path: &str, names: &mut Vec<String>) {
+    if names.len() >= MAX_FIELDS {
+        return;
+    }
+    let below = |name: &str| match path {
+        // A name that itself begins with `@` gets one more.
+        "" if name.starts_with('@') => format!("@{name}"),
+        "" => name.to_owned(),
+        path => format!("{path}.{name}"),
+    };
+    match json {
+        Json::Object(members) => {
+            for (name, member) in members {
+                name_fields(member, &below(name), names);
+            }
+        }
+        Json::Array(elements) => {
+            for (index, element) in elements.iter().enumerate() {
+                name_fields(element, &below(&index.to_string()), names);
+            }
+        }
+        _ => names.push(path.to_owned()),
     }
 }
 

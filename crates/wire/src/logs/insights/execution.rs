@@ -185,14 +185,15 @@ impl Execution<'_> {
                 }
                 (Operator::Sort(by), OperatorState::Sorted(rows)) => {
                     let keys = values(by.iter().map(|(key, _)| key), scope)?;
-                    let mut used = row.bytes() + keys.iter().map(Value::heap_bytes).sum::<usize>();
-                    rows.push((keys, row));
-                    let kept = query.rows_needed(index, self.bounds.rows);
-                    if kept.is_some_and(|kept| rows.len() >= kept.saturating_mul(2).max(64)) {
+                    let sorted = (keys, row);
+                    let used = sorted_bytes(&sorted);
+                    rows.push(sorted);
+                    if let Some(kept) = query.rows_needed(index, self.bounds.rows)
+                        && rows.len() >= kept.saturating_mul(2).max(64)
+                    {
                         sort(by, rows);
-                        rows.truncate(kept.unwrap_or(usize::MAX));
-                        self.used = rows.iter().map(|(_, row)| row.bytes()).sum();
-                        used = 0;
+                        let freed: usize = rows.drain(kept..).map(|row| sorted_bytes(&row)).sum();
+                        self.used = self.used.saturating_sub(freed);
                     }
                     return self.use_memory(used);
                 }
@@ -360,6 +361,12 @@ fn values<'e>(
     expressions
         .map(|expression| expression.value(row))
         .collect()
+}
+
+/// The memory that a row takes with what it is sorted by, bytes.
+fn sorted_bytes((keys, row): &(Vec<Value>, Row)) -> usize {
+    let keys = keys.iter().map(|key| size_of::<Value>() + key.heap_bytes());
+    row.bytes() + keys.sum::<usize>()
 }
 
 /// Sorts rows; those that are alike stay in their order.

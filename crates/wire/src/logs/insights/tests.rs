@@ -20,7 +20,13 @@ fn event(at_ms: i64, row: i64, message: &str, log: &str) -> Event {
         row,
     };
     let is_of_function = log.starts_with("/aws/lambda/");
-    Event::new(pointer, "stream".into(), message.to_owned(), is_of_function)
+    Event::new(
+        pointer,
+        at_ms + 7,
+        "stream".into(),
+        message.to_owned(),
+        is_of_function,
+    )
 }
 
 /// What a query finds in messages a second apart, as `a=1 b=2` for each row, without `@ptr`.
@@ -185,7 +191,7 @@ fn fields_are_shown_in_order_and_the_newest_events_first() {
             "filter @message like 'started' | display @ingestionTime",
             &LOG
         ),
-        ["@ingestionTime=2026-09-25 00:00:01.000"]
+        ["@ingestionTime=2026-09-25 00:00:01.007"]
     );
     // The last `display` says all.
     assert_eq!(
@@ -399,6 +405,31 @@ fn fields_of_functions_logs_are_discovered() {
 }
 
 #[test]
+fn a_record_has_every_field() {
+    let line = r#"{"a": {"b": [1, true]}, "@x": "y", "n": null}"#;
+    let event = event(MIDNIGHT, 0, line, "/aws/lambda/f");
+    let record: Vec<String> = event
+        .record()
+        .into_iter()
+        .filter(|(name, _)| name != "@ptr")
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    assert_eq!(
+        record,
+        [
+            "@@x=y",
+            "@ingestionTime=1790294400007",
+            "@log=000000000000:/aws/lambda/f",
+            "@logStream=stream",
+            &format!("@message={line}"),
+            "@timestamp=1790294400000",
+            "a.b.0=1",
+            "a.b.1=1",
+        ]
+    );
+}
+
+#[test]
 fn a_pointer_leads_back_to_its_event() {
     let query = Query::parse("fields @ptr").unwrap();
     let mut execution = query.start(BOUNDS, 0);
@@ -457,6 +488,20 @@ fn rows_and_memory_are_bounded() {
         let found = run_in(query, &messages, "g", small);
         assert_eq!(found, Err(TooMuch::Memory(2000)), "{query}");
     }
+    // What a limit leaves out is not held.
+    let many: Vec<String> = (0..5000).map(|n| format!("{n:04}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let little = Bounds {
+        memory: 30_000,
+        ..BOUNDS
+    };
+    let rows = run_in(
+        "fields @message | sort @message | limit 2",
+        &many,
+        "g",
+        little,
+    );
+    assert_eq!(rows.unwrap(), ["@message=0000", "@message=0001"]);
     let evil = format!("{}!", "a".repeat(50_000));
     let found = run_in(
         "filter @message like /^(?=(a+)+$)(a+)+$/",

@@ -1,0 +1,264 @@
+//! What a restart leaves, what a full disk costs, and whole lives.
+
+use super::*;
+use crate::{lifecycle::Life, tombstones::End};
+
+const RETENTION: Retention = Retention {
+    max_tombstones: 100,
+    tombstone_age: Duration::from_secs(3600),
+    log_age: Duration::from_secs(3600),
+    max_bytes: 1 << 30,
+};
+
+const ACTIVITY: ActivityRecord = ActivityRecord {
+    messages: 3,
+    last_message_at_ms: 20,
+    posts: 1,
+    last_post_at_ms: 30,
+};
+
+fn api() -> ApiId {
+    ApiId::from("abcdef1234")
+}
+
+fn handshake() -> HandshakeRecord {
+    HandshakeRecord {
+        stage: "prod".into(),
+        request_id: "EP5yqFByIAMElXw=".into(),
+        source_ip: "203.0.113.7".into(),
+        user_agent: Some("agent".into()),
+        authorized_as: Some("****of-ann".into()),
+        status: 200,
+        detail: None,
+    }
+}
+
+fn opened(id: ConnectionId) -> Lifecycle {
+    Lifecycle::Opened {
+        id,
+        client_key: None,
+        replaces: None,
+        opening: Opening {
+            api_id: api(),
+            began_at_ms: 1,
+            established_at_ms: 10,
+            handshake: Box::new(handshake()),
+        },
+    }
+}
+
+#[test]
+fn lives_and_key_survive_a_restart_and_open_connections_are_then_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = Store::open(&path, RETENTION).unwrap();
+    let key = *store.connection_id_key().as_bytes();
+    let ended = store.connection_id_key().issue(&api(), 0, [1; 7]);
+    let open = store.connection_id_key().issue(&api(), 0, [2; 7]);
+    for id in [ended, open] {
+        store.record(opened(id));
+    }
+    let cause = CloseCause::ClientClosed {
+        code: Some(4001),
+        reason: "bye".into(),
+    };
+    let tombstone = Tombstone {
+        api_id: api(),
+        end: End::Closed(cause.clone()),
+        at_ms: now_ms(),
+        replaced_by: Some(open),
+        client_key: None,
+    };
+    store.record(Lifecycle::Ended {
+        id: ended,
+        tombstone,
+        past: Past::Established(ACTIVITY),
+    });
+    store.flush();
+    drop(store);
+
+    let store = Store::open(&path, RETENTION).unwrap();
+    assert_eq!(*store.connection_id_key().as_bytes(), key);
+    let Some(StoredConnection::Ended(tombstone)) = store.connection(&ended) else {
+        panic!()
+    };
+    assert_eq!(tombstone.end, End::Closed(cause));
+    assert_eq!(tombstone.replaced_by, Some(open));
+    let Some(StoredConnection::Ended(tombstone)) = store.connection(&open) else {
+        panic!()
+    };
+    assert_eq!(tombstone.end, End::Closed(CloseCause::NodeLost));
+    assert!(
+        store
+            .connection(&store.key.issue(&api(), 0, [3; 7]))
+            .is_none()
+    );
+}
+
+#[test]
+fn what_the_disk_does_not_take_is_counted_and_the_writer_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = Store::open(&path, RETENTION).unwrap();
+    let id = store.connection_id_key().issue(&api(), 0, [1; 7]);
+    let broken = Database::open(&path).unwrap();
+    let rename = |from, to| {
+        let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+        broken.execute(&rename, []).unwrap();
+    };
+    rename("connections", "away");
+    store.record(opened(id));
+    store.flush();
+    assert_eq!(store.dropped(), 1);
+    rename("away", "connections");
+    store.record(opened(id));
+    store.flush();
+    assert_eq!(store.dropped(), 1);
+    assert!(matches!(
+        store.connection(&id),
+        Some(StoredConnection::Open)
+    ));
+}
+
+#[test]
+fn a_newer_or_damaged_store_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    Database::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    assert!(matches!(
+        Store::open(&path, RETENTION),
+        Err(StoreError::Newer { found: 99, .. })
+    ));
+    std::fs::write(
+        &path,
+        "this is not a database, and long enough to be sure of it",
+    )
+    .unwrap();
+    assert!(matches!(
+        Store::open(&path, RETENTION),
+        Err(StoreError::Damaged { .. })
+    ));
+    assert!(
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .starts_with("this is not")
+    );
+}
+
+#[test]
+fn a_whole_life_is_read_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = Store::open(&path, RETENTION).unwrap();
+    let reader = LifeReader::open(&path).unwrap();
+    let id = store.connection_id_key().issue(&api(), 0, [1; 7]);
+    store.record(opened(id));
+    store.flush();
+    let mut expected = Life {
+        connection_id: id,
+        api_id: api(),
+        handshake: Some(handshake()),
+        began_at_ms: Some(1),
+        established_at_ms: Some(10),
+        activity: ActivityRecord::default(),
+        end: None,
+        replaced_by: None,
+        disconnect: None,
+    };
+    assert_eq!(reader.life(&id).unwrap(), Some(expected.clone()));
+    let at_ms = now_ms();
+    let cause = CloseCause::ProtocolError { code: 1007 };
+    store.record(Lifecycle::Ended {
+        id,
+        tombstone: Tombstone {
+            api_id: api(),
+            end: End::Closed(cause.clone()),
+            at_ms,
+            replaced_by: None,
+            client_key: None,
+        },
+        past: Past::Established(ACTIVITY),
+    });
+    let disconnect = DisconnectRecord {
+        at_ms: 50,
+        request_id: Some("FP5yqFByIAMElXw=".into()),
+        status: 502,
+        error: Some("no".into()),
+    };
+    store.record(Lifecycle::Disconnected {
+        id,
+        record: Box::new(disconnect.clone()),
+    });
+    store.flush();
+    expected.activity = ACTIVITY;
+    expected.end = Some((End::Closed(cause), at_ms));
+    expected.disconnect = Some(disconnect);
+    assert_eq!(reader.life(&id).unwrap(), Some(expected));
+}
+
+#[test]
+fn a_refused_handshake_is_found_by_its_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = Store::open(&path, RETENTION).unwrap();
+    let reader = LifeReader::open(&path).unwrap();
+    let id = store.connection_id_key().issue(&api(), 0, [1; 7]);
+    let refused = HandshakeRecord {
+        status: 403,
+        ..handshake().refused("the policy denies")
+    };
+    let at_ms = now_ms();
+    store.record(Lifecycle::Ended {
+        id,
+        tombstone: Tombstone {
+            api_id: api(),
+            end: End::Refused,
+            at_ms,
+            replaced_by: None,
+            client_key: None,
+        },
+        past: Past::NeverEstablished {
+            began_at_ms: 1,
+            handshake: Some(Box::new(refused.clone())),
+        },
+    });
+    store.flush();
+    let life = reader.refused_in("EP5yqFByIAMElXw=").unwrap().unwrap();
+    assert_eq!(life.connection_id, id);
+    assert_eq!(life.handshake, Some(refused));
+    assert_eq!(life.established_at_ms, None);
+    assert_eq!(life.end, Some((End::Refused, at_ms)));
+    assert_eq!(reader.refused_in("unknown").unwrap(), None);
+}
+
+#[test]
+fn of_many_refused_calls_the_first_and_the_latest_are_kept_and_all_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = Store::open(&path, RETENTION).unwrap();
+    let reader = LifeReader::open(&path).unwrap();
+    let now = now_ms();
+    let call = |nth: u64| RefusedCall {
+        connection_id: "gbgBH8-ydQAYKEjZQA==".into(),
+        at_ms: now + nth,
+        operation: "PostToConnection".into(),
+        caller: "function f".into(),
+        request_id: nth.to_string().into(),
+        status: 410,
+        reason: "deleted".into(),
+        text: "why".into(),
+    };
+    for nth in 1..=100 {
+        store.log(LogEntry::Refused(Box::new(call(nth))));
+    }
+    store.flush();
+    let calls = reader.refused_calls("gbgBH8-ydQAYKEjZQA==").unwrap();
+    assert_eq!(calls.total, 100);
+    let kept: Vec<_> = (1..=10).chain(91..=100).map(call).collect();
+    assert_eq!(calls.kept, kept);
+    assert_eq!(reader.refused_call("95").unwrap(), Some(call(95)));
+    assert_eq!(reader.refused_calls("x").unwrap(), RefusedCalls::default());
+}

@@ -1,0 +1,187 @@
+//! Writing the lives of connections, and the calls that were refused to reach them.
+
+use gatepost_model::connection_id::ConnectionId;
+use rusqlite::{Transaction, params};
+
+use crate::{
+    connection::client::ClientKey,
+    lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
+    store::{Opening, Past, lives::end_to_columns, sql_ms},
+    tombstones::Tombstone,
+};
+
+/// Of the refused calls for one id the first so many are kept, and as many of the latest.
+const KEPT: i64 = 10;
+
+pub(super) fn write_opened(
+    transaction: &Transaction<'_>,
+    id: &ConnectionId,
+    client_key: Option<ClientKey>,
+    replaces: Option<ClientKey>,
+    opening: &Opening,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO connections
+             (id, api_id, client_key, opened_at_ms, established_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            id.as_bytes().as_slice(),
+            opening.api_id.as_str(),
+            client_key.map(ClientKey::to_number),
+            sql_ms(opening.began_at_ms),
+            sql_ms(opening.established_at_ms),
+        ])?;
+    write_handshake(transaction, id, &opening.handshake)?;
+    if let Some(client_key) = replaces {
+        transaction
+            .prepare_cached(
+                "UPDATE connections SET replaced_by = ?1 WHERE client_key = ?2
+                 AND ended_at_ms IS NOT NULL AND replaced_by IS NULL",
+            )?
+            .execute(params![id.as_bytes().as_slice(), client_key.to_number()])?;
+    }
+    Ok(())
+}
+
+fn write_handshake(
+    transaction: &Transaction<'_>,
+    id: &ConnectionId,
+    handshake: &HandshakeRecord,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "UPDATE connections SET stage = ?2, connect_request_id = ?3, source_ip = ?4,
+             user_agent = ?5, authorized_as = ?6, connect_status = ?7, connect_detail = ?8
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            id.as_bytes().as_slice(),
+            handshake.stage.as_str(),
+            handshake.request_id.as_str(),
+            handshake.source_ip,
+            handshake.user_agent,
+            handshake.authorized_as,
+            handshake.status,
+            handshake.detail,
+        ])?;
+    Ok(())
+}
+
+pub(super) fn write_ended(
+    transaction: &Transaction<'_>,
+    id: &ConnectionId,
+    tombstone: &Tombstone,
+    past: &Past,
+) -> rusqlite::Result<()> {
+    let (cause, code, reason) = end_to_columns(&tombstone.end);
+    let replaced_by = tombstone.replaced_by.as_ref();
+    transaction
+        .prepare_cached(
+            "INSERT INTO connections
+             (id, api_id, client_key, ended_at_ms, cause, code, reason, replaced_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (id) DO UPDATE SET ended_at_ms = excluded.ended_at_ms,
+             cause = excluded.cause, code = excluded.code, reason = excluded.reason,
+             replaced_by = excluded.replaced_by",
+        )?
+        .execute(params![
+            id.as_bytes().as_slice(),
+            tombstone.api_id.as_str(),
+            tombstone.client_key.map(ClientKey::to_number),
+            sql_ms(tombstone.at_ms),
+            cause,
+            code,
+            reason,
+            replaced_by.map(|by| by.as_bytes().as_slice()),
+        ])?;
+    match past {
+        Past::Established(activity) => write_activity(transaction, id, activity),
+        Past::NeverEstablished {
+            began_at_ms,
+            handshake,
+        } => {
+            transaction
+                .prepare_cached("UPDATE connections SET opened_at_ms = ?2 WHERE id = ?1")?
+                .execute(params![id.as_bytes().as_slice(), sql_ms(*began_at_ms)])?;
+            match handshake {
+                Some(handshake) => write_handshake(transaction, id, handshake),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+fn write_activity(
+    transaction: &Transaction<'_>,
+    id: &ConnectionId,
+    activity: &ActivityRecord,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "UPDATE connections SET messages = ?2, last_message_at_ms = ?3, posts = ?4,
+             last_post_at_ms = ?5 WHERE id = ?1",
+        )?
+        .execute(params![
+            id.as_bytes().as_slice(),
+            activity.messages,
+            sql_ms(activity.last_message_at_ms),
+            activity.posts,
+            sql_ms(activity.last_post_at_ms),
+        ])?;
+    Ok(())
+}
+
+pub(super) fn write_disconnected(
+    transaction: &Transaction<'_>,
+    id: &ConnectionId,
+    record: &DisconnectRecord,
+) -> rusqlite::Result<()> {
+    let request_id = record.request_id.as_ref();
+    transaction
+        .prepare_cached(
+            "UPDATE connections SET disconnect_at_ms = ?2, disconnect_request_id = ?3,
+             disconnect_status = ?4, disconnect_error = ?5 WHERE id = ?1",
+        )?
+        .execute(params![
+            id.as_bytes().as_slice(),
+            sql_ms(record.at_ms),
+            request_id.map(gatepost_model::RequestId::as_str),
+            record.status,
+            record.error,
+        ])?;
+    Ok(())
+}
+
+/// Keeps the first and the latest calls for an id, and how many there were.
+pub(super) fn write_refused_call(
+    transaction: &Transaction<'_>,
+    call: &RefusedCall,
+) -> rusqlite::Result<()> {
+    let before: i64 = transaction
+        .prepare_cached("SELECT COALESCE(MAX(nth), 0) FROM refused_calls WHERE connection_id = ?1")?
+        .query_row([&call.connection_id], |row| row.get(0))?;
+    let nth = before + 1;
+    transaction
+        .prepare_cached(
+            "INSERT INTO refused_calls (connection_id, nth, at_ms, operation, caller, request_id,
+             status, reason, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            call.connection_id,
+            nth,
+            sql_ms(call.at_ms),
+            call.operation,
+            call.caller,
+            call.request_id,
+            call.status,
+            call.reason,
+            call.text,
+        ])?;
+    if nth > 2 * KEPT {
+        transaction
+            .prepare_cached("DELETE FROM refused_calls WHERE connection_id = ?1 AND nth = ?2")?
+            .execute(params![call.connection_id, nth - KEPT])?;
+    }
+    Ok(())
+}
