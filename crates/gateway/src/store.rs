@@ -44,7 +44,8 @@ use writer::Writer;
 pub use lives::{LifeReader, RefusedCalls, StoredConnection};
 pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
-    LogGroup, LogLine, LogPage, LogPosition, LogQuery, LoggedStream, ReadError, Streams,
+    GroupLine, LineFilter, LogGroup, LogLine, LogPage, LogPosition, LogQuery, LogReader,
+    LoggedStream, ReadError, Streams,
 };
 
 /// Changes that may wait for the disk; more are counted as dropped.
