@@ -216,7 +216,7 @@ pub struct ExecutionLogRecord {
     pub connection_id: Option<ConnectionId>,
     /// What the function that it called wrote into its own log as `RequestId`.
     pub endpoint_request_id: Option<Box<str>>,
-    /// How long after that its last entry was written; at most [`MAX_RECORD`].
+    /// How long after that its last entry was written; at most two seconds.
     pub duration_ms: u32,
     /// The entries.
     pub record: Record,
