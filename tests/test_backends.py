@@ -340,8 +340,8 @@ class TestBulkhead:
     ):
         hold = threading.Event()
         http_backend.answer("/left", delay=hold)
-        told = {"RequestParameters": {"integration.request.header.who": "context.connectionId"}}
-        target = Http(f"{http_backend.url}/left", integration=told)
+        who = {"RequestParameters": {"integration.request.header.who": "context.connectionId"}}
+        target = Http(f"{http_backend.url}/left", integration=who)
         app = dev(websocket_app({"$disconnect": target, "whoami": WHOAMI}), config=self.CONFIG)
         clients = [connect(app.url()) for _ in range(20)]
         own = [connection_id(client) for client in clients]
@@ -352,8 +352,8 @@ class TestBulkhead:
         for left in own:
             app.wait_event("closed", lambda event, left=left: event["connectionId"] == left)
         hold.set()
-        told = http_backend.received("/left", count=20)
-        assert sorted(request.headers["who"] for request in told) == sorted(own)
+        told = [request.headers["who"] for request in http_backend.received("/left", count=20)]
+        assert sorted(told) == sorted([left] for left in own)
 
 
 class TestUnreachable:
