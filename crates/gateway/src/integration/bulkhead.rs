@@ -1,7 +1,7 @@
-//! The bulkhead of an integration or authorizer: only so many of its calls are under way at once, so
-//! that a slow backend takes no more of Gatepost than its share. Calls beyond that wait their turn,
-//! first come, first served: within their own timeout and at most so many of them, or, where the
-//! call must not be lost, as long as it takes.
+//! The bulkhead of an integration or authorizer: only so many of its calls are under way at once,
+//! so that a slow backend takes no more of Gatepost than its share. Calls beyond that wait their
+//! turn, first come, first served: within their own timeout and at most so many of them, or, where
+//! the call must not be lost, as long as it takes.
 
 use std::{
     collections::HashMap,
