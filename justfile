@@ -21,7 +21,7 @@ autobahn:
 instructions *arguments:
     bench/instructions {{arguments}}
 
-# Fuzz a target (`template`, `expression`, `iam_policy`) until it finds something, or all for a moment:
+# Fuzz a target (`template`, `expression`, `iam_policy`, `json_schema`, `logs`) until it finds something, or all for a moment:
 # `--check`.
 fuzz *arguments:
     fuzz/run {{arguments}}

@@ -127,9 +127,19 @@ def ratio(figure, above, below):
     return lambda medians: medians[above][figure] / medians[below][figure]
 
 
+def added(figure, with_it, without):
+    """What one subject's figure is above another's."""
+    return lambda medians: medians[with_it][figure] - medians[without][figure]
+
+
 def of(subject, figure):
     """A subject's figure."""
     return lambda medians: medians[subject][figure]
+
+
+def logging(level):
+    """Gatepost that logs at this level."""
+    return lambda: subjects.gatepost(logging_level=level)
 
 
 def many_routes(count):
@@ -291,8 +301,7 @@ def scenarios():
             ],
             {**RATE, **LATENCY},
             [Goal("p50 added ≤ 60 µs",
-                  lambda m: m["gatepost"]["p50_us"] - m["backend, directly"]["p50_us"],
-                  60, False)],
+                  added("p50_us", "gatepost", "backend, directly"), 60, False)],
         ),
         functions("python"),
         functions("node"),
@@ -390,6 +399,26 @@ def scenarios():
             ],
             RATE,
             [Goal("CPU 300 / 3 ≤ 1.05", ratio("cpu_us", "300 routes", "3 routes"), 1.05, False)],
+        ),
+        Scenario(
+            "mapping",
+            "Round trips through MOCK without and with a model and templates",
+            [
+                Subject("without", mock, echo()),
+                Subject("with", lambda: subjects.gatepost(subjects.TRANSFORMED), echo()),
+            ],
+            RATE,
+            [Goal("CPU with / without ≤ 2", ratio("cpu_us", "with", "without"), 2, False)],
+        ),
+        Scenario(
+            "logging",
+            "Round trips through MOCK by level of the execution log",
+            [Subject(level, logging(level), echo()) for level in ("OFF", "ERROR", "INFO")],
+            RATE,
+            [
+                Goal("CPU that INFO adds ≤ 8 µs", added("cpu_us", "INFO", "OFF"), 8, False),
+                Goal("CPU that ERROR adds ≤ 0.5 µs", added("cpu_us", "ERROR", "OFF"), 0.5, False),
+            ],
         ),
         Scenario(
             "terminal",

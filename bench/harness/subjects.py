@@ -156,8 +156,8 @@ def function(logical_id, key, runtime, handler, code):
     }
 
 
-def template(resources):
-    """The template of an API with one stage."""
+def template(resources, logging_level="OFF"):
+    """The template of an API with one stage; without execution logs unless they are measured."""
     routes = [name for name, resource in resources.items() if resource["Type"].endswith("::Route")]
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -182,6 +182,7 @@ def template(resources):
                     "ApiId": {"Ref": "Api"},
                     "StageName": "prod",
                     "DeploymentId": {"Ref": "Deployment"},
+                    "DefaultRouteSettings": {"LoggingLevel": logging_level},
                 },
             },
             **resources,
@@ -200,12 +201,42 @@ PLAIN = {
 }
 
 
+#: The same route with a model that validates, and templates that read and branch.
+TRANSFORMED = {
+    **PLAIN,
+    "Model": {
+        "Type": "AWS::ApiGatewayV2::Model",
+        "Properties": {
+            "ApiId": {"Ref": "Api"},
+            "Name": "Echo",
+            "ContentType": "application/json",
+            "Schema": {
+                "$schema": "http://json-schema.org/draft-04/schema#",
+                "type": "object",
+                "properties": {"action": {"type": "string"}, "n": {"type": "integer"}},
+                "required": ["action", "n"],
+            },
+        },
+    },
+    **mock("Echo", "echo", '#set($a = "echo"){"action":"$a","n":1}'),
+}
+TRANSFORMED["EchoRoute"]["Properties"] |= {
+    "ModelSelectionExpression": "$request.body.action",
+    "RequestModels": {"echo": "Echo"},
+}
+TRANSFORMED["EchoIntegration"]["Properties"]["RequestTemplates"] = {
+    "application/json": "#if($input.path('$.n') > 0){\"statusCode\":200}#else{\"statusCode\":400}#end"
+}
+
+
 @contextlib.contextmanager
-def gatepost(resources=None, *, loud=False, config="", core=SERVER_CORE, files=()):
+def gatepost(
+    resources=None, *, loud=False, config="", core=SERVER_CORE, files=(), logging_level="OFF"
+):
     """`gatepost dev`; quiet, unless its lines are what is measured."""
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        (folder / "template.json").write_text(json.dumps(template(resources or PLAIN)))
+        (folder / "template.json").write_text(json.dumps(template(resources or PLAIN, logging_level)))
         (folder / "gatepost.toml").write_text(config)
         for source in files:
             place = folder / source.parent.name / source.name

@@ -4,4 +4,5 @@ pub mod check;
 pub mod connect;
 pub mod demo;
 pub mod dev;
+pub mod logs;
 pub mod why;

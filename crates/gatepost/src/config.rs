@@ -9,7 +9,7 @@ mod layers;
 mod limits;
 mod logs;
 mod reader;
-mod units;
+pub mod units;
 
 use std::{
     collections::BTreeMap,

@@ -32,6 +32,7 @@ enum Command {
     Connect(commands::connect::Arguments),
     Check(commands::check::Arguments),
     Why(commands::why::Arguments),
+    Logs(commands::logs::Arguments),
     /// Ends child processes when Gatepost is gone; started by Gatepost itself.
     #[command(name = "__guard", hide = true)]
     Guard,
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Connect(arguments) => run(commands::connect::run(arguments)),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Why(arguments) => commands::why::run(&arguments),
+        Command::Logs(arguments) => commands::logs::run(&arguments),
     }
 }
 

@@ -44,7 +44,8 @@ use writer::Writer;
 pub use lives::{LifeReader, RefusedCalls, StoredConnection};
 pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
-    LogGroup, LogLine, LogPage, LogPosition, LogQuery, LoggedStream, ReadError, Streams,
+    GroupLine, LineFilter, LogGroup, LogLine, LogPage, LogPosition, LogQuery, LogReader,
+    LoggedStream, ReadError, Streams,
 };
 
 /// Changes that may wait for the disk; more are counted as dropped.
@@ -213,7 +214,7 @@ pub struct ExecutionLogRecord {
     pub connection_id: Option<ConnectionId>,
     /// What the function that it called wrote into its own log as `RequestId`.
     pub endpoint_request_id: Option<Box<str>>,
-    /// How long after that its last entry was written; at most [`MAX_RECORD`].
+    /// How long after that its last entry was written; at most two seconds.
     pub duration_ms: u32,
     /// The entries.
     pub record: Record,

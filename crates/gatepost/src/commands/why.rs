@@ -26,7 +26,7 @@ use super::dev::printable;
 /// The version of the shape that `--json` prints.
 const JSON_VERSION: u32 = 1;
 /// Where `gatepost dev` keeps its store, beside the template.
-const STORE: &str = ".gatepost/store.sqlite";
+pub const STORE: &str = ".gatepost/store.sqlite";
 /// How long an id that was issued here may take to be written: the writer is never idle for long
 /// with something to write.
 const WRITTEN_WITHIN: Duration = Duration::from_millis(500);

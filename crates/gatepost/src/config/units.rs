@@ -17,7 +17,7 @@ const SIZES: [(&str, u64); 4] = [
 ];
 
 /// A whole number with a unit: `ms`, `s`, `m`, `h`, `d`. Zero needs a unit too.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     parse(text, &DURATIONS).map(Duration::from_millis)
 }
 

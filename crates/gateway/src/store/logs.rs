@@ -6,8 +6,10 @@
 
 mod events;
 mod execution;
+mod reader;
 
 pub(super) use execution::stream_of;
+pub use reader::{GroupLine, LineFilter, LogReader};
 
 use std::{collections::BTreeMap, ops::Range};
 

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use gatepost_model::connection_id::ConnectionId;
-use gatepost_wire::execution_log::{Record, RecordedRequest, lines as lines_of};
+use gatepost_wire::execution_log::{Line, Record, RecordedRequest, Severity, lines as lines_of};
 use rusqlite::{Connection as Database, Row, params};
 use sha2::{Digest, Sha256};
 
-use super::{LINE_BITS, LogLine, LogPage, LogPosition, LogQuery, LoggedStream, OF_REQUEST};
+use super::{
+    GroupLine, LINE_BITS, LogLine, LogPage, LogPosition, LogQuery, LoggedStream, OF_REQUEST,
+};
 use crate::store::MAX_RECORD;
 
 /// Streams of a group. AWS has one for each of its front ends; here a request's is drawn by its id.
@@ -36,8 +38,8 @@ fn nth_stream(request_id: &str) -> u8 {
 }
 
 /// A request as it is kept.
-struct KeptRequest {
-    rowid: i64,
+pub(super) struct KeptRequest {
+    pub(super) rowid: i64,
     began_at_ms: i64,
     request_id: String,
     connection_id: Option<[u8; 13]>,
@@ -45,9 +47,9 @@ struct KeptRequest {
 }
 
 impl KeptRequest {
-    const COLUMNS: &str = "rowid, began_at_ms, request_id, connection_id, record";
+    pub(super) const COLUMNS: &str = "rowid, began_at_ms, request_id, connection_id, record";
 
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             rowid: row.get(0)?,
             began_at_ms: row.get(1)?,
@@ -57,9 +59,25 @@ impl KeptRequest {
         })
     }
 
-    /// Its lines; one that says so when they cannot be read.
-    fn lines(&self, log_group: &str) -> Vec<LogLine> {
+    /// Its lines, as who reads all groups sees them.
+    pub(super) fn group_lines(&self, log_group: &str) -> Vec<GroupLine> {
         let stream = stream_of(log_group, &self.request_id);
+        self.recorded_lines(log_group)
+            .into_iter()
+            .map(|line| GroupLine {
+                log_group: log_group.to_owned(),
+                stream: stream.clone(),
+                timestamp_ms: self.began_at_ms.saturating_add(line.offset_ms.into()),
+                message: line.message,
+                request_id: Some(self.request_id.clone()),
+                connection_id: self.connection_id.map(ConnectionId::from_bytes),
+                severity: line.severity,
+            })
+            .collect()
+    }
+
+    /// Its lines; one that says so when they cannot be read.
+    fn recorded_lines(&self, log_group: &str) -> Vec<Line> {
         let mut parts = log_group.rsplit('/');
         let stage = parts.next().unwrap_or_default();
         let api_id = parts.next().unwrap_or_default();
@@ -71,6 +89,18 @@ impl KeptRequest {
             request_id: &self.request_id,
             connection_id: &connection_id,
         };
+        lines_of(&request, &self.record).unwrap_or_else(|error| {
+            vec![Line {
+                offset_ms: 0,
+                severity: Severity::Error,
+                message: format!("({}) {error}", self.request_id),
+            }]
+        })
+    }
+
+    /// Its lines among those of its group.
+    fn lines(&self, log_group: &str) -> Vec<LogLine> {
+        let stream = stream_of(log_group, &self.request_id);
         let line = |nth: usize, offset_ms: u32, message| LogLine {
             position: LogPosition {
                 timestamp_ms: self.began_at_ms.saturating_add(offset_ms.into()),
@@ -84,14 +114,11 @@ impl KeptRequest {
             message,
             put_at_ms: None,
         };
-        match lines_of(&request, &self.record) {
-            Ok(lines) => lines
-                .into_iter()
-                .enumerate()
-                .map(|(nth, of_record)| line(nth, of_record.offset_ms, of_record.message))
-                .collect(),
-            Err(error) => vec![line(0, 0, format!("({}) {error}", self.request_id))],
-        }
+        self.recorded_lines(log_group)
+            .into_iter()
+            .enumerate()
+            .map(|(nth, of_record)| line(nth, of_record.offset_ms, of_record.message))
+            .collect()
     }
 }
 
