@@ -123,7 +123,7 @@ def test_since_bounds_the_time(app, two):
 
 
 def test_a_follower_sees_what_is_written_from_then_on(app, two, connect):
-    arguments = command(app, "--json", "--follow", "--since", "1ms", group_of(app))
+    arguments = command(app, "--json", "--follow", group_of(app))
     follower = subprocess.Popen(arguments, text=True, stdout=subprocess.PIPE)
     seen = []
     reader = threading.Thread(
@@ -131,13 +131,19 @@ def test_a_follower_sees_what_is_written_from_then_on(app, two, connect):
     )
     reader.start()
     try:
+        # What was there before: it is reading.
+        until(lambda: list(seen), "the follower's first line")
         client = connect(app.url())
         own = connection_id(client)
         client.close(4321, "enough")
-        until(lambda: any("[4321: enough]" in line["message"] for line in list(seen)), "the end")
-        mine = [line for line in seen if line["connectionId"] == own]
-        whole = [line for line in objects(app, group_of(app)) if line["connectionId"] == own]
-        assert mine == whole
+
+        def everything():
+            mine = [line for line in list(seen) if line["connectionId"] == own]
+            whole = [line for line in objects(app, group_of(app)) if line["connectionId"] == own]
+            ended = any("[4321: enough]" in line["message"] for line in whole)
+            return ended and mine == whole
+
+        until(everything, "each line of the connection, once and in order")
     finally:
         follower.terminate()
         follower.wait(10)
