@@ -373,6 +373,29 @@ class TestOnTheWire:
         assert got.headers["content-type"] == ["application/json"]
         assert "/us-east-1/sns/aws4_request" in got.headers["authorization"][0]
 
+    @pytest.mark.parametrize(
+        ("uri", "template", "content_type"),
+        [
+            ("sqs:action/SendMessage", "Action=SendMessage&MessageBody=$input.path('$.text')", FORM),
+            ("sqs:action/SendMessage", "MessageBody=$input.path('$.text')", FORM),
+            ("sqs:action/SendMessage", "MessageBody=$input.path('$.text')", None),
+            ("sqs:action/SendMessage", None, FORM),
+            ("sqs:path/1/jobs", "Action=SendMessage&MessageBody=$input.path('$.text')", FORM),
+        ],
+    )
+    def test_a_client_never_chooses_the_action(
+        self, dev, connect, http_backend, uri, template, content_type
+    ):
+        http_backend.answer("/", body="{}")
+        service = Service(uri, template, content_type)
+        app = dev(websocket_app({"hi": service}), env={"AWS_ENDPOINT_URL": http_backend.url})
+        client = connect(app.url())
+        say(client, "hi", text="hi&%41ction=DeleteQueue&QueueUrl=victim")
+        assert INTERNAL.fullmatch(client.recv(timeout=10))
+        error = app.wait_event("request", lambda event: event["error"])["error"]
+        assert "$util.urlEncode" in error and "victim" not in error
+        assert http_backend._received == []
+
     def test_a_path_is_called_as_it_is(self, dev, connect, http_backend):
         app = self.start(dev, http_backend)
         got = self.request(app, connect, http_backend, "path", "/1/a-queue")

@@ -262,6 +262,8 @@ def test_a_denied_address_is_denied_in_every_spelling(dev, connect, http_backend
 class TestBulkhead:
     """A slow backend harms nobody else."""
 
+    CONFIG = "[limits]\nin_flight_per_integration = 2\nwaiting_per_integration = 1\n"
+
     @pytest.fixture
     def app(self, dev, http_backend):
         quick = {"TimeoutInMillis": 1500}
@@ -271,8 +273,7 @@ class TestBulkhead:
             "fast": Http(f"{http_backend.url}/fast", two_way=True),
             "whoami": WHOAMI,
         }
-        config = "[limits]\nin_flight_per_integration = 2\nwaiting_per_integration = 1\n"
-        return dev(websocket_app(routes), config=config)
+        return dev(websocket_app(routes), config=self.CONFIG)
 
     def test_only_so_many_calls_are_under_way_and_the_next_wait_their_turn(
         self, app, connect, http_backend
@@ -333,6 +334,26 @@ class TestBulkhead:
             event["error"],
         )
         hold.set()
+
+    def test_every_disconnect_waits_its_turn_however_many_leave_at_once(
+        self, dev, connect, http_backend
+    ):
+        hold = threading.Event()
+        http_backend.answer("/left", delay=hold)
+        who = {"RequestParameters": {"integration.request.header.who": "context.connectionId"}}
+        target = Http(f"{http_backend.url}/left", integration=who)
+        app = dev(websocket_app({"$disconnect": target, "whoami": WHOAMI}), config=self.CONFIG)
+        clients = [connect(app.url()) for _ in range(20)]
+        own = [connection_id(client) for client in clients]
+        for client in clients:
+            client.close()
+        # 2 calls are under way and 18 wait, though only 1 message may.
+        http_backend.received("/left", count=2)
+        for left in own:
+            app.wait_event("closed", lambda event, left=left: event["connectionId"] == left)
+        hold.set()
+        told = [request.headers["who"] for request in http_backend.received("/left", count=20)]
+        assert sorted(told) == sorted([left] for left in own)
 
 
 class TestUnreachable:

@@ -114,7 +114,8 @@ class Service:
 
     #: E.g. `sns:action/Publish`.
     uri: str
-    template: str
+    #: None passes the message on as it is.
+    template: str | None
     content_type: str | None = None
     method: str = "POST"
     #: Integration response key to its properties.
@@ -130,7 +131,7 @@ class Service:
             "IntegrationUri": f"arn:aws:apigateway:us-east-1:{self.uri}",
             "IntegrationMethod": self.method,
             "CredentialsArn": "arn:aws:iam::123456789012:role/api",
-            "RequestTemplates": {"$default": self.template},
+            "RequestTemplates": {} if self.template is None else {"$default": self.template},
             "RequestParameters": (mapped if self.content_type else {}) | self.parameters,
         }
 

@@ -21,7 +21,7 @@ use gatepost_model::{
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
-use crate::observe::AccessLog;
+use crate::{integration::bulkhead::Bulkhead, observe::AccessLog};
 
 pub use compile::CompileError;
 pub use integration::{Backend, DeployedIntegration, HttpEndpoint, LambdaFunction, Transformation};
@@ -144,6 +144,8 @@ pub struct DeployedAuthorizer {
     pub function: WithStageVariables,
     /// What must be present and non-empty.
     pub identity_source: Vec<IdentitySource>,
+    /// Lets only so many of its calls through.
+    pub bulkhead: Arc<Bulkhead>,
 }
 
 /// Where a value of the handshake stands: an identity source, or a request parameter.

@@ -30,6 +30,7 @@ use crate::{
     clock::millis_since, deployed::DeployedIntegration, gateway::Gateway, observe::RequestLog,
 };
 use aws_service::ServiceCall;
+use bulkhead::{NoAnswer, Wait};
 use http::HttpCall;
 use lambda::LambdaCall;
 use mock::MockCall;
@@ -88,13 +89,14 @@ impl IntegrationRequest {
     }
 }
 
-/// Calls the backend and waits for its answer.
+/// Calls the backend when it is its turn, and waits for its answer.
 ///
 /// # Errors
 /// A [`Fault`]: the backend cannot be called, broke, or took too long.
 pub async fn invoke(
     gateway: &Gateway,
     request: IntegrationRequest,
+    wait: Wait,
     log: &mut RequestLog,
 ) -> Result<IntegrationAnswer, Fault> {
     if let Some(answer) = request.answer_at_once() {
@@ -115,11 +117,11 @@ pub async fn invoke(
             Call::Http(call) => call.send().await,
         }
     };
-    let answer = pin!(bulkhead.call(timeout, call));
+    let answer = pin!(bulkhead.call(wait, timeout, call));
     let answer = log.while_waiting(answer).await;
     let latency_ms = millis_since(began);
     log.integration_answered(latency_ms);
-    let answer = answer?;
+    let answer = answer.map_err(NoAnswer::of_integration)??;
     answer.log(latency_ms, log);
     Ok(answer)
 }

@@ -2,6 +2,10 @@
 
 use crate::MessageId;
 
+/// The greatest detail, characters, before ` [TRUNCATED]`: what a backend or a client sent may be
+/// part of it, and events and logs must stay lines.
+const MAX_DETAIL: usize = 1024;
+
 /// Whose fault a failure is; feeds `ClientError`, `IntegrationError` and `ExecutionError`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
@@ -220,7 +224,7 @@ pub struct Fault {
     pub kind: FaultKind,
     /// What the client is told, when that names its request; else it is the kind's message.
     pub public: Option<Box<str>>,
-    /// What happened, for the log; never sent to the client.
+    /// What happened, for the log, cut after 1,024 characters; never sent to the client.
     pub detail: String,
     /// What the validation found, with [`FaultKind::BadRequestBody`].
     pub validation: Option<Box<FailedValidation>>,
@@ -241,7 +245,7 @@ impl Fault {
         Self {
             kind,
             public: None,
-            detail: detail.into(),
+            detail: bounded(detail.into()),
             validation: None,
         }
     }
@@ -251,10 +255,10 @@ impl Fault {
         Self {
             kind: FaultKind::BadRequestBody,
             public: None,
-            detail: format!(
+            detail: bounded(format!(
                 "Request body does not match model schema for content type application/json: \
                  {error_string}"
-            ),
+            )),
             validation: Some(Box::new(FailedValidation {
                 message_id,
                 error_string,
@@ -268,7 +272,7 @@ impl Fault {
         Self {
             kind,
             public: Some(message.as_str().into()),
-            detail: message,
+            detail: bounded(message),
             validation: None,
         }
     }
@@ -281,9 +285,30 @@ impl Fault {
     }
 }
 
+fn bounded(mut detail: String) -> String {
+    if let Some((end, _)) = detail.char_indices().nth(MAX_DETAIL) {
+        detail.truncate(end);
+        detail.push_str(" [TRUNCATED]");
+    }
+    detail
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_detail_is_longer_than_a_line_of_the_log() {
+        let new = |detail: String| Fault::new(FaultKind::ApiConfiguration, detail);
+        let whole = "ü".repeat(1024);
+        assert_eq!(new(whole.clone()).detail, whole);
+        let cut = format!("{whole} [TRUNCATED]");
+        assert_eq!(new("ü".repeat(1025)).detail, cut);
+        let public = Fault::public(FaultKind::AccessDenied, "ü".repeat(1_000_000));
+        assert_eq!(public.detail, cut);
+        let invalid = Fault::bad_request_body(MessageId::new("m"), "x".repeat(1_000_000));
+        assert_eq!(invalid.detail.len(), 1024 + " [TRUNCATED]".len());
+    }
 
     #[test]
     fn all_are_all_and_each_has_a_name_of_its_own() {

@@ -29,10 +29,11 @@ pub struct Limits {
     pub close_timeout: Duration,
     /// Messages of one connection that may be in integrations at once. Gatepost's own.
     pub in_flight_per_connection: u16,
-    /// Calls of one integration of a stage that may be under way at once. Gatepost's own, as many
+    /// Calls of one integration or authorizer of a stage that may be under way at once. Gatepost's own, as many
     /// as AWS's concurrent executions of an account.
     pub in_flight_per_integration: usize,
-    /// Calls that may wait, within their timeout, for those to end. Gatepost's own.
+    /// Calls that may wait, within their timeout, for those to end; `$disconnect` always may, and
+    /// as long as it takes. Gatepost's own.
     pub waiting_per_integration: usize,
     /// Connections to one backend that may wait for their next request. Gatepost's own.
     pub idle_connections_per_backend: usize,

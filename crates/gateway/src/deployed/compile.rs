@@ -147,7 +147,8 @@ fn compile_route(
     surroundings: &Surroundings<'_>,
 ) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
-    let authorization = authorization::compile_authorization(route, definition, &place)?;
+    let authorization =
+        authorization::compile_authorization(route, definition, surroundings, &place)?;
     let required = route
         .request_parameters
         .iter()

@@ -1,6 +1,8 @@
 //! The URL of an HTTP backend, with `{name}` in its path for `integration.request.path.name`.
 //! What fills it stays within its place: a segment of the path, or a value of the query.
 
+use std::fmt::Write as _;
+
 use hyper::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -28,7 +30,8 @@ enum Piece {
     Variable(String),
 }
 
-/// Text that no backend can be called with.
+/// Text that no backend can be called with. What requests fill in is no part of it: that may be
+/// long, and secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Invalid endpoint address: {url}: {problem}")]
 pub struct InvalidUrl {
@@ -88,6 +91,11 @@ impl UrlTemplate {
         })
     }
 
+    /// The query that stands in it.
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
     /// The URL with the path's variables and a further query filled in.
     ///
     /// # Errors
@@ -107,7 +115,7 @@ impl UrlTemplate {
                 Piece::Variable(name) => {
                     let Some(value) = value(name).filter(|value| !value.is_empty()) else {
                         let problem = format!("the path parameter {name} has no value");
-                        return Err(InvalidUrl { url, problem });
+                        return Err(self.invalid(problem));
                     };
                     url.extend(utf8_percent_encode(value, ENCODED));
                 }
@@ -129,10 +137,22 @@ impl UrlTemplate {
             url.extend(utf8_percent_encode(value, ENCODED));
             separator = '&';
         }
-        url.parse().map_err(|_| InvalidUrl {
-            url,
-            problem: "it is no URL".to_owned(),
+        url.parse().map_err(|_| {
+            let problem = "it is no URL, or a too long one, once its parameters are filled in";
+            self.invalid(problem.to_owned())
         })
+    }
+
+    fn invalid(&self, problem: String) -> InvalidUrl {
+        let mut url = self.origin.clone();
+        for piece in &self.path {
+            match piece {
+                Piece::Literal(text) => url.push_str(text),
+                // Writing to a String does not fail.
+                Piece::Variable(name) => drop(write!(url, "{{{name}}}")),
+            }
+        }
+        InvalidUrl { url, problem }
     }
 }
 
@@ -198,6 +218,19 @@ mod tests {
         for id in [None, Some("")] {
             let filled = fill("http://h/rooms/{id}", id, &[]);
             assert_eq!(filled.as_deref().map_err(String::as_str), problem);
+        }
+    }
+
+    #[test]
+    fn a_failure_names_the_url_without_what_fills_it() {
+        let url = UrlTemplate::parse("http://h/{room}/{id}?key=operators").unwrap();
+        let secret = "secret".repeat(20_000);
+        let query = [("token".to_owned(), secret.clone())];
+        for id in [None, Some("7")] {
+            let filled = url.fill(|name| if name == "id" { id } else { Some(&secret) }, &query);
+            let error = filled.unwrap_err();
+            assert_eq!(error.url, "http://h/{room}/{id}");
+            assert!(!error.to_string().contains("secret"));
         }
     }
 

@@ -1,6 +1,7 @@
 //! `AWS` with a service: any of AWS's, called in its own protocol and signed (data-plane spec 5.4).
 
 mod endpoints;
+mod query_protocol;
 mod services;
 
 use aws_credential_types::Credentials;
@@ -18,6 +19,7 @@ use hyper::{
 };
 
 pub use self::endpoints::{InvalidEndpoint, ServiceEndpoint, ServiceEndpoints};
+use self::query_protocol::Given;
 use self::services::{Protocol, service_named};
 use super::{
     IntegrationAnswer,
@@ -124,7 +126,8 @@ impl ServiceCall {
     /// The call of `service` with these parameters and this body.
     ///
     /// # Errors
-    /// `Internal server error` when a parameter of the path has no value.
+    /// `Internal server error` when a parameter of the path has no value, or when a call of the
+    /// query protocol does not say clearly what is to be done.
     pub fn build(
         service: &AwsService,
         context: &RequestContext,
@@ -138,44 +141,48 @@ impl ServiceCall {
         if let Some(host) = &service.host {
             insert(&mut headers, HOST.as_str(), host, false);
         }
+        let has_body = !matches!(service.method, Method::GET | Method::HEAD);
+        let body = if has_body { body } else { Bytes::new() };
         let mut query = parameters.query.clone();
-        if let Some(action) = &service.action {
-            match service.protocol {
+        match (service.protocol, &service.action) {
+            (
                 Protocol::Json {
                     content_type,
                     target,
-                } => {
-                    let target = format!("{target}.{action}");
-                    insert(&mut headers, TARGET.as_str(), &target, false);
-                    insert(&mut headers, CONTENT_TYPE.as_str(), content_type, false);
-                }
-                Protocol::Query { version } if !parameters.headers.contains_key(TARGET) => {
-                    let is_form = parameters
-                        .header(CONTENT_TYPE.as_str())
-                        .is_some_and(|value| value.starts_with(FORM));
-                    let version = version.map(|version| ("Version", version));
-                    for (name, value) in [Some(("Action", action.as_str())), version]
-                        .into_iter()
-                        .flatten()
-                    {
-                        let is_given =
-                            parameters.query(name).is_some() || is_form && form_has(&body, name);
-                        if !is_given {
-                            query.push((name.to_owned(), value.to_owned()));
-                        }
-                    }
-                }
-                // With a target the query services that speak JSON too are called in JSON.
-                Protocol::Query { .. } | Protocol::Rest => {}
+                },
+                Some(action),
+            ) => {
+                let target = format!("{target}.{action}");
+                insert(&mut headers, TARGET.as_str(), &target, false);
+                insert(&mut headers, CONTENT_TYPE.as_str(), content_type, false);
             }
+            // With a target the query services that speak JSON too are called in JSON.
+            (Protocol::Query { version }, action) if !parameters.headers.contains_key(TARGET) => {
+                let given = Given {
+                    uri: service.url.query().unwrap_or_default(),
+                    mapped: &parameters.query,
+                    body: &body,
+                    is_form: parameters
+                        .header(CONTENT_TYPE.as_str())
+                        .is_some_and(is_form),
+                };
+                let missing = match action {
+                    Some(action) => given.completed_for(action, version),
+                    None => given.is_clear().map(|()| Vec::new()),
+                };
+                query.extend(
+                    missing.map_err(|error| {
+                        Fault::new(FaultKind::ApiConfiguration, error.to_string())
+                    })?,
+                );
+            }
+            _ => {}
         }
         parameters.override_headers(&mut headers);
         let uri = service
             .url
             .fill(|name| parameters.path(name), &query)
             .map_err(|error| Fault::new(FaultKind::ApiConfiguration, error.to_string()))?;
-        let has_body = !matches!(service.method, Method::GET | Method::HEAD);
-        let body = if has_body { body } else { Bytes::new() };
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = service.method.clone();
         *request.uri_mut() = uri;
@@ -255,11 +262,7 @@ fn is_json(media_types: &str) -> bool {
     media_types.starts_with(JSON)
 }
 
-/// Whether a form has a field.
-fn form_has(form: &[u8], name: &str) -> bool {
-    form.split(|byte| *byte == b'&').any(|field| {
-        field
-            .strip_prefix(name.as_bytes())
-            .is_some_and(|rest| rest.first() == Some(&b'='))
-    })
+fn is_form(media_type: &str) -> bool {
+    let begin = media_type.as_bytes().get(..FORM.len());
+    begin.is_some_and(|begin| begin.eq_ignore_ascii_case(FORM.as_bytes()))
 }

@@ -24,7 +24,7 @@ pub struct Outward {
     pub client_certificates: BTreeMap<String, ClientCertificate>,
     /// Where AWS's services are, and who signs calls to them.
     pub services: AwsServices,
-    /// The bulkheads of all integrations.
+    /// The bulkheads of all integrations and authorizers.
     pub bulkheads: Bulkheads,
 }
 

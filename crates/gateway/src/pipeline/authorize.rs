@@ -3,7 +3,10 @@
 
 mod aws_iam;
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use gatepost_model::{
     arn::{ExecuteApiArn, lambda_function_of_uri},
@@ -28,7 +31,7 @@ use crate::{
     clock::millis_since,
     deployed::{DeployedAuthorization, DeployedAuthorizer, IdentitySource},
     gateway::Gateway,
-    integration::log_lambda_request,
+    integration::{bulkhead::Wait, log_lambda_request},
     observe::RequestLog,
 };
 
@@ -192,13 +195,14 @@ async fn invoke(
     let request = InvokeRequest::synchronous(function, event);
     let timeout: Duration = gateway.limits().integration_timeout;
     let began = Instant::now();
-    let invocation = log.while_waiting(gateway.config.lambda.invoke(request));
-    let answer = tokio::time::timeout(timeout, invocation).await;
+    let call = gateway.config.lambda.invoke(request);
+    let invocation = pin!(authorizer.bulkhead.call(Wait::Bounded, timeout, call));
+    let answer = log.while_waiting(invocation).await;
     log.authorizer_answered(outcome(&answer, began));
     let answer = match answer {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return Err(failed(format!("the authorizer cannot be invoked: {error}"))),
-        Err(_) => return Err(failed("the authorizer did not answer in time".into())),
+        Err(no_answer) => return Err(no_answer.of_authorizer()),
     };
     if log.writes(Severity::DataTrace) {
         log.write(&Entry::AuthorizerResult {

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     deployed::{DeployedRoute, DeployedStage, StageSlot},
     gateway::Gateway,
-    integration,
+    integration::{self, bulkhead::Wait},
     lifecycle::HandshakeRecord,
     new_id,
     observe::{Event, RequestLog},
@@ -195,7 +195,7 @@ impl Handshake<'_> {
         let reply = match built.map_err(|fault| self.refuse(&fault, log))? {
             None => return Ok(ConnectResponse::default()),
             Some(integration_request) => {
-                integration::invoke(self.gateway, integration_request, log)
+                integration::invoke(self.gateway, integration_request, Wait::Bounded, log)
                     .await
                     .and_then(|answer| {
                         integration_response::build(&request, handshake, answer, log)

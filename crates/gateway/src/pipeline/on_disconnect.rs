@@ -18,7 +18,7 @@ use crate::{
     clock::now_ms,
     deployed::StageSlot,
     gateway::Gateway,
-    integration,
+    integration::{self, bulkhead::Wait},
     lifecycle::{DisconnectRecord, cut},
     new_id,
     observe::{Event, RequestLog},
@@ -115,7 +115,8 @@ async fn run(gateway: &Gateway, request: &RoutedRequest, cause: &CloseCause, mut
             return;
         }
         Ok(Some(integration_request)) => {
-            integration::invoke(gateway, integration_request, &mut log)
+            // Nobody waits for the answer, and the event comes only once.
+            integration::invoke(gateway, integration_request, Wait::UntilTurn, &mut log)
                 .await
                 .and_then(|answer| integration_response::build(request, None, answer, &mut log))
         }

@@ -22,7 +22,7 @@ use crate::{
     clock::{Moment, millis_since},
     connection::{Connection, message::Message},
     gateway::Gateway,
-    integration::{self, IntegrationRequest},
+    integration::{self, IntegrationRequest, bulkhead::Wait},
     observe::{Event, RequestLog},
 };
 
@@ -123,7 +123,7 @@ fn invoke_detached(
             gateway: &gateway,
             connection: &connection,
         };
-        let replied = integration::invoke(&gateway, request, &mut log)
+        let replied = integration::invoke(&gateway, request, Wait::Bounded, &mut log)
             .await
             .and_then(|answer| integration_response::build(&routed, None, answer, &mut log));
         let outcome = Outcome {

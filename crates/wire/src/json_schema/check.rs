@@ -8,6 +8,7 @@ use serde_json::{Map, Number, Value};
 use super::{
     keyword::{Keyword, Schema, SchemaId, Types},
     number,
+    pattern::Pattern,
 };
 
 /// Steps that every message may take, and those for each of its bytes.
@@ -138,8 +139,7 @@ impl<'a> Check<'a> {
                 is_match &= self.check(id, value)?;
             }
             for (pattern, id) in &properties.patterns {
-                self.step(pattern.cost(name))?;
-                if pattern.is_match(name) {
+                if self.finds(pattern, name)? {
                     is_additional = false;
                     is_match &= self.check(*id, value)?;
                 }
@@ -227,14 +227,14 @@ impl<'a> Check<'a> {
     fn of_text(&mut self, keyword: &'a Keyword, text: &str) -> Verdict {
         Ok(match keyword {
             Keyword::Format(format) => {
-                self.step(text.len() / 16)?;
+                self.step(format.cost(text))?;
                 self.unless(!format.is_of(text), || {
                     format!("string \"{}\" is {}", shown(text), format.describe())
                 })
             }
             Keyword::Pattern(pattern) => {
-                self.step(pattern.cost(text))?;
-                self.unless(!pattern.is_match(text), || {
+                let is_found = self.finds(pattern, text)?;
+                self.unless(!is_found, || {
                     let source = pattern.source();
                     format!(
                         "ECMA 262 regex \"{source}\" does not match input string \"{}\"",
@@ -415,8 +415,7 @@ impl<'a> Check<'a> {
             let mut is_wanted = properties.named.contains_key(name);
             for (pattern, _) in &properties.patterns {
                 if !is_wanted {
-                    self.step(pattern.cost(name))?;
-                    is_wanted = pattern.is_match(name);
+                    is_wanted = self.finds(pattern, name)?;
                 }
             }
             if !is_wanted {
@@ -425,6 +424,13 @@ impl<'a> Check<'a> {
         }
         unwanted.sort_unstable();
         Ok(unwanted)
+    }
+
+    /// Whether a text has what an expression looks for. When the search was given up nothing is
+    /// known of the message: it may stand under `not`, where "no" would let it pass.
+    fn finds(&mut self, pattern: &Pattern, text: &str) -> Verdict {
+        self.step(pattern.cost(text))?;
+        pattern.is_match(text).map_err(|_| GivenUp)
     }
 
     /// Whether there is nothing more to find out.

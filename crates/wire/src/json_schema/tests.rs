@@ -403,6 +403,50 @@ fn hostile_schemas_and_messages_are_bounded() {
     assert!(schema.validate(&nested).is_ok());
 }
 
+/// A search that was given up is no answer: where "no" would let a message pass, it must not.
+#[test]
+fn a_message_that_a_search_gives_up_on_never_passes() {
+    let evil = r"evil(?!\.com)";
+    let text = format!("{} evil", "evil.com".repeat(21_000));
+    for (schema, message) in [
+        (
+            json!({"properties": {"text": {"not": {"pattern": evil}}}}),
+            json!({"text": text}),
+        ),
+        (
+            json!({"oneOf": [{"type": "object"}, {"properties": {"text": {"pattern": evil}}}]}),
+            json!({"text": text}),
+        ),
+        (
+            json!({"patternProperties": {evil: {"type": "null"}}}),
+            json!({&text: 1}),
+        ),
+        (
+            json!({"patternProperties": {evil: {}}, "additionalProperties": false}),
+            json!({&text: 1}),
+        ),
+    ] {
+        assert_eq!(
+            told(&schema, &message),
+            "[the validation takes too many steps]",
+            "{schema}"
+        );
+    }
+}
+
+/// Clients write the texts that `format: regex` holds; one message cannot ask for many of them.
+#[test]
+fn expressions_of_clients_are_bounded() {
+    let message = Value::from(vec![r"(?i)\pL{40}"; 6800]);
+    let formats =
+        |count: usize| json!({"items": {"allOf": vec![json!({"format": "regex"}); count]}});
+    assert_eq!(told(&formats(1), &message), "");
+    assert_eq!(
+        told(&formats(2), &message),
+        "[the validation takes too many steps]"
+    );
+}
+
 #[test]
 fn the_told_text_is_short_and_on_one_line() {
     let told = told(

@@ -5,14 +5,18 @@ use gatepost_model::{
     route::{Route, RouteAuthorization, RouteKey},
 };
 
-use super::{CompileError, identity_source::identity_sources};
-use crate::deployed::{DeployedAuthorization, DeployedAuthorizer, WithStageVariables};
+use super::{CompileError, identity_source::identity_sources, surroundings::Surroundings};
+use crate::{
+    deployed::{DeployedAuthorization, DeployedAuthorizer, WithStageVariables},
+    integration::bulkhead::Owner,
+};
 
 /// The authorization of `route`; one that would not be asked for is an error, so that it is never
 /// left out.
 pub(super) fn compile_authorization(
     route: &Route,
     definition: &ApiDefinition,
+    surroundings: &Surroundings<'_>,
     place: &str,
 ) -> Result<DeployedAuthorization, CompileError> {
     match &route.authorization {
@@ -31,6 +35,7 @@ pub(super) fn compile_authorization(
                 authorizer_id: id.clone(),
                 function: WithStageVariables(authorizer.authorizer_uri.clone()),
                 identity_source: identity_sources(authorizer.identity_source.iter(), place)?,
+                bulkhead: surroundings.bulkhead(Owner::Authorizer(id.clone())),
             }))
         }
     }

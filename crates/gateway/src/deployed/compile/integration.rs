@@ -19,7 +19,10 @@ use crate::{
         IntegrationResponses, LambdaFunction, ResponseKey, ResponseSelection, Templates,
         Transformation, UrlTemplate,
     },
-    integration::aws_service::{AwsService, InvalidService},
+    integration::{
+        aws_service::{AwsService, InvalidService},
+        bulkhead::Owner,
+    },
 };
 
 /// The integration of the route at `place`.
@@ -42,7 +45,7 @@ pub(super) fn compile_integration(
         timeout: surroundings.limits.timeout_of(integration.timeout),
         request_parameters,
         content_handling: integration.content_handling_strategy,
-        bulkhead: surroundings.bulkhead(&integration.integration_id),
+        bulkhead: surroundings.bulkhead(Owner::Integration(integration.integration_id.clone())),
         backend: backend(integration, surroundings).map_err(at)?,
     })
 }

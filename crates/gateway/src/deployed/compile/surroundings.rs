@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use gatepost_model::{
-    IntegrationId,
     api::Api,
     integration::{ConnectionType, Integration},
     limits::Limits,
@@ -20,7 +19,7 @@ use crate::{
     deployed::{LogSettings, WithStageVariables},
     gateway::GatewayConfig,
     integration::{
-        bulkhead::Bulkhead,
+        bulkhead::{Bulkhead, Owner},
         client_certificate::{ClientCertificate, UnknownClientCertificate},
         http_client::{ConnectionSettings, HttpClient, server_name},
         outward::Outward,
@@ -83,10 +82,10 @@ impl<'a> Surroundings<'a> {
         WithStageVariables(text.to_owned()).resolve(&self.stage.stage_variables)
     }
 
-    /// The bulkhead of an integration.
-    pub(super) fn bulkhead(&self, integration: &IntegrationId) -> Arc<Bulkhead> {
+    /// The bulkhead of an integration or authorizer.
+    pub(super) fn bulkhead(&self, owner: Owner) -> Arc<Bulkhead> {
         let bulkheads = &self.outward.bulkheads;
-        bulkheads.of(&self.api.api_id, &self.stage.stage_name, integration)
+        bulkheads.of(&self.api.api_id, &self.stage.stage_name, owner)
     }
 
     /// Who calls an HTTP integration. A VPC link that a stage variable names in vain fails each

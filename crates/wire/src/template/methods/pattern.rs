@@ -16,8 +16,9 @@ use crate::{
 
 /// How many patterns that are no literals are kept.
 const MAX_PATTERNS: usize = 16;
-/// What compiling a pattern costs, in steps: for all, and for each byte.
-const COMPILING: (usize, usize) = (2_000, 50);
+/// What compiling a pattern costs, in steps: for all, and for each byte. A dozen bytes can take two
+/// milliseconds, and clients may write them.
+const COMPILING: (usize, usize) = (20_000, 1_000);
 
 /// A pattern that was compiled with the template, or while it is rendered.
 pub(super) enum Pattern<'a> {

@@ -212,6 +212,18 @@ fn paths_and_patterns_over_a_body_are_bounded() {
     }
 }
 
+/// A list of a client compiles fewer expressions than it can hold.
+#[test]
+fn patterns_of_a_client_are_few() {
+    let body = |count: usize| {
+        let patterns: Vec<String> = (0..count).map(|number| format!("a{number}")).collect();
+        serde_json::to_string(&patterns).unwrap()
+    };
+    let template = "#set($x = 'x')#foreach($p in $input.path('$'))#if($x.matches($p))x#end#end";
+    assert_renders(&body(50), &[(template, "")]);
+    assert!(problem(template, &body(100)).contains("too many steps"));
+}
+
 #[test]
 fn a_long_text_may_be_replaced_in_many_places() {
     let words = "word \n ".repeat(10_000);
