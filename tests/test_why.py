@@ -128,8 +128,10 @@ def test_a_refused_handshake_is_told_by_connection_and_by_request(app, raw_socke
     refusal = raw_socket(app).upgrade(asking("/prod", **{"raise": "no"})).json()
     said = explained(app, refusal["connectionId"], "not-established")
     assert events(said) == ["handshake", "ended"]
-    by_request = run(app.folder, refusal["requestId"], "--json")
-    assert json.loads(by_request.stdout)["connectionId"] == refusal["connectionId"]
+    by_request = json.loads(run(app.folder, refusal["requestId"], "--json").stdout)
+    assert by_request["connectionId"] == refusal["connectionId"]
+    assert by_request["reason"] == "integration-failure"
+    assert "customer function error: no" in by_request["verdict"]
 
 
 def test_a_post_from_connect_is_told_although_the_connection_is_open(app, connect):
@@ -266,3 +268,88 @@ def test_a_page_is_printed_and_a_wrong_name_answered_with_the_nearest(tmp_path):
     wrong = run(tmp_path, "--about", "not-establishd")
     assert wrong.returncode == 1 and "did you mean not-established?" in wrong.stderr
     assert run(tmp_path).returncode == 2
+
+
+# Requests.
+
+
+def asked(app, request_id, *arguments):
+    """What is said of a request, once its log is written."""
+    until(lambda: run(app.folder, request_id).returncode == 0, "its execution log")
+    return json.loads(run(app.folder, request_id, "--json").stdout)
+
+
+def test_a_request_that_failed_is_told_with_the_functions_own_lines(app, connect):
+    client = connect(app.url())
+    own = connection_id(client)
+    client.send(json.dumps({"action": "one", "raise": "no good"}))
+    error = json.loads(client.recv(timeout=10))
+
+    def is_reported():
+        function = asked(app, error["requestId"])["request"]["function"]
+        return function and function["lines"][-1]["text"].startswith("REPORT")
+
+    until(is_reported, "the function's report")
+    said = asked(app, error["requestId"])
+    assert (said["found"], said["connectionId"]) == (True, own)
+    assert said["reason"] == "integration-failure"
+    assert "customer function error: no good" in said["verdict"]
+    assert "gatepost why REQUEST_ID" in said["mend"]
+    lines = [line["text"] for line in said["request"]["lines"]]
+    assert lines[0] == f"Extended Request Id: {error['requestId']}"
+    assert lines[-1].endswith("with response status code [502].")
+    function = said["request"]["function"]
+    assert function["name"] == app.function("Main")
+    texts = [line["text"] for line in function["lines"]]
+    invocation = said["request"]["endpointRequestId"]
+    assert texts[0] == f"START RequestId: {invocation} Version: $LATEST"
+    assert any("[ERROR] Exception: no good" in text for text in texts)
+    assert texts[-1].startswith(f"REPORT RequestId: {invocation}")
+    # The id that the function has in its own log leads to the same.
+    assert asked(app, invocation) == said
+    shown = run(app.folder, error["requestId"]).stdout
+    assert f"Request {error['requestId']}\n" in shown
+    assert f"Function {app.function('Main')}\n" in shown
+    assert "Verdict (integration-failure): Lambda execution failed" in shown
+
+
+def test_a_request_that_went_well_says_so(app, connect):
+    own = connection_id(connect(app.url()))
+    [event] = app.recorded("CONNECT", connectionId=own)
+    said = asked(app, event["requestContext"]["requestId"])
+    assert said["reason"] == "open"
+    assert said["verdict"].startswith("nothing went wrong in this request; ")
+
+
+def test_an_invocation_that_no_connection_asked_for_is_told(app):
+    answer = app.aws("lambda").invoke(
+        FunctionName=app.function("Main"),
+        Payload=json.dumps({"requestContext": {"eventType": "X"}}),
+    )
+    said = asked(app, answer["ResponseMetadata"]["RequestId"])
+    assert (said["connectionId"], said["reason"]) == (None, "no-connection")
+    assert said["request"]["function"]["name"] == app.function("Main")
+
+
+def test_the_request_of_a_post_is_told(app, connect):
+    own = connection_id(connect(app.url()))
+    posted = post(app, own, data=b"x").header("x-amzn-requestid")
+    said = asked(app, posted)
+    assert said["connectionId"] == own
+    [_, line] = said["request"]["lines"]
+    assert line["text"].startswith(f"PostToConnection for client [Connection Id: {own}] by ")
+
+
+def test_a_refused_handshake_is_told_by_its_request_although_nothing_is_logged(dev, raw_socket):
+    app = dev(recording_app(), config='[logs]\nlevel = "OFF"')
+    refusal = raw_socket(app).upgrade(asking("/prod", **{"raise": "no"})).json()
+    said = asked(app, refusal["requestId"])
+    assert (said["connectionId"], said["request"]) == (refusal["connectionId"], None)
+    assert said["reason"] == "not-established"
+
+
+def test_a_refused_post_is_told_by_its_request_with_its_line(app, raw_socket, connect):
+    own = by_client(app, raw_socket, connect)
+    said = asked(app, refused(app, own))
+    assert (said["connectionId"], said["reason"]) == (own, "closed-by-client")
+    assert "was answered with status code [410]. Gone" in said["request"]["lines"][-1]["text"]

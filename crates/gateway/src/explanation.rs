@@ -15,6 +15,9 @@ use crate::{
 /// The slug of a connection that is not gone.
 pub const OPEN: &str = "open";
 
+/// The slug of what no connection has to do with.
+pub const NO_CONNECTION: &str = "no-connection";
+
 /// Something that happened to a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -74,6 +77,16 @@ pub struct Explanation {
 }
 
 impl Explanation {
+    /// Of an invocation that no connection asked for.
+    pub fn of_nothing() -> Self {
+        Self {
+            slug: NO_CONNECTION,
+            timeline: Vec::new(),
+            verdict: "a function was invoked by another than a connection".into(),
+            mend: None,
+        }
+    }
+
     /// Of a connection that is kept.
     pub fn of_life(life: &Life, refused: &RefusedCalls) -> Self {
         let mut timeline = events(life);

@@ -5,6 +5,7 @@ mod lives;
 mod log_changes;
 mod log_queue;
 mod logs;
+mod requests;
 mod schema;
 mod usage;
 mod writer;
@@ -47,6 +48,7 @@ pub use logs::{
     GroupLine, LineFilter, LogGroup, LogLine, LogPage, LogPosition, LogQuery, LogReader,
     LoggedStream, ReadError, Streams,
 };
+pub use requests::{FunctionLog, LoggedLine, LoggedRequest};
 
 /// Changes that may wait for the disk; more are counted as dropped.
 /// The channel touches its whole ring in time, so this is memory too.

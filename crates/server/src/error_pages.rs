@@ -9,6 +9,13 @@ pub fn page(slug: &str) -> Option<&'static str> {
         .map(|(_, page)| *page)
 }
 
+/// What a page says is to do, and the name of the page as it stands there.
+pub fn mend(slug: &str) -> Option<(&'static str, &'static str)> {
+    let (name, page) = PAGES.iter().find(|(name, _)| *name == slug)?;
+    let (_, mend) = page.split_once("**What to do.** ")?;
+    Some((name, mend.lines().next().unwrap_or_default()))
+}
+
 /// The names of all pages, in alphabetical order.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PAGES.iter().map(|(name, _)| *name)

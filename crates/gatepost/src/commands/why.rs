@@ -13,7 +13,7 @@ use clap::Args;
 use gatepost_gateway::{
     explanation::Explanation,
     lifecycle::Life,
-    store::{LifeReader, ReadError, RefusedCalls},
+    store::{LifeReader, LoggedLine, LoggedRequest, ReadError, RefusedCalls},
 };
 use gatepost_model::{
     ApiId, connection::InvalidConnectionId, connection_id::ConnectionId, request_context::iso_time,
@@ -69,6 +69,8 @@ struct Answer {
     explanation: Explanation,
     /// Whether anything is kept of it.
     found: bool,
+    /// The request that was asked for.
+    request: Option<LoggedRequest>,
 }
 
 /// Explains the id, or prints a page.
@@ -132,19 +134,58 @@ fn answer(reader: &LifeReader, id: &str) -> Result<Answer, ReadError> {
         Ok(connection) => return of_connection(reader, &connection, id),
         Err(invalid) => invalid,
     };
+    if let Some(call) = reader.refused_call(id)? {
+        let answer = match call.connection_id.parse::<ConnectionId>() {
+            Ok(connection) => of_connection(reader, &connection, &call.connection_id)?,
+            Err(invalid) => of_invalid(reader, invalid, &call.connection_id)?,
+        };
+        return Ok(Answer {
+            request: reader.request(id)?,
+            ..answer
+        });
+    }
+    if let Some(request) = reader.request(id)? {
+        return of_request(reader, request);
+    }
+    // Nothing is logged of it, but lives are kept all the same.
     if let Some(life) = reader.refused_in(id)? {
         return of_connection(reader, &life.connection_id, &life.connection_id.to_string());
     }
-    if let Some(call) = reader.refused_call(id)? {
-        return match call.connection_id.parse::<ConnectionId>() {
-            Ok(connection) => of_connection(reader, &connection, &call.connection_id),
-            Err(invalid) => of_invalid(reader, invalid, &call.connection_id),
-        };
-    }
-    if let Some(connection) = reader.connection_of_request(id)? {
-        return of_connection(reader, &connection, &connection.to_string());
-    }
     of_invalid(reader, invalid, id)
+}
+
+/// Of a request: what it came to, and its connection.
+fn of_request(reader: &LifeReader, request: LoggedRequest) -> Result<Answer, ReadError> {
+    let mut answer = match &request.connection_id {
+        Some(id) => of_connection(reader, id, &id.to_string())?,
+        None => Answer {
+            connection_id: String::new(),
+            api: None,
+            stage: None,
+            refused: 0,
+            explanation: Explanation::of_nothing(),
+            found: true,
+            request: None,
+        },
+    };
+    let explanation = &mut answer.explanation;
+    match &request.fault {
+        Some((slug, text)) => {
+            let mend = error_pages::mend(slug);
+            explanation.slug = mend.map_or("api-configuration", |(slug, _)| slug);
+            text.trim_end_matches('.')
+                .clone_into(&mut explanation.verdict);
+            explanation.mend = mend.map(|(_, mend)| mend.trim_end_matches('.').to_owned());
+        }
+        None if request.connection_id.is_some() => {
+            let of_connection = &explanation.verdict;
+            explanation.verdict = format!("nothing went wrong in this request; {of_connection}");
+        }
+        None => {}
+    }
+    answer.found = true;
+    answer.request = Some(request);
+    Ok(answer)
 }
 
 fn of_connection(reader: &LifeReader, id: &ConnectionId, text: &str) -> Result<Answer, ReadError> {
@@ -165,6 +206,7 @@ fn of_connection(reader: &LifeReader, id: &ConnectionId, text: &str) -> Result<A
             Some(life) => Explanation::of_life(life, &refused),
             None => Explanation::of_issued(&refused),
         },
+        request: None,
     })
 }
 
@@ -197,11 +239,19 @@ fn of_invalid(
         refused: refused.total,
         found: refused.total > 0,
         explanation: Explanation::of_invalid(reason, &refused),
+        request: None,
     })
 }
 
 fn as_text(answer: &Answer) -> String {
-    let mut text = format!("Connection {}", printable(&answer.connection_id));
+    let mut text = answer
+        .request
+        .as_ref()
+        .map(request_text)
+        .unwrap_or_default();
+    if !answer.connection_id.is_empty() {
+        let _ = write!(text, "Connection {}", printable(&answer.connection_id));
+    }
     if let Some((api_id, name)) = &answer.api {
         let _ = write!(text, " of API {} ({api_id})", printable(name));
     }
@@ -234,6 +284,44 @@ fn as_text(answer: &Answer) -> String {
     text
 }
 
+/// What a request's logs say, and those of the function that it called.
+fn request_text(request: &LoggedRequest) -> String {
+    let mut text = String::new();
+    let mut section = |heading: &str, lines: &[LoggedLine]| {
+        let _ = writeln!(text, "{heading}\n");
+        for line in lines {
+            let time = iso_time(line.at_ms.cast_unsigned());
+            let _ = writeln!(text, "{time}  {}", printable(&line.text));
+        }
+        text.push('\n');
+    };
+    if let Some(id) = &request.request_id {
+        section(&format!("Request {}", printable(id)), &request.lines);
+    }
+    if let Some(log) = &request.function {
+        section(
+            &format!("Function {}", printable(&log.function)),
+            &log.lines,
+        );
+    }
+    text
+}
+
+fn request_json(request: &LoggedRequest) -> Value {
+    let lines = |lines: &[LoggedLine]| -> Vec<Value> {
+        let line = |line: &LoggedLine| json!({ "time": iso_time(line.at_ms.cast_unsigned()), "text": line.text });
+        lines.iter().map(line).collect()
+    };
+    json!({
+        "requestId": request.request_id,
+        "lines": lines(&request.lines),
+        "endpointRequestId": request.endpoint_request_id,
+        "function": request.function.as_ref().map(|log| {
+            json!({ "name": log.function, "lines": lines(&log.lines) })
+        }),
+    })
+}
+
 fn as_json(answer: &Answer) -> String {
     let explanation = &answer.explanation;
     let timeline: Vec<Value> = explanation
@@ -251,7 +339,7 @@ fn as_json(answer: &Answer) -> String {
     let value = json!({
         "version": JSON_VERSION,
         "found": answer.found,
-        "connectionId": answer.connection_id,
+        "connectionId": Some(&answer.connection_id).filter(|id| !id.is_empty()),
         "apiId": api.map(|(id, _)| id.to_string()),
         "apiName": api.map(|(_, name)| name),
         "stage": answer.stage,
@@ -260,6 +348,7 @@ fn as_json(answer: &Answer) -> String {
         "mend": explanation.mend,
         "refusedCalls": answer.refused,
         "timeline": timeline,
+        "request": answer.request.as_ref().map(request_json),
     });
     format!("{value:#}\n")
 }

@@ -72,7 +72,7 @@ impl Store {
 /// Nothing is made or changed.
 #[derive(Debug)]
 pub struct LifeReader {
-    database: Database,
+    pub(super) database: Database,
     key: ConnectionIdKey,
 }
 
@@ -172,24 +172,6 @@ impl LifeReader {
             Ok((ApiId::from(row.get::<_, String>(0)?), row.get(1)?))
         })?;
         Ok(apis.collect::<Result<_, _>>()?)
-    }
-
-    /// The connection of a request in the execution logs.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn connection_of_request(
-        &self,
-        request_id: &str,
-    ) -> Result<Option<ConnectionId>, ReadError> {
-        let mut statement = self.database.prepare_cached(
-            "SELECT connection_id FROM execution_logs
-             WHERE request_id = ?1 AND connection_id IS NOT NULL
-             UNION ALL SELECT connection_id FROM execution_logs
-             WHERE endpoint_request_id = ?1 AND connection_id IS NOT NULL LIMIT 1",
-        )?;
-        let id = statement.query_row([request_id], |row| row.get(0));
-        Ok(id.optional()?.map(ConnectionId::from_bytes))
     }
 }
 

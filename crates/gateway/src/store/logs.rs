@@ -8,7 +8,7 @@ mod events;
 mod execution;
 mod reader;
 
-pub(super) use execution::stream_of;
+pub(super) use execution::{KeptRequest, stream_of};
 pub use reader::{GroupLine, LineFilter, LogReader};
 
 use std::{collections::BTreeMap, ops::Range};

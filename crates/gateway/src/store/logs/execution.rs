@@ -38,18 +38,18 @@ fn nth_stream(request_id: &str) -> u8 {
 }
 
 /// A request as it is kept.
-pub(super) struct KeptRequest {
-    pub(super) rowid: i64,
+pub(in crate::store) struct KeptRequest {
+    pub rowid: i64,
     began_at_ms: i64,
-    request_id: String,
-    connection_id: Option<[u8; 13]>,
-    record: Record,
+    pub request_id: String,
+    pub connection_id: Option<[u8; 13]>,
+    pub record: Record,
 }
 
 impl KeptRequest {
-    pub(super) const COLUMNS: &str = "rowid, began_at_ms, request_id, connection_id, record";
+    pub const COLUMNS: &str = "rowid, began_at_ms, request_id, connection_id, record";
 
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             rowid: row.get(0)?,
             began_at_ms: row.get(1)?,
@@ -60,7 +60,7 @@ impl KeptRequest {
     }
 
     /// Its lines, as who reads all groups sees them.
-    pub(super) fn group_lines(&self, log_group: &str) -> Vec<GroupLine> {
+    pub fn group_lines(&self, log_group: &str) -> Vec<GroupLine> {
         let stream = stream_of(log_group, &self.request_id);
         self.recorded_lines(log_group)
             .into_iter()
