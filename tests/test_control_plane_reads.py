@@ -224,7 +224,7 @@ def test_get_caller_identity(app):
         ("lambda", "delete_function", {"FunctionName": "a"}),
         ("lambda", "list_layers", {}),
         ("sts", "get_session_token", {}),
-        ("logs", "create_log_group", {"logGroupName": "a"}),
+        ("logs", "create_export_task", {"logGroupName": "a", "from": 0, "to": 1, "destination": "b"}),
         ("cloudwatch", "list_metrics", {}),
     ],
 )

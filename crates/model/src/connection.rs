@@ -202,7 +202,7 @@ impl GoneReason {
                 "the connection is not established: its $connect route is still running".into()
             }
             Self::Refused { .. } => {
-                "the connection was never established: its $connect route refused it".into()
+                "the connection was never established: its handshake was refused".into()
             }
             Self::Closed { cause, .. } => format!("the connection {}", cause.describe()),
             Self::Replaced { by, cause, .. } => {
@@ -222,7 +222,10 @@ impl GoneReason {
             Self::NotEstablished { .. } => "post after $connect has returned: invoke a function \
                 asynchronously from $connect and let it post, or let the client send a first message"
                 .into(),
-            Self::Refused { .. } => "store the id only when $connect succeeds".into(),
+            Self::Refused { .. } => {
+                "store the id only when $connect succeeds; what refused the handshake stands in its answer"
+                    .into()
+            }
             Self::Closed { cause: CloseCause::IdleTimeout, .. } => {
                 "delete the id; to keep connections open let clients send something more often".into()
             }
