@@ -46,7 +46,13 @@ def why(app, own):
 
 def explained(app, own, reason):
     """What is said of an id, once its end is written."""
-    until(lambda: why(app, own)["reason"] == reason, f"{reason} for {own}")
+
+    def ended():
+        # A connection of this very moment may not be in the store yet.
+        done = run(app.folder, own, "--json")
+        return json.loads(done.stdout)["reason"] == reason
+
+    until(ended, f"{reason} for {own}")
     return why(app, own)
 
 
