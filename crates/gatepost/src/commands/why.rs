@@ -222,6 +222,7 @@ fn once_written(
         if life.is_some() || refused.total > 0 || asked.elapsed() > WRITTEN_WITHIN {
             return Ok((life, refused));
         }
+        // Another process writes the store: there is no event to wait for.
         thread::sleep(Duration::from_millis(20));
     }
 }
