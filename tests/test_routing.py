@@ -158,6 +158,13 @@ def test_deeply_nested_json_harms_nobody(app, connect):
     assert client.recv(timeout=10) == "join"
 
 
+@pytest.mark.parametrize(("depth", "route"), [(120, "join"), (200, "$default")])
+def test_a_message_too_deep_to_be_mapped_selects_no_route_either(app, connect, depth, route):
+    client = connect(app.url(api="Plain"))
+    client.send('{"deep":%s%s,"action":"join"}' % ("[" * depth, "]" * depth))
+    assert client.recv(timeout=10) == route
+
+
 @pytest.fixture
 def raw(app, raw_socket):
     """A raw connection to an API with `$default`."""

@@ -3,20 +3,56 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess,
+};
 use serde_json::Value;
 
 use crate::expression::{json_path::JsonPath, to_java_string};
+
+/// So deep is what mappings and models no longer read either: what is skipped here must not be
+/// JSON for routing alone.
+const TOO_DEEP: usize = 128;
 
 /// The text at `path`; `None` when nothing is there, an error when `json` is not JSON.
 pub(super) fn text(json: &str, path: &JsonPath) -> Result<Option<String>, serde_json::Error> {
     let Some(names) = path.names() else {
         return Ok(path.text(&serde_json::from_str(json)?));
     };
+    if nests_too_deep(json) {
+        return Err(Error::custom("nested too deep"));
+    }
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let found = At(&names).deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(found.as_ref().map(to_java_string))
+}
+
+/// Whether objects and arrays stand [`TOO_DEEP`] deep in each other.
+fn nests_too_deep(json: &str) -> bool {
+    // Each is opened and closed.
+    if json.len() < 2 * TOO_DEEP {
+        return false;
+    }
+    let (mut depth, mut is_string) = (0_usize, false);
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => is_string = !is_string,
+            b'\\' if is_string => {
+                bytes.next();
+            }
+            b'{' | b'[' if !is_string => {
+                depth += 1;
+                if depth == TOO_DEEP {
+                    return true;
+                }
+            }
+            b'}' | b']' if !is_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The value below these names.
@@ -112,5 +148,26 @@ impl serde::de::Visitor<'_> for Is<'_> {
 
     fn visit_str<E>(self, key: &str) -> Result<bool, E> {
         Ok(key == self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_mapping_cannot_read_selects_nothing() {
+        let path = JsonPath::parse("$.action").expect("a path");
+        let nested = |depth: usize| {
+            let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+            format!(r#"{{"deep":{open}{close},"action":"x","text":"[[\"[["}}"#)
+        };
+        for depth in [2, 100, 126, 127, 128, 129, 1000] {
+            let json = nested(depth);
+            let is_read = serde_json::from_str::<Value>(&json).is_ok();
+            assert_eq!(text(&json, &path).is_ok(), is_read, "{depth}");
+        }
+        let brackets = format!(r#"{{"text":"{}","action":"x"}}"#, "[".repeat(400));
+        assert_eq!(text(&brackets, &path).expect("JSON"), Some("x".to_owned()));
     }
 }
