@@ -1,5 +1,7 @@
 //! What a restart leaves, what a full disk costs, and whole lives.
 
+use gatepost_model::connection::CloseCause;
+
 use super::*;
 use crate::{lifecycle::Life, tombstones::End};
 
@@ -187,6 +189,8 @@ fn a_whole_life_is_read_as_it_was_written() {
         request_id: Some("FP5yqFByIAMElXw=".into()),
         status: 502,
         error: Some("no".into()),
+        tries: 3,
+        next_try_ms: None,
     };
     store.record(Lifecycle::Disconnected {
         id,
