@@ -497,7 +497,7 @@ fn what_does_not_exist_yet_is_refused_by_its_name() {
         (
             Method::GET,
             "/restapis",
-            "GET /restapis of the REST API control plane",
+            "GetRestApis",
             read,
         ),
         (Method::POST, "/apikeys", "CreateApiKey", change),
