@@ -18,7 +18,6 @@ mod invocation;
 pub mod invoke_api;
 mod log_stream;
 mod memory;
-mod operations;
 mod pool;
 mod process;
 mod runner;

@@ -123,7 +123,7 @@ async fn run(gateway: &Gateway, request: &RoutedRequest, cause: &CloseCause, mut
         Err(fault) => Err(fault),
     };
     let (status, error) = match replied {
-        Ok(reply) => (reply.status, None),
+        Ok(reply) => (reply.status, reply.problem),
         Err(fault) => {
             log.fault(&fault);
             (fault.kind.handshake_status(), Some(fault.detail))

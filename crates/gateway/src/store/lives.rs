@@ -195,7 +195,7 @@ fn read_refused_call(row: &Row<'_>) -> rusqlite::Result<RefusedCall> {
 const LIFE: &str = "id, api_id, opened_at_ms, established_at_ms, stage, connect_request_id, \
     source_ip, user_agent, authorized_as, connect_status, connect_detail, messages, \
     last_message_at_ms, posts, last_post_at_ms, ended_at_ms, cause, code, reason, replaced_by, \
-    disconnect_at_ms, disconnect_request_id, disconnect_status, disconnect_error";
+    disconnect_at_ms, disconnect_request_id, disconnect_status, disconnect_error, connect_fault";
 
 fn read_life(row: &Row<'_>) -> rusqlite::Result<Life> {
     let text = |column| row.get::<_, Option<String>>(column);
@@ -212,6 +212,7 @@ fn read_life(row: &Row<'_>) -> rusqlite::Result<Life> {
             authorized_as: boxed(8)?,
             status,
             detail: boxed(10)?,
+            fault: boxed(24)?,
         }),
         _ => None,
     };

@@ -86,7 +86,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let template = find_template(arguments.template.as_deref())?;
         let folder = folder_of(&template);
-        let config = load_config(&arguments, &folder)?;
+        let config = load_config(arguments.config.as_deref(), &folder)?;
         let listen = addresses(&arguments, &config);
         if config.auth.mode == AuthMode::Off
             && listen.iter().any(|address| !address.ip().is_loopback())
