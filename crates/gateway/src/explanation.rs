@@ -19,6 +19,9 @@ pub const OPEN: &str = "open";
 /// The slug of what no connection has to do with.
 pub const NO_CONNECTION: &str = "no-connection";
 
+/// The slug of a request of which nothing is kept.
+pub const NO_REQUEST: &str = "no-request";
+
 /// Something that happened to a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -85,6 +88,20 @@ impl Explanation {
             timeline: Vec::new(),
             verdict: "a function was invoked by another than a connection".into(),
             mend: None,
+        }
+    }
+
+    /// Of a request id that names nothing that is kept.
+    pub fn of_unknown_request() -> Self {
+        Self {
+            slug: NO_REQUEST,
+            timeline: Vec::new(),
+            verdict: "no request with this id is kept, and no connection has such an id".into(),
+            mend: Some(
+                "ask where the request was answered, within the time that logs are kept; that a \
+                 request went well is only known where the stage logs at INFO"
+                    .into(),
+            ),
         }
     }
 

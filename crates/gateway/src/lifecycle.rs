@@ -6,7 +6,8 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use gatepost_model::{
-    RequestId, StageName, connection_id::ConnectionId, request_context::ConnectionContext,
+    RequestId, StageName, connection_id::ConnectionId, fault::FaultKind,
+    request_context::ConnectionContext,
 };
 
 use crate::clock::Moment;
@@ -31,6 +32,9 @@ pub struct HandshakeRecord {
     pub status: u16,
     /// Why it was refused; also that its client left before it was answered.
     pub detail: Option<Box<str>>,
+    /// What went wrong, by the slug of its page; `None` also when the `$connect` integration itself
+    /// refused.
+    pub fault: Option<Box<str>>,
 }
 
 /// What a connection did, counted while it lives. It owns nothing else.
@@ -121,13 +125,15 @@ impl HandshakeRecord {
             authorized_as: principal.or_else(|| signer.map(|it| it.user_arn.clone())),
             status,
             detail: None,
+            fault: None,
         }
     }
 
     /// The same, refused for this.
-    pub fn refused(self, detail: &str) -> Self {
+    pub fn refused(self, detail: &str, fault: Option<FaultKind>) -> Self {
         Self {
             detail: Some(cut(detail)),
+            fault: fault.map(|kind| kind.slug().into()),
             ..self
         }
     }

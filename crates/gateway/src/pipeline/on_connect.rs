@@ -32,7 +32,7 @@ use crate::{
     integration::{self, bulkhead::Wait},
     lifecycle::HandshakeRecord,
     new_id,
-    observe::{Event, RequestLog},
+    observe::{Event, RefusedRequest, RequestLog},
     store::Lifecycle,
 };
 
@@ -59,6 +59,9 @@ pub struct Refusal {
     pub body: Vec<u8>,
     /// Why, for the log.
     pub detail: String,
+    /// What went wrong; `None` when the `$connect` integration itself refused, and of what is no
+    /// request to a stage.
+    pub fault: Option<FaultKind>,
 }
 
 /// Carries out a handshake up to its answer.
@@ -96,12 +99,19 @@ pub async fn on_connect(
             log.end(refusal.status);
             let context = handshake.context(handshake.identity(None), None);
             let record = HandshakeRecord::new(&context, &handshake.request_id, refusal.status);
-            issued.refuse(record.refused(&refusal.detail));
             gateway.observer().emit(Event::ConnectionRefused {
-                api_id: Some(deployed.api_id.clone()),
+                source_ip: record.source_ip.to_string(),
                 status: refusal.status,
                 detail: refusal.detail.clone(),
+                fault: refusal.fault,
+                request: Some(Box::new(RefusedRequest {
+                    api_id: deployed.api_id.clone(),
+                    stage: deployed.stage_name.clone(),
+                    connection_id: handshake.connection_id,
+                    request_id: handshake.request_id.clone(),
+                })),
             });
+            issued.refuse(record.refused(&refusal.detail, refusal.fault));
             Err(refusal)
         }
     }
@@ -213,13 +223,17 @@ impl Handshake<'_> {
             Ok(reply) => reply.status,
             Err(fault) => fault.kind.handshake_status(),
         };
+        let error = match &reply {
+            Ok(reply) => reply.problem.clone(),
+            Err(fault) => Some(fault.detail.clone()),
+        };
         self.gateway.observer().emit(Event::Request {
             connection_id: self.connection_id,
             request_id: self.request_id.clone(),
             route_key: Some(RouteKey::Connect),
             status,
             latency_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            error: reply.as_ref().err().map(|fault| fault.detail.clone()),
+            error,
         });
         let reply = reply.map_err(|fault| self.refuse(&fault, log))?;
         if !reply.has_status {
@@ -323,6 +337,7 @@ impl Refusal {
             headers: vec![("content-type".into(), "application/json".into())],
             body: br#"{"message":"Service Unavailable"}"#.to_vec(),
             detail: detail.to_owned(),
+            fault: None,
         }
     }
 
@@ -336,12 +351,18 @@ impl Refusal {
             ],
             body: br#"{"message":"Forbidden"}"#.to_vec(),
             detail: detail.into(),
+            fault: None,
         }
     }
 
     /// The `$connect` integration's own answer: its status, headers and body (spec 1.5).
     fn of_integration(reply: IntegrationReply) -> Self {
-        let detail = format!("the $connect integration answered {}", reply.status);
+        let problem = reply.problem.map(|problem| format!(": {problem}"));
+        let detail = format!(
+            "the $connect integration answered {}{}",
+            reply.status,
+            problem.unwrap_or_default()
+        );
         let headers = reply
             .headers
             .into_iter()
@@ -356,6 +377,7 @@ impl Refusal {
             headers,
             body: reply.body.into(),
             detail,
+            fault: None,
         }
     }
 }

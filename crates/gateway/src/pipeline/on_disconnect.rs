@@ -137,7 +137,7 @@ async fn run(
         Err(fault) => Err(fault),
     };
     let (status, error, never_sent) = match replied {
-        Ok(reply) => (reply.status, None, false),
+        Ok(reply) => (reply.status, reply.problem, false),
         Err(fault) => {
             log.fault(&fault);
             let status = fault.kind.handshake_status();

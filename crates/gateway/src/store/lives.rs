@@ -195,7 +195,7 @@ fn read_refused_call(row: &Row<'_>) -> rusqlite::Result<RefusedCall> {
 const LIFE: &str = "id, api_id, opened_at_ms, established_at_ms, stage, connect_request_id, \
     source_ip, user_agent, authorized_as, connect_status, connect_detail, messages, \
     last_message_at_ms, posts, last_post_at_ms, ended_at_ms, cause, code, reason, replaced_by, \
-    disconnect_at_ms, disconnect_request_id, disconnect_status, disconnect_error, \
+    disconnect_at_ms, disconnect_request_id, disconnect_status, disconnect_error, connect_fault, \
     disconnect_tries, disconnect_due_ms, context IS NOT NULL";
 
 fn read_life(row: &Row<'_>) -> rusqlite::Result<Life> {
@@ -213,6 +213,7 @@ fn read_life(row: &Row<'_>) -> rusqlite::Result<Life> {
             authorized_as: boxed(8)?,
             status,
             detail: boxed(10)?,
+            fault: boxed(24)?,
         }),
         _ => None,
     };
@@ -230,8 +231,8 @@ fn read_life(row: &Row<'_>) -> rusqlite::Result<Life> {
             request_id: text(21)?.map(RequestId::from),
             status: row.get(22)?,
             error: boxed(23)?,
-            tries: row.get(24)?,
-            next_try_ms: if row.get(26)? { ms(25)? } else { None },
+            tries: row.get(25)?,
+            next_try_ms: if row.get(27)? { ms(26)? } else { None },
         }),
     };
     Ok(Life {

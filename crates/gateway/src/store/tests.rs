@@ -1,6 +1,6 @@
 //! What a restart leaves, what a full disk costs, and whole lives.
 
-use gatepost_model::connection::CloseCause;
+use gatepost_model::{connection::CloseCause, fault::FaultKind};
 
 use super::*;
 use crate::{lifecycle::Life, tombstones::End};
@@ -32,6 +32,7 @@ fn handshake() -> HandshakeRecord {
         authorized_as: Some("****of-ann".into()),
         status: 200,
         detail: None,
+        fault: None,
     }
 }
 
@@ -212,7 +213,7 @@ fn a_refused_handshake_is_found_by_its_request() {
     let id = store.connection_id_key().issue(&api(), 0, [1; 7]);
     let refused = HandshakeRecord {
         status: 403,
-        ..handshake().refused("the policy denies")
+        ..handshake().refused("the policy denies", Some(FaultKind::ExplicitDeny))
     };
     let at_ms = now_ms();
     store.record(Lifecycle::Ended {

@@ -74,8 +74,8 @@ fn write_handshake(
     transaction
         .prepare_cached(
             "UPDATE connections SET stage = ?2, connect_request_id = ?3, source_ip = ?4,
-             user_agent = ?5, authorized_as = ?6, connect_status = ?7, connect_detail = ?8
-             WHERE id = ?1",
+             user_agent = ?5, authorized_as = ?6, connect_status = ?7, connect_detail = ?8,
+             connect_fault = ?9 WHERE id = ?1",
         )?
         .execute(params![
             id.as_bytes().as_slice(),
@@ -86,6 +86,7 @@ fn write_handshake(
             handshake.authorized_as,
             handshake.status,
             handshake.detail,
+            handshake.fault,
         ])?;
     Ok(())
 }
