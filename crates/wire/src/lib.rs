@@ -6,6 +6,7 @@ pub mod aws_logs;
 pub mod error_frame;
 pub mod execution_log;
 pub mod expression;
+pub mod function_policy;
 pub mod iam_policy;
 pub mod json_schema;
 pub mod lambda_event;

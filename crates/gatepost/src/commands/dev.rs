@@ -20,7 +20,7 @@ use start_error::StartError;
 use watch::Watcher;
 
 pub use app::App;
-pub use asked::find_template;
+pub use asked::{find_template, folder_of, load_config};
 pub use terminal::{Style, Terminal, printable};
 
 /// Run an app locally from a SAM or CloudFormation template: its functions as local processes, its
