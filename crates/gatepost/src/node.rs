@@ -237,6 +237,7 @@ impl Node {
                 retry_delays: config.functions.retry_delays.clone(),
                 init_timeout: config.functions.init_timeout,
                 max_processes: config.functions.max_processes,
+                require_permissions: config.functions.require_permissions,
                 guard_command: vec![env::current_exe()?.into(), "__guard".into()],
                 access_keys: Arc::clone(&access.keys),
                 permissions: Arc::clone(&access.function_permissions),

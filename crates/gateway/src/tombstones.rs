@@ -268,6 +268,7 @@ mod tests {
                 authorized_as: None,
                 status: 200,
                 detail: None,
+                fault: None,
             };
             let opening = Opening {
                 api_id: api(),

@@ -113,8 +113,8 @@ impl ControlPlane<'_> {
             }
             resource if method == Method::GET => self
                 .read_v1(resource, query)
-                .unwrap_or_else(|| Err(not_there_yet::refuse(method, resource))),
-            segments => Err(not_there_yet::refuse(method, segments)),
+                .unwrap_or_else(|| Err(not_there_yet::refuse(method, resource, query))),
+            segments => Err(not_there_yet::refuse(method, segments, query)),
         }
     }
 

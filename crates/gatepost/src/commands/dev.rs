@@ -18,7 +18,7 @@ use watch::Watcher;
 use crate::node::StartError;
 
 pub use app::App;
-pub use asked::find_template;
+pub use asked::{find_template, folder_of, load_config};
 pub use terminal::{Style, Terminal, printable};
 
 /// Run an app locally from a SAM or CloudFormation template: its functions as local processes, its

@@ -37,7 +37,7 @@ pub(super) enum ControlPlaneError {
     UnknownOperation,
     #[error("{operation} is not there yet in Gatepost: {mend}")]
     NotThereYet {
-        operation: String,
+        operation: &'static str,
         mend: &'static str,
     },
 }

@@ -494,12 +494,7 @@ fn what_does_not_exist_yet_is_refused_by_its_name() {
             "GetClientCertificates",
             read,
         ),
-        (
-            Method::GET,
-            "/restapis",
-            "GET /restapis of the REST API control plane",
-            read,
-        ),
+        (Method::GET, "/restapis", "GetRestApis", read),
         (Method::POST, "/apikeys", "CreateApiKey", change),
         (
             Method::DELETE,

@@ -51,7 +51,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let template = find_template(arguments.template.as_deref())?;
         let folder = folder_of(&template);
-        let config = load_config(&arguments, &folder)?;
+        let config = load_config(arguments.config.as_deref(), &folder)?;
         let listen = addresses(&arguments, &config);
         let env_file = match &arguments.env_file {
             Some(path) => read_env_file(path)?,
@@ -81,6 +81,7 @@ impl App {
         tokio::spawn(terminal.follow(events, Arc::clone(gateway.store())));
         node.set_management_endpoints(&loaded.apis);
         functions.replace_functions(loaded.functions.clone());
+        functions.replace_policies(loaded.function_policies.clone());
         gateway.serve_usage_plans(loaded.usage_plans.clone());
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), &settings)
@@ -241,11 +242,19 @@ impl App {
             .map(|function| function.name.clone())
             .collect();
         self.node.set_management_endpoints(&loaded.apis);
+        // What may be invoked before or after the change may be while it happens.
+        let mut policies = self.loaded.function_policies.clone();
+        for (name, policy) in &loaded.function_policies {
+            let statements = policies.entry(name.clone()).or_default();
+            statements.statements.extend_from_slice(&policy.statements);
+        }
+        functions.replace_policies(policies);
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         gateway.serve_usage_plans(loaded.usage_plans.clone());
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
             .map_err(|errors| compile_lines(&errors))?;
+        functions.replace_policies(loaded.function_policies.clone());
         functions.remove_functions(&removed_names);
         for warning in self.node.declare_log_groups(&loaded.log_groups) {
             self.terminal.warning(&warning);
