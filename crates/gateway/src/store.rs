@@ -8,6 +8,7 @@ mod logs;
 mod requests;
 mod schema;
 mod usage;
+mod usage_plans;
 mod writer;
 
 use std::{
@@ -37,6 +38,7 @@ use crate::{
     new_id::random_bytes,
     observe::AccessLogEntry,
     tombstones::Tombstone,
+    usage_plans::Made,
 };
 
 use log_queue::LogQueue;
@@ -265,6 +267,8 @@ pub struct Store {
     queue: mpsc::SyncSender<Command>,
     dropped: Arc<AtomicU64>,
     log_queue: Arc<LogQueue>,
+    changes: Mutex<Database>,
+    made: Made,
     key: ConnectionIdKey,
     api_key_secret: [u8; 32],
     log_age: Duration,
@@ -307,6 +311,8 @@ impl Store {
             .map_err(damaged)?;
         let reader = Database::open(path).map_err(damaged)?;
         let logs_reader = Database::open(path).map_err(damaged)?;
+        let made = usage_plans::read(&reader).map_err(damaged)?;
+        let changes = open_for_changes(path).map_err(damaged)?;
         let (queue, commands) = mpsc::sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let log_queue = Arc::new(LogQueue::default());
@@ -326,6 +332,8 @@ impl Store {
             queue,
             dropped,
             log_queue,
+            changes: Mutex::new(changes),
+            made,
             key: ConnectionIdKey::new(key),
             api_key_secret,
             log_age: retention.log_age,
@@ -383,6 +391,14 @@ impl Store {
             let _ = wait.recv();
         }
     }
+}
+
+/// For changes that somebody waits for: what is committed survives a loss of power too.
+fn open_for_changes(path: &Path) -> rusqlite::Result<Database> {
+    let database = Database::open(path)?;
+    database.busy_timeout(Duration::from_secs(5))?;
+    database.execute_batch("PRAGMA synchronous = FULL;")?;
+    Ok(database)
 }
 
 /// Milliseconds as SQLite keeps them.

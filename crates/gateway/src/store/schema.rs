@@ -4,10 +4,10 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::Connection as Database;
 
-use super::{StoreError, sql_ms, usage};
+use super::{StoreError, sql_ms, usage, usage_plans};
 use crate::clock::now_ms;
 
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 /// The first version that keeps whole lives, with what refused a handshake.
 const LIVES: i64 = 5;
 
@@ -188,6 +188,7 @@ fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
         (3, VERSION_3),
         (4, VERSION_4),
         (5, VERSION_5),
+        (6, usage_plans::SCHEMA),
     ] {
         if version < target {
             transaction.execute_batch(change)?;
