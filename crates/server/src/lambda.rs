@@ -26,4 +26,4 @@ mod runtime_lookup;
 mod supervise;
 
 pub use config::{CaBundle, Caller, RunnerConfig};
-pub use runner::LocalRunner;
+pub use runner::{FunctionPolicies, LocalRunner};

@@ -128,6 +128,7 @@ fn every_key_is_read_from_the_file() {
         retry_delays = ["1s"]
         init_timeout = "30s"
         max_processes = 4
+        require_permissions = false
         endpoint = "http://localhost:3001/"
         endpoints = { chat-Main = "http://localhost:9000" }
         [integrations]
@@ -203,6 +204,7 @@ fn every_key_is_read_from_the_file() {
             retry_delays: vec![Duration::from_secs(1)],
             init_timeout: Duration::from_secs(30),
             max_processes: 4,
+            require_permissions: false,
             endpoint: Some("http://localhost:3001".to_owned()),
             endpoints: BTreeMap::from([(
                 "chat-Main".to_owned(),

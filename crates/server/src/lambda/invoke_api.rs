@@ -164,6 +164,7 @@ async fn invoke(
         tail_log: tail_log && invocation_type == InvocationType::RequestResponse,
         client_context: client_context(headers, invocation_type)?,
         trace_id: Some(trace_id.clone()),
+        source: None,
     };
     let answer = lambda.invoke(request).await?;
     Ok(invoke_response(answer, &trace_id))
@@ -220,6 +221,7 @@ async fn invoke_async(
         tail_log: false,
         client_context: None,
         trace_id: None,
+        source: None,
     };
     let answer = lambda.invoke(request).await?;
     Ok(json_response(
