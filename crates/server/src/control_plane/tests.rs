@@ -496,7 +496,12 @@ fn what_does_not_exist_yet_is_refused_by_its_name() {
             read,
         ),
         (Method::GET, "/restapis", "GetRestApis", read),
-        (Method::POST, "/apikeys?mode=import", "ImportApiKeys", change),
+        (
+            Method::POST,
+            "/apikeys?mode=import",
+            "ImportApiKeys",
+            change,
+        ),
         (
             Method::PATCH,
             "/usageplans/plan01/keys/abcdefghij/usage",
