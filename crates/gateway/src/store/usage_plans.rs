@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{ReadError, Store};
 use crate::usage_plans::Made;
 
-/// From version 5 to version 6.
+/// From version 6 to version 7.
 pub(super) const SCHEMA: &str = "
     CREATE TABLE api_keys (id TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE usage_plans (id TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
