@@ -293,7 +293,7 @@ pub struct Store {
     owed_at_start: u64,
     dropped: Arc<AtomicU64>,
     log_queue: Arc<LogQueue>,
-    changes: Mutex<Database>,
+    control: Mutex<Database>,
     made: Made,
     key: ConnectionIdKey,
     api_key_secret: [u8; 32],
@@ -333,7 +333,7 @@ impl Store {
         let reader = Database::open(path).map_err(damaged)?;
         let logs_reader = Database::open(path).map_err(damaged)?;
         let made = usage_plans::read(&reader).map_err(damaged)?;
-        let changes = open_for_changes(path).map_err(damaged)?;
+        let control = open_for_control(path).map_err(damaged)?;
         let (queue, commands) = mpsc::sync_channel(QUEUE);
         let changes = Arc::new(Changes::default());
         let dropped = Arc::new(AtomicU64::new(0));
@@ -357,7 +357,7 @@ impl Store {
             owed_at_start,
             dropped,
             log_queue,
-            changes: Mutex::new(changes),
+            control: Mutex::new(control),
             made,
             key: ConnectionIdKey::new(key),
             api_key_secret,
@@ -419,8 +419,8 @@ impl Store {
     }
 }
 
-/// For changes that somebody waits for: what is committed survives a loss of power too.
-fn open_for_changes(path: &Path) -> rusqlite::Result<Database> {
+/// For changes of the control plane, which somebody waits for: what is committed survives a loss of power too.
+fn open_for_control(path: &Path) -> rusqlite::Result<Database> {
     let database = Database::open(path)?;
     database.busy_timeout(Duration::from_secs(5))?;
     database.execute_batch("PRAGMA synchronous = FULL;")?;

@@ -90,7 +90,7 @@ impl Store {
     /// # Errors
     /// [`ReadError`]; then nothing is kept.
     pub(crate) fn keep_usage_plans(&self, before: &Made, after: &Made) -> Result<(), ReadError> {
-        let mut database = self.changes.lock();
+        let mut database = self.control.lock();
         let transaction = database.transaction()?;
         let keys = |made: &Made| rows(&made.plans.api_keys, |key| &key.api_key_id, kept_key);
         write(&transaction, "api_keys", &keys(before), &keys(after))?;
