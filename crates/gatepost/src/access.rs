@@ -85,12 +85,14 @@ pub enum AccessError {
     },
 }
 
-/// Reads the secrets and policies. `account_id` is the account of this endpoint.
+/// Reads the secrets and policies. `mode` is how requests prove who they
+/// come from, `account_id` the account of this endpoint.
 ///
 /// # Errors
 /// [`AccessError`]: nothing that is not understood lets anybody in.
 pub fn access(
     config: &AuthConfig,
+    mode: AuthMode,
     environment: &BTreeMap<String, String>,
     account_id: &str,
 ) -> Result<Access, AccessError> {
@@ -118,7 +120,7 @@ pub fn access(
             session: Vec::new(),
         },
     };
-    if config.mode == AuthMode::SigV4 && config.access_keys.is_empty() {
+    if mode == AuthMode::SigV4 && config.access_keys.is_empty() {
         warnings.push(
             "[auth] mode is \"sigv4\" and there is no access key: only the app's functions can \
              call @connections and the AWS APIs; add [auth.access_keys.\"AKIA…\"]"
@@ -126,7 +128,7 @@ pub fn access(
         );
     }
     Ok(Access {
-        mode: config.mode,
+        mode,
         keys: Arc::new(access_keys),
         function_permissions: Arc::new(function_permissions),
         warnings,
@@ -137,32 +139,45 @@ fn secret(
     key: &AccessKeyConfig,
     environment: &BTreeMap<String, String>,
 ) -> Result<Secret, AccessError> {
-    let place = || key.place.to_string();
-    let secret = match &key.secret {
-        SecretSource::Value(secret) => secret.clone(),
-        SecretSource::File(path) => {
-            let text = fs::read_to_string(path).map_err(|error| AccessError::Unreadable {
-                place: place(),
-                path: path.clone(),
-                error,
-            })?;
-            Secret::new(text.trim_end_matches(['\r', '\n']))
-        }
-        SecretSource::Variable(name) => {
-            let value = environment.get(name).filter(|value| !value.is_empty());
-            Secret::new(value.ok_or_else(|| AccessError::NoVariable {
-                place: place(),
-                name: name.clone(),
-            })?)
-        }
-    };
+    let secret = read_secret(&key.secret, &key.place.to_string(), environment)?;
     if secret.reveal().is_empty() {
         return Err(AccessError::EmptySecret {
-            place: place(),
+            place: key.place.to_string(),
             id: key.id.clone(),
         });
     }
     Ok(secret)
+}
+
+/// Reads a secret that is named at `place`.
+///
+/// # Errors
+/// [`AccessError`] when its file or variable cannot be read.
+pub fn read_secret(
+    source: &SecretSource,
+    place: &str,
+    environment: &BTreeMap<String, String>,
+) -> Result<Secret, AccessError> {
+    match source {
+        SecretSource::Value(secret) => Ok(secret.clone()),
+        SecretSource::File(path) => match fs::read_to_string(path) {
+            Ok(text) => Ok(Secret::new(text.trim_end_matches(['\r', '\n']))),
+            Err(error) => Err(AccessError::Unreadable {
+                place: place.to_owned(),
+                path: path.clone(),
+                error,
+            }),
+        },
+        SecretSource::Variable(name) => {
+            let value = environment.get(name).filter(|value| !value.is_empty());
+            value
+                .map(Secret::new)
+                .ok_or_else(|| AccessError::NoVariable {
+                    place: place.to_owned(),
+                    name: name.clone(),
+                })
+        }
+    }
 }
 
 fn policies(

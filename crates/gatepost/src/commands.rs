@@ -1,8 +1,10 @@
 //! The commands, a file each.
 
 pub mod check;
+pub mod config;
 pub mod connect;
 pub mod demo;
 pub mod dev;
 pub mod logs;
+pub mod serve;
 pub mod why;

@@ -1,6 +1,7 @@
 //! The configuration: `gatepost.toml`, then `GATEPOST_SECTION__KEY` variables, then flags; the
 //! later wins. Every mistake in it is reported at once, with its place.
 
+mod admin;
 mod auth;
 mod error;
 mod extensions;
@@ -21,6 +22,7 @@ use std::{
 use gatepost_model::limits::Limits;
 
 pub use self::{
+    admin::AdminConfig,
     auth::{AccessKeyConfig, AuthConfig, PoliciesConfig, PolicySource, SecretSource},
     error::ConfigErrors,
     extensions::StagesConfig,
@@ -46,6 +48,10 @@ const GIB: usize = 1024 * 1024 * 1024;
 pub struct Config {
     /// `[server]`.
     pub server: ServerConfig,
+    /// `[admin]`.
+    pub admin: AdminConfig,
+    /// `[store]`: the folder where `serve` keeps its state, `path`.
+    pub store_path: Option<PathBuf>,
     /// `[limits]`.
     pub limits: Limits,
     /// `[auth]`.
@@ -71,6 +77,8 @@ pub struct ServerConfig {
     pub listen: Vec<SocketAddr>,
     /// `public_name`: the host, perhaps with a port, that clients use to reach Gatepost.
     pub public_name: Option<String>,
+    /// `templates`: the files that `serve` serves.
+    pub templates: Vec<PathBuf>,
     /// `tls_certificate` and `tls_key`.
     pub tls: Option<TlsFiles>,
 }
@@ -128,6 +136,8 @@ impl Config {
         let limits = limits::limits(&mut reader);
         let config = Self {
             server,
+            admin: admin::read(&mut reader),
+            store_path: reader.path("store.path"),
             stages: extensions::stages(&mut reader, &limits),
             limits,
             auth: auth::read(&mut reader),
@@ -157,6 +167,7 @@ fn server(reader: &mut Reader) -> ServerConfig {
         "a host such as \"ws.example.com\"",
         |name| (!name.is_empty() && !name.contains(['/', ' ', '@'])).then(|| name.to_owned()),
     );
+    let templates = reader.paths("server.templates");
     let certificate = reader.path("server.tls_certificate");
     let key = reader.path("server.tls_key");
     let tls = match (certificate, key) {
@@ -174,6 +185,7 @@ fn server(reader: &mut Reader) -> ServerConfig {
     ServerConfig {
         listen: listen.into_iter().flatten().collect(),
         public_name,
+        templates,
         tls,
     }
 }

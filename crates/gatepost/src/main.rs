@@ -29,6 +29,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Dev(commands::dev::Arguments),
+    Serve(commands::serve::Arguments),
+    Config(commands::config::Arguments),
     Demo(commands::demo::Arguments),
     Connect(commands::connect::Arguments),
     Check(commands::check::Arguments),
@@ -52,6 +54,8 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Dev(arguments) => run(commands::dev::run(arguments)),
+        Command::Serve(arguments) => run(commands::serve::run(arguments)),
+        Command::Config(arguments) => commands::config::run(&arguments),
         Command::Demo(arguments) => run(commands::demo::run(arguments)),
         Command::Connect(arguments) => run(commands::connect::run(arguments)),
         Command::Check(arguments) => commands::check::run(&arguments),

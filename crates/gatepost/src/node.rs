@@ -19,19 +19,21 @@ use std::{
 use gatepost_gateway::{
     auth::AuthMode,
     clock::now_ms,
+    deployed::CompileError,
     gateway::{Gateway, GatewayConfig},
     integration::outward::Outward,
     observe::{Event, Observer},
     store::{Retention, Store},
 };
-use gatepost_model::{ApiId, api::Api};
+use gatepost_model::{ApiId, FunctionName, function::Function, stage_settings::SettingsByStage};
 use gatepost_server::{
+    admin::AdminAccess,
     lambda::{CaBundle, LocalRunner, RunnerConfig},
     listener,
     logs::{Queries, QueryLimits, declare_groups},
-    server::Server,
+    server::{Door, Server},
     template::{self, Configured, Endpoint, LoadOptions},
-    tls::{CertificateSource, LocalCa, server_config},
+    tls::{CertificateFiles, CertificateSource, LocalCa, TlsError, server_config},
 };
 use rustls::ServerConfig;
 use tokio::{net::TcpListener, sync::mpsc};
@@ -73,17 +75,20 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads what the configuration names, and listens on `addresses`. Whom `[auth] mode = "off"`
-    /// may serve beyond this machine says `unauthenticated_remote`.
+    /// Reads what the configuration names, and listens on `addresses`. `default_mode` is that of
+    /// `[auth]` where the user set none; with `"off"` other machines are served only if
+    /// `unauthenticated_remote`.
     ///
     /// # Errors
     /// [`StartError`].
     pub fn new(
         config: Config,
         addresses: &[SocketAddr],
+        default_mode: AuthMode,
         unauthenticated_remote: bool,
     ) -> Result<Self, StartError> {
-        if config.auth.mode == AuthMode::Off
+        let mode = config.auth.mode.unwrap_or(default_mode);
+        if mode == AuthMode::Off
             && addresses.iter().any(|address| !address.ip().is_loopback())
             && !unauthenticated_remote
         {
@@ -94,7 +99,7 @@ impl Prepared {
             ));
         }
         let environment = env::vars().collect();
-        let access = access(&config.auth, &environment, ACCOUNT_ID)?;
+        let access = access(&config.auth, mode, &environment, ACCOUNT_ID)?;
         let outward = outward(&config, &environment)?;
         let Port {
             number: port,
@@ -143,7 +148,7 @@ impl Prepared {
 }
 
 /// What a command wants of its node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct NodeOptions {
     /// The page at `/`.
     pub home_page: Option<&'static str>,
@@ -153,6 +158,8 @@ pub struct NodeOptions {
     pub quiet: bool,
     /// Whether 410 and 400 answers of `@connections` carry `x-gatepost-gone-reason`.
     pub gone_reason_header: bool,
+    /// Who may ask Gatepost's own paths.
+    pub admin: AdminAccess,
 }
 
 /// A node with its store, TLS, functions and gateway. It has no APIs until some are deployed.
@@ -171,6 +178,7 @@ pub struct Node {
     listen: Vec<IpAddr>,
     listeners: Vec<TcpListener>,
     tls: Arc<ServerConfig>,
+    certificate: Option<Arc<CertificateFiles>>,
     _state: StateFolder,
 }
 
@@ -211,11 +219,15 @@ impl Node {
             combined: state.path().join("ca-bundle.pem"),
         };
         ca.write_bundle(&ca_bundle.combined)?;
-        let tls = server_config(match &config.server.tls {
-            Some(files) => CertificateSource::Files {
-                certificate: files.certificate.clone(),
-                key: files.key.clone(),
-            },
+        let files = match &config.server.tls {
+            Some(files) => Some(CertificateFiles::open(
+                files.certificate.clone(),
+                files.key.clone(),
+            )?),
+            None => None,
+        };
+        let tls = server_config(match &files {
+            Some(files) => CertificateSource::Files(Arc::clone(files)),
             None => CertificateSource::LocalCa {
                 ca: Arc::new(ca),
                 addresses: listen.clone(),
@@ -273,6 +285,7 @@ impl Node {
                 memory: config.logs.query_memory,
                 concurrent: config.logs.max_queries,
             }),
+            admin: options.admin,
             gone_reason_header: options.gone_reason_header,
         });
         let node = Self {
@@ -285,6 +298,7 @@ impl Node {
             listen,
             listeners,
             tls,
+            certificate: files,
             _state: state,
         };
         Ok((node, events))
@@ -293,7 +307,7 @@ impl Node {
     /// Serves what arrives at the node's port.
     pub fn listen(&mut self) {
         for listener in std::mem::take(&mut self.listeners) {
-            self.serve(listener, None);
+            self.serve(listener, Door::Public);
         }
     }
 
@@ -305,29 +319,89 @@ impl Node {
     pub fn listen_for(&self, api_id: &ApiId, port: u16) -> Result<u16, ports::PortError> {
         let Port { number, listeners } = ports::listen_next(&self.listen, port)?;
         for listener in listeners {
-            self.serve(listener, Some(api_id.clone()));
+            self.serve(listener, Door::Api(api_id.clone()));
         }
         Ok(number)
     }
 
-    fn serve(&self, listener: TcpListener, api_id: Option<ApiId>) {
+    fn serve(&self, listener: TcpListener, door: Door) {
         let tls = Some(Arc::clone(&self.tls));
         tokio::spawn(listener::serve(
             Arc::clone(&self.server),
             listener,
             tls,
-            api_id,
+            door,
         ));
     }
 
-    /// Tells functions where the stages are whose routes call them.
-    pub fn set_management_endpoints(&self, apis: &[Api]) {
-        let endpoints = functions::management_endpoints(apis, &self.local_authority);
-        self.server.functions.set_management_endpoints(endpoints);
+    /// Reads the configured certificate again.
+    ///
+    /// # Errors
+    /// [`TlsError`]; then the old one stays.
+    pub fn reload_certificate(&self) -> Result<(), TlsError> {
+        let files = self.certificate.as_ref();
+        files.map_or(Ok(()), |files| files.reload())
+    }
+
+    /// Serves Gatepost's own paths at `address`; the address, with the port that the system chose.
+    ///
+    /// # Errors
+    /// [`ports::PortError`].
+    pub fn listen_for_admin(&self, address: SocketAddr) -> Result<SocketAddr, ports::PortError> {
+        let Port { number, listeners } = ports::listen(&[address])?;
+        for listener in listeners {
+            self.serve(listener, Door::Admin);
+        }
+        Ok(SocketAddr::new(address.ip(), number))
+    }
+
+    /// Serves what templates hold in place of what they held before. New functions stand before
+    /// the routes that call them, removed ones go after theirs, so that no message meets a route
+    /// without its function. What fails of the log groups comes back in words.
+    ///
+    /// # Errors
+    /// What cannot be served; then the APIs stay as they were.
+    pub fn deploy(
+        &self,
+        before: &template::App,
+        loaded: &template::App,
+        settings: &SettingsByStage,
+    ) -> Result<Vec<String>, Vec<CompileError>> {
+        let Server {
+            gateway, functions, ..
+        } = &*self.server;
+        let is_kept = |function: &&Function| {
+            let mut kept = loaded.functions.iter();
+            kept.any(|kept| kept.name == function.name)
+        };
+        let removed = before
+            .functions
+            .iter()
+            .filter(|function| !is_kept(function));
+        let removed: Vec<Function> = removed.cloned().collect();
+        let removed_names: Vec<FunctionName> = removed
+            .iter()
+            .map(|function| function.name.clone())
+            .collect();
+        let endpoints = functions::management_endpoints(&loaded.apis, &self.local_authority);
+        functions.set_management_endpoints(endpoints);
+        // What may be invoked before or after the change may be while it happens.
+        let mut policies = before.function_policies.clone();
+        for (name, policy) in &loaded.function_policies {
+            let statements = policies.entry(name.clone()).or_default();
+            statements.statements.extend_from_slice(&policy.statements);
+        }
+        functions.replace_policies(policies);
+        functions.replace_functions([loaded.functions.clone(), removed].concat());
+        gateway.serve_usage_plans(loaded.usage_plans.clone());
+        gateway.deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)?;
+        functions.replace_policies(loaded.function_policies.clone());
+        functions.remove_functions(&removed_names);
+        Ok(self.declare_log_groups(&loaded.log_groups))
     }
 
     /// Makes the log groups that are there before their first event; what fails of it, in words.
-    pub fn declare_log_groups(&self, groups: &[template::LogGroup]) -> Vec<String> {
+    fn declare_log_groups(&self, groups: &[template::LogGroup]) -> Vec<String> {
         let failed = declare_groups(&self.server, groups).into_iter();
         failed
             .map(|(name, error)| format!("the log group {name} cannot be made: {error}"))

@@ -1,18 +1,86 @@
-//! Gatepost's own paths under `/_gatepost/`. Only programs of this machine may ask, and only by
-//! its own name: a page of another site, or a name that somebody made point here, is refused.
+//! Gatepost's own paths under `/_gatepost/`, and who may ask them.
 
 use bytes::Bytes;
+use gatepost_model::secret::Secret;
 use http_body_util::Full;
-use hyper::{Method, Request, Response, StatusCode, header::ORIGIN};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    header::{AUTHORIZATION, HeaderValue, ORIGIN, WWW_AUTHENTICATE},
+};
+use sha2::{Digest, Sha256};
 
 use crate::{
     error_pages, respond,
-    server::{Peer, Server},
+    server::{Door, Peer, Server},
     target::{Target, host_of},
 };
 
 /// Where the pages of `docs/errors` are.
 const ERRORS: &str = "/_gatepost/errors/";
+
+/// Who may ask Gatepost's own paths.
+#[derive(Debug, Clone)]
+pub enum AdminAccess {
+    /// Programs of this machine, and only by its own name: a page of another site, or a name that
+    /// somebody made point here, is refused.
+    ThisMachine,
+    /// Whoever knows the token, at the admin listener. Everybody learns health and readiness, at
+    /// any listener.
+    Token(Secret),
+}
+
+impl AdminAccess {
+    /// The refusal of whoever may not ask this.
+    fn refusal<B>(
+        &self,
+        server: &Server,
+        peer: &Peer,
+        request: &Request<B>,
+    ) -> Option<Response<Full<Bytes>>> {
+        match self {
+            Self::ThisMachine => {
+                let is_by_name = is_ours(&Target::of(request).authority, server);
+                if peer.is_loopback() && is_by_name && is_own_origin(request, server) {
+                    return None;
+                }
+                Some(respond::forbidden())
+            }
+            Self::Token(_) if is_public(request) => None,
+            Self::Token(_) if peer.door != Door::Admin => Some(respond::forbidden()),
+            Self::Token(token) if bears(request, token) => None,
+            Self::Token(_) => {
+                let mut refused = respond::error(
+                    StatusCode::UNAUTHORIZED,
+                    "UnauthorizedException",
+                    "The admin token is missing or wrong: send it as `Authorization: Bearer …`",
+                );
+                let scheme = HeaderValue::from_static("Bearer");
+                refused.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+                Some(refused)
+            }
+        }
+    }
+}
+
+/// Health and readiness, which load balancers ask.
+fn is_public<B>(request: &Request<B>) -> bool {
+    request.method() == Method::GET
+        && matches!(
+            request.uri().path(),
+            "/_gatepost/health" | "/_gatepost/ready"
+        )
+}
+
+/// Whether the request carries the token. Digests are compared, whose timing tells nothing of it.
+fn bears<B>(request: &Request<B>, token: &Secret) -> bool {
+    let value = request
+        .headers()
+        .get(AUTHORIZATION)
+        .map(HeaderValue::as_bytes);
+    value
+        .and_then(|value| value.strip_prefix(b"Bearer "))
+        .is_some_and(|given| Sha256::digest(given) == Sha256::digest(token.reveal()))
+}
 
 /// Where the page of a reason or an error is read.
 pub fn error_page_url(authority: &str, slug: &str) -> String {
@@ -39,11 +107,8 @@ pub fn is_own_origin<B>(request: &Request<B>, server: &Server) -> bool {
 
 /// Answers a request under `/_gatepost/`.
 pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response<Full<Bytes>> {
-    if !peer.is_loopback() || !is_ours(&Target::of(request).authority, server) {
-        return respond::forbidden();
-    }
-    if !is_own_origin(request, server) {
-        return respond::forbidden();
+    if let Some(refused) = server.admin.refusal(server, peer, request) {
+        return refused;
     }
     if let (&Method::GET, Some(slug)) =
         (request.method(), request.uri().path().strip_prefix(ERRORS))

@@ -124,7 +124,7 @@ fn prepare(server: &Server, peer: &Peer, request: Request<Incoming>) -> Prepared
     let key = ws_handshake::check_request(request.method(), request.version(), headers)
         .map_err(invalid_upgrade)?;
     let target = Target::of(&request);
-    let stage = match target.resolve(&server.gateway.apis(), peer.api_id.as_ref()) {
+    let stage = match target.resolve(&server.gateway.apis(), peer.api_id()) {
         Ok(Resolved::Stage(stage)) => stage,
         Ok(Resolved::AnyOf(_)) => {
             return Err(Refused::new(respond::forbidden(), "several APIs have it"));

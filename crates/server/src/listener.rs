@@ -14,7 +14,6 @@ use std::{
 };
 
 use gatepost_gateway::connection::transport::Transport;
-use gatepost_model::ApiId;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
@@ -25,7 +24,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::server::{Peer, Server};
+use crate::server::{Door, Peer, Server};
 
 /// Header bytes of one request at most.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -40,7 +39,7 @@ pub async fn serve(
     server: Arc<Server>,
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
-    api_id: Option<ApiId>,
+    door: Door,
 ) {
     let local_port = listener.local_addr().map_or(0, |address| address.port());
     let tls = tls.map(TlsAcceptor::from);
@@ -54,7 +53,7 @@ pub async fn serve(
                         address,
                         local_port,
                         is_tls: false,
-                        api_id: api_id.clone(),
+                        door: door.clone(),
                     },
                 };
                 tokio::spawn(connection.serve(socket));

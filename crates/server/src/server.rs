@@ -12,7 +12,8 @@ use http_body_util::Full;
 use hyper::{Request, Response, StatusCode, body::Incoming};
 
 use crate::{
-    admin, aws_apis, connections_api, data_plane,
+    admin::{self, AdminAccess},
+    aws_apis, connections_api, data_plane,
     lambda::LocalRunner,
     logs::Queries,
     respond,
@@ -31,6 +32,8 @@ pub struct Server {
     pub home_page: Option<&'static str>,
     /// The queries of CloudWatch Logs Insights.
     pub queries: Arc<Queries>,
+    /// Who may ask Gatepost's own paths.
+    pub admin: AdminAccess,
     /// Whether 410 and 400 answers of `@connections` carry `x-gatepost-gone-reason`.
     pub gone_reason_header: bool,
 }
@@ -44,11 +47,30 @@ pub struct Peer {
     pub local_port: u16,
     /// Whether it came over TLS.
     pub is_tls: bool,
-    /// The API whose own port it came to.
-    pub api_id: Option<ApiId>,
+    /// The listener that it came to.
+    pub door: Door,
+}
+
+/// What a listener is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Door {
+    /// Everything that clients and backends ask.
+    Public,
+    /// The same, with the stages of one API at the root.
+    Api(ApiId),
+    /// Gatepost's own paths, and nothing else.
+    Admin,
 }
 
 impl Peer {
+    /// The API whose own port the request came to.
+    pub fn api_id(&self) -> Option<&ApiId> {
+        match &self.door {
+            Door::Api(api_id) => Some(api_id),
+            Door::Public | Door::Admin => None,
+        }
+    }
+
     /// The address as `sourceIp` writes it.
     pub fn source_ip(&self) -> String {
         self.address.ip().to_canonical().to_string()
@@ -89,6 +111,9 @@ impl Server {
         }
         if !target::has_valid_host(&request) {
             return respond::bad_request_page();
+        }
+        if peer.door == Door::Admin {
+            return admin::handle(self, peer, &request);
         }
         if data_plane::is_upgrade(&request) {
             return data_plane::handshake(self, peer, request).await;

@@ -9,11 +9,12 @@ use std::{
     sync::Arc,
 };
 
+use arc_swap::ArcSwap;
 use rustls::{
-    ConfigBuilder, ServerConfig,
+    ServerConfig,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
-    server::{ClientHello, ResolvesServerCert, WantsServerCert},
+    server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
 
@@ -22,13 +23,8 @@ pub use self::local_ca::LocalCa;
 /// Where a listener's certificate comes from.
 #[derive(Debug)]
 pub enum CertificateSource {
-    /// PEM files: the chain, leaf first, and its key.
-    Files {
-        /// The certificate chain.
-        certificate: PathBuf,
-        /// The private key.
-        key: PathBuf,
-    },
+    /// PEM files, which may be read again.
+    Files(Arc<CertificateFiles>),
     /// A local CA, which issues a certificate for every name that a client asks for.
     LocalCa {
         /// The CA.
@@ -37,6 +33,45 @@ pub enum CertificateSource {
         /// such clients name no host.
         addresses: Vec<IpAddr>,
     },
+}
+
+/// A certificate of the user's in PEM files, which may be read again while it is shown.
+#[derive(Debug)]
+pub struct CertificateFiles {
+    certificate: PathBuf,
+    key: PathBuf,
+    current: ArcSwap<CertifiedKey>,
+}
+
+impl CertificateFiles {
+    /// Reads the chain, leaf first, and its private key.
+    ///
+    /// # Errors
+    /// [`TlsError`] when they cannot be used.
+    pub fn open(certificate: PathBuf, key: PathBuf) -> Result<Arc<Self>, TlsError> {
+        let current = ArcSwap::from_pointee(read_files(&certificate, &key)?);
+        Ok(Arc::new(Self {
+            certificate,
+            key,
+            current,
+        }))
+    }
+
+    /// Reads them again: handshakes from now on show what they hold.
+    ///
+    /// # Errors
+    /// [`TlsError`] when they cannot be used; then the old certificate stays.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let now = read_files(&self.certificate, &self.key)?;
+        self.current.store(Arc::new(now));
+        Ok(())
+    }
+}
+
+impl ResolvesServerCert for CertificateFiles {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.load_full())
+    }
 }
 
 /// Why there is no TLS.
@@ -120,7 +155,7 @@ pub fn server_config(source: CertificateSource) -> Result<Arc<ServerConfig>, Tls
         .with_safe_default_protocol_versions()?
         .with_no_client_auth();
     let mut config = match source {
-        CertificateSource::Files { certificate, key } => from_files(builder, certificate, key)?,
+        CertificateSource::Files(files) => builder.with_cert_resolver(files),
         CertificateSource::LocalCa { ca, addresses } => {
             let resolver = LocalResolver::new(ca, &addresses);
             // A CA that cannot issue is found out here, and not by the first client.
@@ -132,11 +167,7 @@ pub fn server_config(source: CertificateSource) -> Result<Arc<ServerConfig>, Tls
     Ok(Arc::new(config))
 }
 
-fn from_files(
-    builder: ConfigBuilder<ServerConfig, WantsServerCert>,
-    certificate: PathBuf,
-    key: PathBuf,
-) -> Result<ServerConfig, TlsError> {
+fn read_files(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
     let in_file = |path: &Path, expected| {
         let path = path.to_owned();
         move |error| match error {
@@ -152,20 +183,20 @@ fn from_files(
             },
         }
     };
-    let chain = CertificateDer::pem_file_iter(&certificate)
+    let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(in_file(&certificate, "certificates"))?;
+        .map_err(in_file(certificate, "certificates"))?;
     if chain.is_empty() {
-        return Err(TlsError::NoCertificate(certificate));
+        return Err(TlsError::NoCertificate(certificate.to_owned()));
     }
-    let private_key = PrivateKeyDer::from_pem_file(&key).map_err(in_file(&key, "a private key"))?;
-    builder
-        .with_single_cert(chain, private_key)
-        .map_err(|error| TlsError::CertificateAndKey {
-            certificate,
-            key,
+    let private_key = PrivateKeyDer::from_pem_file(key).map_err(in_file(key, "a private key"))?;
+    CertifiedKey::from_der(chain, private_key, &aws_lc_rs::default_provider()).map_err(|error| {
+        TlsError::CertificateAndKey {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
             error,
-        })
+        }
+    })
 }
 
 /// Chooses the certificate for the name that the client asks for; for `localhost` and the local

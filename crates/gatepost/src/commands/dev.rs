@@ -13,13 +13,12 @@ use clap::Args;
 use gatepost_server::template::{Diagnostic, TemplateErrors};
 use tokio::signal::unix::{SignalKind, signal};
 
-use watch::Watcher;
-
 use crate::node::StartError;
 
 pub use app::App;
 pub use asked::{find_template, folder_of, load_config};
 pub use terminal::{Style, Terminal, printable};
+pub use watch::{Watched, Watcher};
 
 /// Run an app locally from a SAM or CloudFormation template: its functions as local processes, its
 /// WebSocket APIs served, code and template reloaded on change.
@@ -96,7 +95,7 @@ pub async fn serve(mut app: App, terminal: &Terminal) -> ExitCode {
         terminal.warning("signals cannot be received on this system");
         return ExitCode::FAILURE;
     };
-    let mut watcher = match Watcher::new(&app) {
+    let mut watcher = match Watcher::new(&app.watched()) {
         Ok(watcher) => Some(watcher),
         Err(error) => {
             terminal.warning(&format!("changes are not watched: {error}"));
@@ -111,7 +110,7 @@ pub async fn serve(mut app: App, terminal: &Terminal) -> ExitCode {
             () = changed(watcher.as_mut()) => {
                 // Folders that were made anew, as builds do, are watched before they are read.
                 if let Some(watcher) = &mut watcher {
-                    watcher.watch(&app);
+                    watcher.watch(&app.watched());
                 }
                 let before = app.ready();
                 match app.reload().await {
@@ -119,7 +118,7 @@ pub async fn serve(mut app: App, terminal: &Terminal) -> ExitCode {
                     Err(errors) => terminal.reload_failed(&errors),
                 }
                 if let Some(watcher) = &mut watcher {
-                    watcher.watch(&app);
+                    watcher.watch(&app.watched());
                 }
             }
         }
@@ -134,7 +133,7 @@ pub async fn serve(mut app: App, terminal: &Terminal) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-async fn changed(watcher: Option<&mut Watcher>) {
+pub async fn changed(watcher: Option<&mut Watcher>) {
     match watcher {
         Some(watcher) => watcher.changed().await,
         None => std::future::pending().await,
@@ -142,7 +141,7 @@ async fn changed(watcher: Option<&mut Watcher>) {
 }
 
 /// The lines of a failed load, each `file:line: what; mend`; files of this folder by their name.
-fn error_lines(errors: &TemplateErrors) -> Vec<String> {
+pub fn error_lines(errors: &TemplateErrors) -> Vec<String> {
     let here = std::env::current_dir().unwrap_or_default();
     let line = |error: &Diagnostic| match error.file.strip_prefix(&here) {
         Ok(file) => Diagnostic {

@@ -15,8 +15,8 @@ use super::{
 /// `[auth]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuthConfig {
-    /// `mode`.
-    pub mode: AuthMode,
+    /// `mode`; each command has a default of its own.
+    pub mode: Option<AuthMode>,
     /// `function_policies`: what the app's own functions may do; everything when it is not set.
     pub function_policies: Option<PoliciesConfig>,
     /// `[auth.access_keys."AKIA…"]`.
@@ -79,12 +79,12 @@ pub(super) fn read(reader: &mut Reader) -> AuthConfig {
     let sections = reader.subsections("auth.access_keys");
     let mode = reader.take(
         "auth.mode",
-        AuthMode::Off,
-        "\"off\"",
+        None,
+        "",
         "\"off\" or \"sigv4\"",
         |value, _| match value.as_str()? {
-            "off" => Some(AuthMode::Off),
-            "sigv4" => Some(AuthMode::SigV4),
+            "off" => Some(Some(AuthMode::Off)),
+            "sigv4" => Some(Some(AuthMode::SigV4)),
             _ => None,
         },
     );
@@ -109,7 +109,11 @@ fn access_key(reader: &mut Reader, id: String, section: &str) -> Option<AccessKe
         let expected = "an access key id such as \"AKIAIOSFODNN7EXAMPLE\"";
         reader.refuse_name(section, expected);
     }
-    let secret = secret(reader, section);
+    let secret = secret_source(reader, &format!("{section}.secret"));
+    let secret = secret.unwrap_or_default();
+    if secret.is_none() {
+        reader.needs(section, "one of secret, secret_file and secret_env");
+    }
     let user = reader.text(
         &format!("{section}.user"),
         "the name of an IAM user such as \"ann\"",
@@ -139,23 +143,24 @@ fn access_key(reader: &mut Reader, id: String, section: &str) -> Option<AccessKe
     })
 }
 
-/// The one of three that is set.
-fn secret(reader: &mut Reader, section: &str) -> Option<SecretSource> {
-    let value = reader.secret(&format!("{section}.secret"));
-    let file = reader.path(&format!("{section}.secret_file"));
+/// Where a secret is: the one of `key`, `{key}_file` and `{key}_env` that is set, or none.
+///
+/// # Errors
+/// More than one is set.
+pub(super) fn secret_source(reader: &mut Reader, key: &str) -> Result<Option<SecretSource>, ()> {
+    let value = reader.secret(key);
+    let file = reader.path(&format!("{key}_file"));
     let variable = reader.text(
-        &format!("{section}.secret_env"),
+        &format!("{key}_env"),
         "the name of an environment variable",
         |name| (!name.is_empty() && !name.contains('=')).then(|| name.to_owned()),
     );
     match (value, file, variable) {
-        (Some(secret), None, None) => Some(SecretSource::Value(secret)),
-        (None, Some(path), None) => Some(SecretSource::File(path)),
-        (None, None, Some(name)) => Some(SecretSource::Variable(name)),
-        _ => {
-            reader.needs(section, "one of secret, secret_file and secret_env");
-            None
-        }
+        (Some(secret), None, None) => Ok(Some(SecretSource::Value(secret))),
+        (None, Some(path), None) => Ok(Some(SecretSource::File(path))),
+        (None, None, Some(name)) => Ok(Some(SecretSource::Variable(name))),
+        (None, None, None) => Ok(None),
+        _ => Err(()),
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Sections and keys that are planned, so that their names are no typing errors.
-const NOT_THERE_YET: [&str; 3] = ["server.trusted_proxies", "store", "logs"];
+const NOT_THERE_YET: [&str; 2] = ["server.trusted_proxies", "logs"];
 
 /// A key, its value as TOML, and where that came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,6 +221,25 @@ impl Reader {
     pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         self.take(key, None, "", "the path of a file", |value, source| {
             path_in(value.as_str()?, source).map(Some)
+        })
+    }
+
+    /// A list of paths, empty by default; in a file, relative to the file's folder; outside files
+    /// several are separated by commas.
+    pub(super) fn paths(&mut self, key: &str) -> Vec<PathBuf> {
+        let expected = "a list of files such as [\"chat/template.yaml\"]";
+        self.take(key, Vec::new(), "[]", expected, |value, source| {
+            if let Some(text) = text_outside_files(value, source) {
+                let paths = text.split(',').map(str::trim);
+                return paths.map(|path| path_in(path, source)).collect();
+            }
+            match value {
+                Value::Array(_, values) => values
+                    .iter()
+                    .map(|value| path_in(value.as_str()?, source))
+                    .collect(),
+                value => Some(vec![path_in(value.as_str()?, source)?]),
+            }
         })
     }
 

@@ -70,7 +70,7 @@ fn nothing_set_gives_awss_limits_and_loopback() {
     assert_eq!(listen, ["127.0.0.1:4100", "[::1]:4100"]);
     assert_eq!(config.server.public_name, None);
     assert_eq!(config.server.tls, None);
-    assert_eq!(config.auth.mode, AuthMode::Off);
+    assert_eq!(config.auth.mode, None);
     assert_eq!(config.auth.access_keys, []);
     assert_eq!(config.auth.function_policies, None);
     assert_eq!(config.functions.async_delay, Duration::from_millis(100));
@@ -194,6 +194,7 @@ fn every_key_is_read_from_the_file() {
     assert_eq!(
         config.server,
         ServerConfig {
+            templates: Vec::new(),
             listen: vec![
                 "127.0.0.1:8080".parse().unwrap(),
                 "[::]:8080".parse().unwrap()
@@ -358,7 +359,7 @@ fn flags_win_over_variables_and_variables_over_the_file() {
         from("limits.integration_timeout"),
         pair("\"29s\"", "default")
     );
-    assert_eq!(from("auth.mode"), pair("\"off\"", "default"));
+    assert_eq!(from("auth.mode"), pair("", "default"));
     assert_eq!(
         from("functions.retry_delays"),
         pair("[\"1m\", \"2m\"]", "default")
@@ -523,16 +524,10 @@ fn rates_are_limited_only_where_they_are_set() {
 
 #[test]
 fn what_is_not_there_yet_is_refused() {
-    for (toml, error) in [
-        (
-            "[server]\ntrusted_proxies = []\n",
-            "gatepost.toml:2: server.trusted_proxies is not there yet in Gatepost: remove it",
-        ),
-        (
-            "[store]\npath = \"x\"\n",
-            "gatepost.toml:1: store is not there yet in Gatepost: remove it",
-        ),
-    ] {
+    for (toml, error) in [(
+        "[server]\ntrusted_proxies = []\n",
+        "gatepost.toml:2: server.trusted_proxies is not there yet in Gatepost: remove it",
+    )] {
         assert_error(toml, &EMPTY, error);
     }
     assert_error(

@@ -108,7 +108,7 @@ impl Call {
     pub fn new(server: &Server, peer: &Peer, target: &Target, head: &Parts) -> Self {
         let id_text = decode(target.connection_id.as_deref().unwrap_or_default());
         let connection_id = id_text.parse();
-        let resolved = target.resolve(&server.gateway.apis(), peer.api_id.as_ref());
+        let resolved = target.resolve(&server.gateway.apis(), peer.api_id());
         let access_key_id = claimed_access_key_id(&head.uri, &head.headers);
         Self {
             method: head.method.clone(),

@@ -262,7 +262,10 @@ fn the_users_own_certificate_is_served() {
     let folder = folder();
     let (certificate, key) = own_certificate(folder.path());
     let client = client_config(&certificate, &version::TLS13);
-    let server = server_config(CertificateSource::Files { certificate, key }).unwrap();
+    let server = server_config(CertificateSource::Files(
+        CertificateFiles::open(certificate, key).unwrap(),
+    ))
+    .unwrap();
     handshake(&server, client, "chat.example.com").unwrap();
 }
 
@@ -296,7 +299,7 @@ fn files_that_are_no_certificate_and_key_are_named() {
         ),
     ] {
         let (certificate, key) = (certificate.clone(), key.clone());
-        let error = server_config(CertificateSource::Files { certificate, key }).unwrap_err();
+        let error = CertificateFiles::open(certificate, key).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
     }
 }

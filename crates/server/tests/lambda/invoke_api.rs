@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gatepost_gateway::auth::{Auth, AuthMode};
-use gatepost_server::{auth::IdentifiedRequest, lambda::invoke_api, server::Peer};
+use gatepost_server::{
+    auth::IdentifiedRequest,
+    lambda::invoke_api,
+    server::{Door, Peer},
+};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
@@ -35,7 +39,7 @@ async fn send(world: &World, request: http::request::Builder, body: &str) -> Res
         address: "127.0.0.1:1".parse().unwrap(),
         local_port: 4100,
         is_tls: false,
-        api_id: None,
+        door: Door::Public,
     };
     let request = IdentifiedRequest::new(&auth, &peer, head, "localhost".to_owned(), "lambda")
         .and_then(|identified| identified.verify(Bytes::copy_from_slice(body.as_bytes())))

@@ -2,16 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
-use gatepost_gateway::clock::now_ms;
-use gatepost_model::{
-    ApiId, FunctionName, function::Function, secret::Secret, stage_settings::SettingsByStage,
-};
+use gatepost_gateway::{auth::AuthMode, clock::now_ms};
+use gatepost_model::{ApiId, secret::Secret};
 use gatepost_server::{
-    server::Server,
+    admin::AdminAccess,
     template::{self, LoadOptions},
 };
 
@@ -21,6 +19,7 @@ use super::{
     error_lines, services,
     tables::{self, Said},
     terminal::{Ready, ReadyApi, ReadyApiKey, ReadyFunction, Terminal},
+    watch::Watched,
 };
 use crate::{
     config::ConfigErrors,
@@ -58,7 +57,7 @@ impl App {
             None => BTreeMap::new(),
         };
         let remote = arguments.allow_unauthenticated_remote;
-        let prepared = Prepared::new(config, &listen, remote)?;
+        let prepared = Prepared::new(config, &listen, AuthMode::Off, remote)?;
         let options = prepared.load_options(arguments.parameters.iter().cloned().collect());
         let loaded = template::load(&template, &options).map_err(StartError::Template)?;
         let settings = prepared
@@ -73,18 +72,12 @@ impl App {
             env_file,
             quiet: arguments.quiet,
             gone_reason_header: true,
+            admin: AdminAccess::ThisMachine,
         };
         let (mut node, events) = Node::open(prepared, state, node_options)?;
-        let Server {
-            gateway, functions, ..
-        } = &*node.server;
-        tokio::spawn(terminal.follow(events, Arc::clone(gateway.store())));
-        node.set_management_endpoints(&loaded.apis);
-        functions.replace_functions(loaded.functions.clone());
-        functions.replace_policies(loaded.function_policies.clone());
-        gateway.serve_usage_plans(loaded.usage_plans.clone());
-        gateway
-            .deploy(loaded.apis.clone(), loaded.domain_names.clone(), &settings)
+        tokio::spawn(terminal.follow(events, Arc::clone(node.server.gateway.store())));
+        let mut warnings = node
+            .deploy(&template::App::default(), &loaded, &settings)
             .map_err(StartError::Deploy)?;
         let mut notes = rewritten_lines(&loaded);
         for said in tables::create(&options.region, &loaded.tables).await {
@@ -93,7 +86,6 @@ impl App {
                 Said::Warning(warning) => terminal.warning(&warning),
             }
         }
-        let mut warnings = node.declare_log_groups(&loaded.log_groups);
         node.listen();
         warnings.extend(node.warnings.clone());
         warnings.extend(loaded.warnings.iter().map(ToString::to_string));
@@ -151,15 +143,13 @@ impl App {
         Ok(())
     }
 
-    /// The template's folder, absolute.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Files and folders whose changes matter.
-    pub fn sources(&self) -> impl Iterator<Item = &Path> {
-        let sources = self.loaded.sources.iter().map(PathBuf::as_path);
-        sources.chain(self.arguments.env_file.as_deref())
+    /// What is watched for changes.
+    pub fn watched(&self) -> Watched {
+        let sources = self.loaded.sources.iter().chain(&self.arguments.env_file);
+        Watched {
+            sources: sources.cloned().collect(),
+            folders: vec![self.folder.clone()],
+        }
     }
 
     /// Loads the template again and serves it, whole or not at all.
@@ -183,7 +173,10 @@ impl App {
             let env_file = read_env_file(path).map_err(|error| vec![error.to_string()])?;
             self.node.server.functions.set_env_file(env_file);
         }
-        self.deploy(&loaded, &settings)?;
+        let deployed = self.node.deploy(&self.loaded, &loaded, &settings);
+        for warning in deployed.map_err(|errors| compile_lines(&errors))? {
+            self.terminal.warning(&warning);
+        }
         for warning in &loaded.warnings {
             if !self.loaded.warnings.contains(warning) {
                 self.terminal.warning(&warning.to_string());
@@ -212,52 +205,6 @@ impl App {
             // The change is served all the same, under the API's path.
             self.terminal
                 .warning(&format!("an API gets no port of its own: {error}"));
-        }
-        Ok(())
-    }
-
-    /// Deploys APIs, usage plans and functions. New functions stand before the routes that call them, removed
-    /// ones go after theirs, so that no message meets a route without its function.
-    fn deploy(
-        &self,
-        loaded: &template::App,
-        settings: &SettingsByStage,
-    ) -> Result<(), Vec<String>> {
-        let Server {
-            gateway, functions, ..
-        } = &*self.node.server;
-        let is_kept = |function: &&Function| {
-            let mut kept = loaded.functions.iter();
-            kept.any(|kept| kept.name == function.name)
-        };
-        let removed: Vec<Function> = self
-            .loaded
-            .functions
-            .iter()
-            .filter(|function| !is_kept(function))
-            .cloned()
-            .collect();
-        let removed_names: Vec<FunctionName> = removed
-            .iter()
-            .map(|function| function.name.clone())
-            .collect();
-        self.node.set_management_endpoints(&loaded.apis);
-        // What may be invoked before or after the change may be while it happens.
-        let mut policies = self.loaded.function_policies.clone();
-        for (name, policy) in &loaded.function_policies {
-            let statements = policies.entry(name.clone()).or_default();
-            statements.statements.extend_from_slice(&policy.statements);
-        }
-        functions.replace_policies(policies);
-        functions.replace_functions([loaded.functions.clone(), removed].concat());
-        gateway.serve_usage_plans(loaded.usage_plans.clone());
-        gateway
-            .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
-            .map_err(|errors| compile_lines(&errors))?;
-        functions.replace_policies(loaded.function_policies.clone());
-        functions.remove_functions(&removed_names);
-        for warning in self.node.declare_log_groups(&loaded.log_groups) {
-            self.terminal.warning(&warning);
         }
         Ok(())
     }

@@ -13,12 +13,18 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use super::App;
-
 /// Changes that come together are one: an editor writes a file in several steps.
 const SETTLE: Duration = Duration::from_millis(120);
 /// Folders whose changes are nobody's code.
 const IGNORED: [&str; 4] = [".gatepost", ".git", "__pycache__", ".pytest_cache"];
+
+/// What an app is made of.
+pub struct Watched {
+    /// Files and folders whose changes matter.
+    pub sources: Vec<PathBuf>,
+    /// The folders of templates, absolute: below them code may be made anew.
+    pub folders: Vec<PathBuf>,
+}
 
 /// Tells when what the app is made of changes.
 pub struct Watcher {
@@ -29,7 +35,7 @@ pub struct Watcher {
 
 impl Watcher {
     /// Watches what the app is made of.
-    pub fn new(app: &App) -> notify::Result<Self> {
+    pub fn new(watched: &Watched) -> notify::Result<Self> {
         let (tell, changes) = mpsc::channel(1);
         let sources = Arc::new(Mutex::new(Vec::new()));
         let known = Arc::clone(&sources);
@@ -56,23 +62,27 @@ impl Watcher {
             changes,
             sources,
         };
-        watcher.watch(app);
+        watcher.watch(watched);
         Ok(watcher)
     }
 
     /// Watches what the app is made of now. A file is watched through its folder, since editors
     /// replace files; so is every folder between the template and the code, since builds remove
     /// and make them anew.
-    pub fn watch(&mut self, app: &App) {
+    pub fn watch(&mut self, watched: &Watched) {
         let mut wanted: BTreeMap<PathBuf, RecursiveMode> = BTreeMap::new();
         let mut sources = Vec::new();
-        for source in app.sources() {
+        for source in &watched.sources {
             let source = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
             if source.is_dir() {
                 wanted.insert(source.clone(), RecursiveMode::Recursive);
             }
             let between = source.ancestors().skip(1);
-            let between = between.take_while(|folder| folder.starts_with(app.folder()));
+            let is_of_app = |folder: &&Path| {
+                let mut folders = watched.folders.iter();
+                folders.any(|of_app| folder.starts_with(of_app))
+            };
+            let between = between.take_while(is_of_app);
             for folder in source.parent().into_iter().chain(between) {
                 let mode = wanted.entry(folder.to_owned());
                 mode.or_insert(RecursiveMode::NonRecursive);

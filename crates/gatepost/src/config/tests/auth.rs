@@ -24,7 +24,7 @@ fn access_keys_are_read_with_their_secrets_and_policies() {
         user = "eve"
         "#;
     let auth = load(toml, &EMPTY, &[]).unwrap().auth;
-    assert_eq!(auth.mode, AuthMode::SigV4);
+    assert_eq!(auth.mode, Some(AuthMode::SigV4));
     let file_name = |source: &PolicySource| match source {
         PolicySource::File(path) => path.file_name().unwrap().to_str().unwrap().to_owned(),
         other => format!("{other:?}"),

@@ -1,0 +1,77 @@
+//! The templates that the configuration names, loaded as one.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use gatepost_server::template::{self, App, LoadOptions};
+
+use super::super::dev;
+use crate::node::StartError;
+
+/// Loads the templates. What two of them make under the same name is refused.
+///
+/// # Errors
+/// [`StartError`], with every place.
+pub fn load(templates: &[PathBuf], options: &LoadOptions) -> Result<App, StartError> {
+    let mut all = App::default();
+    let mut names = BTreeSet::new();
+    for path in templates {
+        if !path.is_file() {
+            let text = format!(
+                "[server] templates: there is no template {}",
+                path.display()
+            );
+            return Err(StartError::NoFile(text));
+        }
+        let app = template::load(path, options).map_err(StartError::Template)?;
+        let made = app.apis.iter().map(|api| format!("the API {}", api.api_id));
+        let functions = app.functions.iter();
+        let made = made.chain(functions.map(|function| format!("the function {}", function.name)));
+        let domains = app.domain_names.iter();
+        let made = made.chain(domains.map(|domain| format!("the domain {}", domain.domain_name)));
+        let keys = app.usage_plans.api_keys.iter();
+        let made = made.chain(keys.map(|key| format!("the API key {}", key.api_key_id)));
+        for name in made {
+            if !names.insert(name.clone()) {
+                return Err(StartError::Usage(format!(
+                    "{}: {name} is another template's too: names begin with that of the template's \
+                     folder, so give the folders different names",
+                    path.display()
+                )));
+            }
+        }
+        all.apis.extend(app.apis);
+        all.api_logical_ids.extend(app.api_logical_ids);
+        all.functions.extend(app.functions);
+        all.function_policies.extend(app.function_policies);
+        all.tables.extend(app.tables);
+        all.log_groups.extend(app.log_groups);
+        all.domain_names.extend(app.domain_names);
+        all.usage_plans.api_keys.extend(app.usage_plans.api_keys);
+        all.usage_plans
+            .usage_plans
+            .extend(app.usage_plans.usage_plans);
+        all.warnings.extend(app.warnings);
+        all.sources.extend(app.sources);
+    }
+    Ok(all)
+}
+
+/// What may not do what its author expects.
+pub fn warnings(app: &App) -> Vec<String> {
+    let tables = app.tables.iter().map(|table| {
+        format!(
+            "the table {} is not made: make it where functions look for it",
+            table.name
+        )
+    });
+    let others = app.warnings.iter().map(ToString::to_string);
+    others.chain(tables).collect()
+}
+
+/// The folder of a template, absolute.
+pub fn folder_of(template: &Path) -> PathBuf {
+    dev::folder_of(template)
+}

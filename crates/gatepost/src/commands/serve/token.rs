@@ -1,0 +1,58 @@
+//! The token of the admin listener: the configured one, or one that is made at each start and left
+//! in the state folder for the programs of this user.
+
+use std::{
+    env,
+    fmt::Write as _,
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use gatepost_model::secret::Secret;
+
+use super::FoundToken;
+use crate::{access::read_secret, config::AdminConfig, node::StartError};
+
+/// The file's name in the state folder.
+const FILE: &str = "admin-token";
+
+/// Finds or makes the token.
+///
+/// # Errors
+/// It cannot be read or written.
+pub fn find(config: &AdminConfig, state: &Path) -> Result<FoundToken, StartError> {
+    if let Some(source) = &config.token {
+        let environment = env::vars().collect();
+        let token = read_secret(source, "[admin] token", &environment)?;
+        if token.reveal().is_empty() {
+            let text = "[admin] token is empty: set it, or remove it and one is made";
+            return Err(StartError::Usage(text.into()));
+        }
+        return Ok((token, None));
+    }
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::from)?;
+    let mut text = String::new();
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    let path = state.join(FILE);
+    let write = || {
+        let new = state.join(format!("{FILE}.new"));
+        let _ = fs::remove_file(&new);
+        let options = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new);
+        options?.write_all(text.as_bytes())?;
+        fs::rename(&new, &path)
+    };
+    write().map_err(|source| StartError::File {
+        path: path.clone(),
+        source,
+    })?;
+    Ok((Secret::new(text), Some(path)))
+}
