@@ -27,6 +27,7 @@ use crate::{
     auth::{AccessKeys, Auth, AuthMode},
     clock::Moment,
     connection::Connection,
+    control::Sources,
     deployed::{CompileError, DeployedStage, StageSlot},
     disconnects::{self, Disconnects},
     held_posts::{Establishing, HeldInAll, HeldPosts},
@@ -38,7 +39,7 @@ use crate::{
     registry::{Entry, Registry},
     store::{Lifecycle, Store},
     tombstones::Tombstones,
-    usage_plans::{ServedPlans, Sources},
+    usage_plans::ServedPlans,
 };
 
 /// What a gateway is made of.
@@ -78,7 +79,7 @@ pub struct Gateway {
     pub auth: Auth,
     apis: ArcSwap<ApiTable>,
     usage_plans: ArcSwap<ServedPlans>,
-    pub(crate) plan_sources: Mutex<Sources>,
+    pub(crate) sources: Mutex<Sources>,
     work: Work,
     /// The `$disconnect` routes that are owed.
     pub disconnects: Disconnects,
@@ -104,7 +105,7 @@ impl ApiTable {
 }
 
 /// An API and its stages.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DeployedApi {
     /// The API.
     pub api: Arc<Api>,
@@ -150,7 +151,7 @@ impl Gateway {
             Arc::clone(&config.access_keys),
         );
         let held = Arc::new(HeldInAll::new(&config.limits));
-        let made = config.store.made_usage_plans();
+        let made = config.store.made();
         let sources = Mutex::new(Sources {
             made,
             ..Sources::default()
@@ -163,7 +164,7 @@ impl Gateway {
             tombstones,
             apis: ArcSwap::default(),
             usage_plans: ArcSwap::default(),
-            plan_sources: sources,
+            sources,
             work: Work::default(),
             disconnects: Disconnects::default(),
             held,
@@ -225,6 +226,10 @@ impl Gateway {
         self.registry.len()
     }
 
+    pub(crate) fn serve_apis(&self, table: Arc<ApiTable>) {
+        self.apis.store(table);
+    }
+
     pub(crate) fn serve_plans(&self, plans: UsagePlans) {
         let before = self.usage_plans.load_full();
         let served = ServedPlans::new(plans, &before, &self.config.store);
@@ -252,11 +257,13 @@ impl Gateway {
         domain_names: Vec<DomainName>,
         settings: &SettingsByStage,
     ) -> Result<(), Vec<CompileError>> {
+        let mut sources = self.sources.lock();
         let before = self.apis.load_full();
         let compiled = compile(apis, &before, &self.config, settings)?;
+        sources.declared.domain_names = domain_names;
         let mut table = ApiTable {
             apis: BTreeMap::new(),
-            domain_names,
+            domain_names: sources.domain_names(),
         };
         for (api, deployed_stages) in compiled {
             let mut stages = HashMap::new();

@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod clock;
 pub mod connection;
+pub mod control;
 pub mod deployed;
 pub mod disconnects;
 pub mod explanation;

@@ -2,6 +2,7 @@
 //! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
 mod changes;
+mod control;
 mod lives;
 mod log_changes;
 mod log_queue;
@@ -10,7 +11,6 @@ mod owed;
 mod requests;
 mod schema;
 mod usage;
-mod usage_plans;
 mod writer;
 
 use std::{
@@ -36,11 +36,11 @@ use rusqlite::{Connection as Database, OptionalExtension, params};
 use crate::{
     clock::now_ms,
     connection::client::ClientKey,
+    control::Made,
     lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
     new_id::random_bytes,
     observe::AccessLogEntry,
     tombstones::Tombstone,
-    usage_plans::Made,
 };
 
 use changes::Changes;
@@ -332,7 +332,7 @@ impl Store {
         let owed_at_start = owed::take_stock(&writer, now_ms()).map_err(damaged)?;
         let reader = Database::open(path).map_err(damaged)?;
         let logs_reader = Database::open(path).map_err(damaged)?;
-        let made = usage_plans::read(&reader).map_err(damaged)?;
+        let made = control::read(&reader).map_err(damaged)?;
         let control = open_for_control(path).map_err(damaged)?;
         let (queue, commands) = mpsc::sync_channel(QUEUE);
         let changes = Arc::new(Changes::default());
