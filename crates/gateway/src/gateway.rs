@@ -23,6 +23,7 @@ use gatepost_model::{
 use tokio::sync::Notify;
 
 use crate::{
+    applied_posts::AppliedPosts,
     auth::{AccessKeys, Auth, AuthMode},
     clock::Moment,
     connection::Connection,
@@ -78,6 +79,8 @@ pub struct Gateway {
     apis: ArcSwap<ApiTable>,
     usage_plans: ArcSwap<ServedPlans>,
     work: Work,
+    /// The posts that SDKs may make again.
+    pub applied_posts: AppliedPosts,
     /// The `$disconnect` routes that are owed.
     pub disconnects: Disconnects,
     /// The posts that wait for connections.
@@ -148,8 +151,10 @@ impl Gateway {
             Arc::clone(&config.access_keys),
         );
         let held = Arc::new(HeldInAll::new(&config.limits));
+        let applied_posts = AppliedPosts::new(config.limits.max_applied_posts);
         let gateway = Arc::new(Self {
             config,
+            applied_posts,
             throttle,
             auth,
             registry: Registry::new(),
