@@ -111,7 +111,7 @@ pub(super) fn find<'a>(
 
 pub(super) fn update(
     gateway: &Gateway,
-    request: UpdateDomainNameRequest,
+    request: &UpdateDomainNameRequest,
 ) -> Result<Value, ControlPlaneError> {
     refuse_unsupported(
         request.mutual_tls_authentication.as_ref(),

@@ -141,7 +141,7 @@ fn change_v2(operation: apigatewayv2::Operation, gateway: &Gateway, input: &Inpu
     use apigatewayv2::Operation as V2;
     match operation {
         V2::CreateDomainName => change_domain_name::create(gateway, input.read()?),
-        V2::UpdateDomainName => change_domain_name::update(gateway, input.read()?),
+        V2::UpdateDomainName => change_domain_name::update(gateway, &input.read()?),
         V2::DeleteDomainName => change_domain_name::delete(gateway, &input.read()?),
         V2::CreateApiMapping => change_domain_name::create_mapping(gateway, input.read()?),
         V2::UpdateApiMapping => change_domain_name::update_mapping(gateway, &input.read()?),
