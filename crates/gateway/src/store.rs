@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file with the key of the connection ids, the lives of the
 //! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
+mod functions;
 mod lives;
 mod log_changes;
 mod log_queue;
@@ -42,6 +43,7 @@ use crate::{
 use log_queue::LogQueue;
 use writer::Writer;
 
+pub use functions::FunctionNotKept;
 pub use lives::{LifeReader, RefusedCalls, StoredConnection};
 pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
@@ -241,6 +243,7 @@ enum Command {
     Record(Lifecycle),
     Log(LogEntry),
     ChangeLogGroup(Box<log_changes::AskedLogChange>),
+    ChangeFunction(Box<functions::FunctionChange>),
     Flush(mpsc::SyncSender<()>),
 }
 

@@ -101,6 +101,7 @@ impl Writer {
         // A full disk must not stop serving: what cannot be written is lost and counted, and an id
         // whose end was not written is later found `node-lost` or forgotten.
         let written = self.write_batch(&batch);
+        let is_written = written.is_ok();
         if written.is_err() {
             self.log_groups.forget();
             self.log_queue.drop_entries(logged.entries as u64);
@@ -122,7 +123,8 @@ impl Writer {
                     let changed = changes.next().unwrap_or(Err(LogChangeError::NotWritten));
                     let _ = asked.done.send(changed);
                 }
-                Command::Record(_) | Command::Log(_) => {}
+                Command::ChangeFunction(change) if is_written => change.is_written(),
+                Command::Record(_) | Command::Log(_) | Command::ChangeFunction(_) => {}
             }
         }
         if prunes { usize::MAX } else { logged.bytes }
@@ -142,6 +144,7 @@ impl Writer {
                     } = &**asked;
                     changes.push(self.log_groups.change(&transaction, log_group, change));
                 }
+                Command::ChangeFunction(change) => change.write(&transaction)?,
                 Command::Flush(_) => {}
             }
         }

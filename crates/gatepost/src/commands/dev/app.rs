@@ -25,7 +25,7 @@ use gatepost_model::{
     stage_settings::SettingsByStage,
 };
 use gatepost_server::{
-    lambda::{CaBundle, LocalRunner, RunnerConfig},
+    lambda::{CaBundle, LocalRunner, MadeFunctions, RunnerConfig},
     listener,
     logs::{Queries, QueryLimits, declare_groups},
     server::Server,
@@ -198,6 +198,7 @@ impl App {
             loaded.functions.clone(),
         );
         functions.replace_policies(loaded.function_policies.clone());
+        let made_functions = MadeFunctions::open(Arc::clone(&store), Arc::clone(&functions))?;
         let lambda = lambda(&config.functions, &functions, &outward, &region);
         let gateway = Gateway::new(GatewayConfig {
             limits: config.limits.clone(),
@@ -225,6 +226,7 @@ impl App {
         }
         let server = Arc::new(Server {
             gateway,
+            made_functions,
             functions,
             authority,
             home_page,
