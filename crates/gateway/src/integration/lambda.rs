@@ -93,7 +93,12 @@ impl LambdaCall {
                 "Lambda invocation failed with status: {}. {error}",
                 error.status
             );
-            Fault::new(FaultKind::IntegrationFailure, detail)
+            let fault = Fault::new(FaultKind::IntegrationFailure, detail);
+            // The Invoke API took nothing: too many at once, or it cannot be reached.
+            match error.status {
+                429 | 500.. => fault.never_sent(),
+                _ => fault,
+            }
         })?;
         Ok(IntegrationAnswer {
             status: answer.status,

@@ -219,7 +219,7 @@ async fn a_function_is_described() {
     for (name, value) in [
         (
             "FunctionArn",
-            json!("arn:aws:lambda:us-east-1:000000000000:function:chat"),
+            json!("arn:aws:lambda:us-east-1:000000000000:function:chat:live"),
         ),
         ("Runtime", json!("python3.11")),
         ("Handler", json!("app.handler")),
