@@ -203,6 +203,10 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<App, TemplateErrors> {
     let diagnostics = Diagnostics::new(path);
     let read = read(path, options, &diagnostics, |_, _| ());
     let app = read.map(|(app, ())| app).unwrap_or_default();
+    if app.apis.is_empty() {
+        let mend = "give it an AWS::ApiGatewayV2::Api whose ProtocolType is WEBSOCKET";
+        diagnostics.warn(Position::START, "the template has no WebSocket API", mend);
+    }
     let (mut app, warnings) = diagnostics.finish(app)?;
     app.warnings = warnings;
     Ok(app)
