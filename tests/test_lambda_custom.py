@@ -8,7 +8,7 @@ import time
 import pytest
 from support.poll import until
 from support.talk import error_frame, is_silent, say
-from support.template import Custom, python, websocket_app
+from support.template import Custom, permission, python, websocket_app
 
 INTERNAL = error_frame("Internal server error")
 
@@ -95,6 +95,7 @@ def app(module_dev):
             routes,
             {"Echo": python(ECHO, FunctionName="echo", AutoPublishAlias="live")},
             stage_properties={"StageVariables": {"fn": "echo", "alias": "live"}},
+            resources={"LivePermission": permission("Echo.Alias")},
         ),
         config='[functions]\nretry_delays = ["10ms", "10ms"]',
     )

@@ -1,9 +1,12 @@
 //! What became of a connection, from what is kept of it: the timeline, the verdict, the mend. Pure:
 //! `gatepost why` reads the records and prints this.
 
+pub mod from_logs;
+
 use gatepost_model::{
     ApiId,
     connection::{CloseCause, GoneReason, InvalidConnectionId},
+    request_context::iso_time,
 };
 
 use crate::{
@@ -169,6 +172,9 @@ fn reason(life: &Life, refused: &RefusedCalls) -> Option<GoneReason> {
             cause: cause.clone(),
             at_ms: *at_ms,
         }),
+        (None, _) if life.established_at_ms.is_none() => Some(GoneReason::NotEstablished {
+            since_ms: life.began_at_ms.unwrap_or_default(),
+        }),
         (None, _) => match &*refused.kept.last()?.reason {
             NOT_ESTABLISHED => Some(GoneReason::NotEstablished {
                 since_ms: life.began_at_ms.unwrap_or_default(),
@@ -279,6 +285,14 @@ fn disconnected(record: &DisconnectRecord) -> String {
     };
     let error = record.error.as_deref();
     let error = error.map_or_else(String::new, |error| format!(": {error}"));
+    let tries = record.tries;
+    if let Some(next_try_ms) = record.next_try_ms {
+        return format!(
+            "$disconnect is not delivered yet: try {tries} (request {request_id}) failed{error}; the \
+             next is at {}",
+            iso_time(next_try_ms)
+        );
+    }
     format!(
         "$disconnect was answered {} (request {request_id}){error}",
         record.status
@@ -319,6 +333,8 @@ mod tests {
                 request_id: None,
                 status: 0,
                 error: None,
+                tries: 1,
+                next_try_ms: None,
             }),
         }
     }

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod clock;
 pub mod connection;
 pub mod deployed;
+pub mod disconnects;
 pub mod explanation;
 pub mod gateway;
 pub mod held_posts;

@@ -70,6 +70,10 @@ pub struct DisconnectRecord {
     pub status: u16,
     /// What went wrong.
     pub error: Option<Box<str>>,
+    /// How often it was tried.
+    pub tries: u32,
+    /// When it is tried again, milliseconds since the epoch; `None` when that was the last time.
+    pub next_try_ms: Option<u64>,
 }
 
 /// A call of `@connections` that was refused.
@@ -91,6 +95,20 @@ pub struct RefusedCall {
     pub reason: Box<str>,
     /// The reason in words.
     pub text: Box<str>,
+}
+
+impl DisconnectRecord {
+    /// The record of an end of which no integration hears.
+    pub fn nobody_heard(at_ms: u64) -> Self {
+        Self {
+            at_ms,
+            request_id: None,
+            status: 200,
+            error: None,
+            tries: 0,
+            next_try_ms: None,
+        }
+    }
 }
 
 impl HandshakeRecord {

@@ -18,7 +18,6 @@ mod invocation;
 pub mod invoke_api;
 mod log_stream;
 mod memory;
-mod operations;
 mod pool;
 mod process;
 mod runner;
@@ -27,4 +26,4 @@ mod runtime_lookup;
 mod supervise;
 
 pub use config::{CaBundle, Caller, RunnerConfig};
-pub use runner::LocalRunner;
+pub use runner::{FunctionPolicies, LocalRunner};

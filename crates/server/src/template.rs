@@ -39,6 +39,8 @@ use gatepost_model::{
     usage_plan::UsagePlans,
 };
 
+use crate::lambda::FunctionPolicies;
+
 pub use diagnostic::{Diagnostic, DiagnosticKind, TemplateErrors};
 
 use diagnostic::{Diagnostics, did_you_mean};
@@ -99,7 +101,7 @@ pub struct App {
     /// The functions.
     pub functions: Vec<Function>,
     /// Who may invoke them.
-    pub permissions: Vec<Permission>,
+    pub function_policies: FunctionPolicies,
     /// The DynamoDB tables.
     pub tables: Vec<Table>,
     /// The log groups.
@@ -120,19 +122,6 @@ pub struct App {
     pub rewritten_urls: Vec<RewrittenUrl>,
     /// The files and folders that the app is made of, to be watched.
     pub sources: Vec<PathBuf>,
-}
-
-/// `AWS::Lambda::Permission`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Permission {
-    /// The function's name or ARN.
-    pub function: String,
-    /// `Action`.
-    pub action: String,
-    /// `Principal`.
-    pub principal: String,
-    /// `SourceArn`.
-    pub source_arn: Option<String>,
 }
 
 /// `AWS::DynamoDB::Table`.

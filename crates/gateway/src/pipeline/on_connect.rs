@@ -33,6 +33,7 @@ use crate::{
     lifecycle::HandshakeRecord,
     new_id,
     observe::{Event, RefusedRequest, RequestLog},
+    store::Lifecycle,
 };
 
 /// A valid WebSocket upgrade request to a stage.
@@ -72,7 +73,7 @@ pub async fn on_connect(
     request: ConnectRequest,
 ) -> Result<Accepted, Refusal> {
     if gateway.is_draining() {
-        return Err(Refusal::stopping());
+        return Err(Refusal::unavailable("Gatepost is stopping"));
     }
     let Some(deployed) = request.stage.deployed.load_full() else {
         return Err(Refusal::forbidden("the stage is being deleted"));
@@ -151,6 +152,7 @@ impl Handshake<'_> {
             log.api_key_not_required(RouteKey::Connect.as_str());
             let context = self.context(self.identity(self.presented_key(None)), None);
             log_connecting(&context, log);
+            self.journal_soon(&context);
             return Ok((context, ConnectResponse::default()));
         };
         let context = self.request_context(self.context(self.identity(None), None));
@@ -203,8 +205,13 @@ impl Handshake<'_> {
         let handshake = Some(&self.request.handshake);
         let built = integration_request::build(&request, handshake, log);
         let reply = match built.map_err(|fault| self.refuse(&fault, log))? {
-            None => return Ok(ConnectResponse::default()),
+            None => {
+                self.journal_soon(&context.connection);
+                return Ok(ConnectResponse::default());
+            }
             Some(integration_request) => {
+                let journalled = self.gateway.store().journal(&context.connection).await;
+                journalled.map_err(|error| Refusal::unavailable(&error.to_string()))?;
                 integration::invoke(self.gateway, integration_request, Wait::Bounded, log)
                     .await
                     .and_then(|answer| {
@@ -241,6 +248,13 @@ impl Handshake<'_> {
             return ConnectResponse::of(&reply, names).map_err(|fault| self.refuse(&fault, log));
         }
         Err(Refusal::of_integration(reply))
+    }
+
+    /// Nobody hears of the connection before it is open: its `$disconnect` is owed, and that is
+    /// written with what comes next.
+    fn journal_soon(&self, context: &Arc<ConnectionContext>) {
+        let connecting = Lifecycle::Connecting(Arc::clone(context));
+        self.gateway.store().record(connecting);
     }
 
     /// The API key that the client presents; none is looked for unless a route requires one.
@@ -316,13 +330,13 @@ const FRAMING_HEADERS: [&str; 6] = [
 ];
 
 impl Refusal {
-    /// `503 {"message":"Service Unavailable"}`: Gatepost stops.
-    fn stopping() -> Self {
+    /// `503 {"message":"Service Unavailable"}`: Gatepost stops, or cannot keep what it promises.
+    fn unavailable(detail: &str) -> Self {
         Self {
             status: 503,
             headers: vec![("content-type".into(), "application/json".into())],
             body: br#"{"message":"Service Unavailable"}"#.to_vec(),
-            detail: "Gatepost is stopping".into(),
+            detail: detail.to_owned(),
             fault: None,
         }
     }

@@ -4,12 +4,12 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::Connection as Database;
 
-use super::{StoreError, sql_ms, usage};
+use super::{StoreError, sql_ms, usage, usage_plans};
 use crate::clock::now_ms;
 
-pub(super) const VERSION: i64 = 5;
-/// The first version that keeps whole lives, with what refused a handshake.
-const LIVES: i64 = 5;
+pub(super) const VERSION: i64 = 7;
+/// The first version whose lives are read as they are.
+const LIVES: i64 = 6;
 
 /// The tables of version 1.
 const VERSION_1: &str = "
@@ -138,6 +138,15 @@ const VERSION_5: &str = "
     ALTER TABLE connections ADD COLUMN connect_fault TEXT;
 ";
 
+/// From version 5 to version 6: the journal of `$disconnect`. A connection has a context as long as
+/// its `$disconnect` is owed; it is due when nobody has it in hand.
+const VERSION_6: &str = "
+    ALTER TABLE connections ADD COLUMN context TEXT;
+    ALTER TABLE connections ADD COLUMN disconnect_tries INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE connections ADD COLUMN disconnect_due_ms INTEGER;
+    CREATE INDEX connections_by_due ON connections (disconnect_due_ms) WHERE context IS NOT NULL;
+";
+
 /// Sees to it that the file has the tables of this version.
 pub(super) fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
     let damaged = |source| StoreError::Damaged {
@@ -188,6 +197,8 @@ fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
         (3, VERSION_3),
         (4, VERSION_4),
         (5, VERSION_5),
+        (6, VERSION_6),
+        (7, usage_plans::SCHEMA),
     ] {
         if version < target {
             transaction.execute_batch(change)?;

@@ -1,6 +1,6 @@
 //! What a restart leaves, what a full disk costs, and whole lives.
 
-use gatepost_model::fault::FaultKind;
+use gatepost_model::{connection::CloseCause, fault::FaultKind};
 
 use super::*;
 use crate::{lifecycle::Life, tombstones::End};
@@ -190,6 +190,8 @@ fn a_whole_life_is_read_as_it_was_written() {
         request_id: Some("FP5yqFByIAMElXw=".into()),
         status: 502,
         error: Some("no".into()),
+        tries: 3,
+        next_try_ms: None,
     };
     store.record(Lifecycle::Disconnected {
         id,

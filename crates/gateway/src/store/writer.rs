@@ -18,13 +18,15 @@ use rusqlite::{Connection as Database, Transaction, params};
 
 use self::log_entries::LogGroups;
 use super::{
-    Command, Lifecycle, LogChange, LogChangeError, LogQueue, Retention,
-    log_changes::AskedLogChange, usage,
+    Command, Lifecycle, LogChange, LogChangeError, LogQueue, OwedDisconnects, Retention,
+    changes::{Change, Changes},
+    log_changes::AskedLogChange,
+    owed, usage,
 };
 use crate::clock::now_ms;
 
-/// Changes committed at once at most.
-const BATCH: usize = 4096;
+/// Log entries committed at once at most: handshakes wait for no longer than they take.
+const BATCH: usize = 512;
 /// How often old rows are removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// Bytes of log entries after which they are removed sooner.
@@ -33,12 +35,20 @@ const PRUNE_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct Writer {
     database: Database,
     retention: Retention,
+    changes: Arc<Changes>,
     dropped: Arc<AtomicU64>,
     log_queue: Arc<LogQueue>,
     log_groups: LogGroups,
 }
 
 type Changed = Result<(), LogChangeError>;
+
+/// What those who wait for a batch are told.
+#[derive(Default)]
+struct Answers {
+    changed: Vec<Changed>,
+    owed: Vec<OwedDisconnects>,
+}
 
 /// What became of the log entries of a batch.
 #[derive(Default)]
@@ -51,12 +61,14 @@ impl Writer {
     pub(super) fn new(
         database: Database,
         retention: Retention,
+        changes: Arc<Changes>,
         dropped: Arc<AtomicU64>,
         log_queue: Arc<LogQueue>,
     ) -> Self {
         Self {
             database,
             retention,
+            changes,
             dropped,
             log_queue,
             log_groups: LogGroups::default(),
@@ -100,16 +112,22 @@ impl Writer {
         }
         // A full disk must not stop serving: what cannot be written is lost and counted, and an id
         // whose end was not written is later found `node-lost` or forgotten.
-        let written = self.write_batch(&batch);
+        let changes = self.changes.take();
+        let written = self.write_batch(&changes, &batch);
         if written.is_err() {
             self.log_groups.forget();
             self.log_queue.drop_entries(logged.entries as u64);
-            let changes = batch.iter().filter(|c| matches!(c, Command::Record(_)));
             self.dropped
-                .fetch_add(changes.count() as u64, Ordering::Relaxed);
+                .fetch_add(changes.len() as u64, Ordering::Relaxed);
+        } else {
+            for written in changes.into_iter().filter_map(|change| change.written) {
+                // Who waited for it may be gone.
+                let _ = written.send(());
+            }
         }
         self.log_queue.leave(logged.entries, logged.bytes);
-        let mut changes = written.unwrap_or_default().into_iter();
+        let Answers { changed, owed } = written.unwrap_or_default();
+        let (mut changes, mut owed) = (changed.into_iter(), owed.into_iter());
         let mut prunes = false;
         for command in batch {
             match command {
@@ -122,36 +140,51 @@ impl Writer {
                     let changed = changes.next().unwrap_or(Err(LogChangeError::NotWritten));
                     let _ = asked.done.send(changed);
                 }
-                Command::Record(_) | Command::Log(_) => {}
+                Command::TakeOwed(asked) => {
+                    if let Some(owed) = owed.next() {
+                        let _ = asked.done.send(owed);
+                    }
+                }
+                Command::Wake | Command::Log(_) => {}
             }
         }
         if prunes { usize::MAX } else { logged.bytes }
     }
 
-    /// Writes a batch; gives what became of each change of a log group.
-    fn write_batch(&mut self, batch: &[Command]) -> rusqlite::Result<Vec<Changed>> {
-        let mut changes = Vec::new();
+    /// Writes changes and a batch; gives what its questions are answered.
+    fn write_batch(&mut self, changes: &[Change], batch: &[Command]) -> rusqlite::Result<Answers> {
+        let mut answers = Answers::default();
+        // What is waited for outlives a loss of power too.
+        let is_awaited = changes.iter().any(|change| change.written.is_some());
+        let synchronous = if is_awaited { "FULL" } else { "NORMAL" };
+        self.database
+            .pragma_update(None, "synchronous", synchronous)?;
         let transaction = self.database.transaction()?;
+        for change in changes {
+            write(&transaction, &change.lifecycle)?;
+        }
         for command in batch {
             match command {
-                Command::Record(change) => write(&transaction, change)?,
                 Command::Log(entry) => self.log_groups.write(&transaction, entry)?,
                 Command::ChangeLogGroup(asked) => {
                     let AskedLogChange {
                         log_group, change, ..
                     } = &**asked;
-                    changes.push(self.log_groups.change(&transaction, log_group, change));
+                    let changed = self.log_groups.change(&transaction, log_group, change);
+                    answers.changed.push(changed);
                 }
-                Command::Flush(_) => {}
+                Command::TakeOwed(asked) => answers.owed.push(owed::take(&transaction, asked)?),
+                Command::Wake | Command::Flush(_) => {}
             }
         }
         transaction.commit()?;
-        Ok(changes)
+        Ok(answers)
     }
 }
 
 fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<()> {
     match change {
+        Lifecycle::Connecting(context) => lives::write_connecting(transaction, context),
         Lifecycle::Opened {
             id,
             client_key,
@@ -166,6 +199,10 @@ fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<
         Lifecycle::Disconnected { id, record } => {
             lives::write_disconnected(transaction, id, record)
         }
+        Lifecycle::DisconnectDelayed { id, record, due_ms } => {
+            lives::write_delayed(transaction, id, record, *due_ms)
+        }
+        Lifecycle::DisconnectWaits { id, due_ms } => lives::write_due(transaction, id, *due_ms),
         Lifecycle::Deployed { api_id, name } => transaction
             .execute(
                 "INSERT OR REPLACE INTO apis (api_id, name) VALUES (?1, ?2)",

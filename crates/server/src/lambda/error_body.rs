@@ -87,6 +87,18 @@ fn error(status: u16, error_type: &str, message: impl Into<String>) -> InvokeErr
     }
 }
 
+/// API Gateway may not invoke the function.
+pub(super) fn not_permitted(function_arn: &str, source_arn: &str) -> InvokeError {
+    error(
+        403,
+        "AccessDeniedException",
+        format!(
+            "no permission on {function_arn} lets apigateway.amazonaws.com invoke it for \
+             {source_arn}: add one with AWS::Lambda::Permission or AddPermission"
+        ),
+    )
+}
+
 pub(super) fn function_not_found(arn: &str) -> InvokeError {
     error(
         404,

@@ -15,10 +15,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::{error_body, invocation::new_trace_id, operations, runner::LocalRunner};
+use super::{error_body, invocation::new_trace_id, runner::LocalRunner};
 use crate::{
     auth::{AccessDenied, Authorized, VerifiedRequest},
     respond,
+    shapes::{Matched, lambda::Operation},
     target::decode,
 };
 
@@ -101,11 +102,18 @@ async fn carry_out(
             let call = may("lambda:GetFunctionConfiguration", name, qualifier)?;
             get_function_configuration(runner, name, qualifier, &call)
         }
-        (method, steps) => Err(error_body::not_implemented(&operations::name(
-            method, steps,
-        ))),
+        (method, steps) => Err(error_body::not_implemented(&operation_name(method, steps))),
     };
     Ok(answer?)
+}
+
+/// The name of the operation that a request means; method and path where none is known.
+fn operation_name(method: &Method, steps: &[&str]) -> String {
+    let found = Matched::<Operation>::find(method, steps, "");
+    found.map_or_else(
+        || format!("{method} /{}", steps.join("/")),
+        |found| found.name().to_owned(),
+    )
 }
 
 /// The function in policies: `arn:aws:lambda:{region}:{account}:function:{name}`, and the qualifier
@@ -156,6 +164,7 @@ async fn invoke(
         tail_log: tail_log && invocation_type == InvocationType::RequestResponse,
         client_context: client_context(headers, invocation_type)?,
         trace_id: Some(trace_id.clone()),
+        source: None,
     };
     let answer = lambda.invoke(request).await?;
     Ok(invoke_response(answer, &trace_id))
@@ -212,6 +221,7 @@ async fn invoke_async(
         tail_log: false,
         client_context: None,
         trace_id: None,
+        source: None,
     };
     let answer = lambda.invoke(request).await?;
     Ok(json_response(
@@ -393,7 +403,7 @@ mod tests {
             (Method::GET, "2015-03-31/nothing", "GET /2015-03-31/nothing"),
         ] {
             let steps: Vec<&str> = path.split('/').collect();
-            assert_eq!(operations::name(&method, &steps), name);
+            assert_eq!(operation_name(&method, &steps), name);
         }
     }
 }

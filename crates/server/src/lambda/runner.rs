@@ -13,8 +13,10 @@ use gatepost_model::{
     FunctionName,
     arn::FunctionReference,
     function::Function,
+    function_policy::{ApiSource, FunctionPolicy},
     invocation::{InvocationType, InvokeError, InvokeRequest, InvokeResponse},
 };
+use gatepost_wire::function_policy::lets_api_gateway;
 use serde::de::IgnoredAny;
 
 use super::{
@@ -29,11 +31,14 @@ use super::{
 const LATEST: &str = "$LATEST";
 
 type Pools = HashMap<FunctionName, Arc<Pool>>;
+/// Who may invoke each function that has a policy.
+pub type FunctionPolicies = HashMap<FunctionName, FunctionPolicy>;
 
 /// Runs functions as processes of this machine. Must be made inside of a Tokio runtime.
 pub struct LocalRunner {
     shared: Arc<Shared>,
     pools: ArcSwap<Pools>,
+    policies: ArcSwap<FunctionPolicies>,
     queue: AsyncQueue,
     /// For asynchronous invocations, which must not keep the runner alive.
     me: Weak<Self>,
@@ -51,7 +56,9 @@ impl std::fmt::Debug for LocalRunner {
 #[derive(Clone)]
 pub(super) struct Target {
     pub name: FunctionName,
-    /// The ARN with the qualifier that was asked for.
+    /// The alias or version that was asked for.
+    pub qualifier: Option<String>,
+    /// The ARN with it.
     pub arn: String,
     /// `$LATEST` or a version: `X-Amz-Executed-Version`.
     pub version: String,
@@ -65,6 +72,7 @@ impl LocalRunner {
         let runner = Arc::new_cyclic(|me| Self {
             shared,
             pools: ArcSwap::default(),
+            policies: ArcSwap::default(),
             queue,
             me: me.clone(),
         });
@@ -101,6 +109,30 @@ impl LocalRunner {
             (pool.function.name.clone(), pool)
         });
         self.pools.store(Arc::new(pools.collect()));
+    }
+
+    /// Puts other policies in the place of the present ones: who may invoke each function.
+    pub fn replace_policies(&self, policies: FunctionPolicies) {
+        self.policies.store(Arc::new(policies));
+    }
+
+    /// Whether the function's own policy lets API Gateway invoke it, as far as that is asked.
+    fn permit(&self, target: &Target, source: &ApiSource) -> Result<(), InvokeError> {
+        let config = &self.shared.config;
+        if !config.require_permissions {
+            return Ok(());
+        }
+        let source_arn = source.arn(&config.region, &config.account_id);
+        let policies = self.policies.load();
+        let is_permitted = policies.get(&target.name).is_some_and(|policy| {
+            let qualifier = target.qualifier.as_deref();
+            lets_api_gateway(policy, qualifier, &source_arn, &config.account_id)
+        });
+        if is_permitted {
+            Ok(())
+        } else {
+            Err(error_body::not_permitted(&target.arn, &source_arn))
+        }
     }
 
     /// Where each function's `@connections` calls shall go; for the processes of the functions that
@@ -213,11 +245,20 @@ impl LocalRunner {
             )));
         };
         let arn = format!("{}{suffix}", pool.function.arn);
-        Ok((Target { name, arn, version }, pool))
+        let target = Target {
+            name,
+            qualifier: qualifier.map(str::to_owned),
+            arn,
+            version,
+        };
+        Ok((target, pool))
     }
 
     async fn invoke_function(&self, request: InvokeRequest) -> Result<InvokeResponse, InvokeError> {
         let (target, pool) = self.target(&request.function, request.qualifier.as_deref())?;
+        if let Some(source) = &request.source {
+            self.permit(&target, source)?;
+        }
         let payload = event_payload(request.payload, request.invocation_type)?;
         let response = |status, request_id| InvokeResponse {
             status,

@@ -174,6 +174,7 @@ pub fn request(function: &str, event: &Value) -> InvokeRequest {
         tail_log: false,
         client_context: None,
         trace_id: None,
+        source: None,
     }
 }
 

@@ -185,6 +185,7 @@ impl App {
                 retry_delays: config.functions.retry_delays.clone(),
                 init_timeout: config.functions.init_timeout,
                 max_processes: config.functions.max_processes,
+                require_permissions: config.functions.require_permissions,
                 guard_command: vec![env::current_exe()?.into(), "__guard".into()],
                 access_keys: Arc::clone(&access.keys),
                 permissions: Arc::clone(&access.function_permissions),
@@ -196,6 +197,7 @@ impl App {
             },
             loaded.functions.clone(),
         );
+        functions.replace_policies(loaded.function_policies.clone());
         let lambda = lambda(&config.functions, &functions, &outward, &region);
         let gateway = Gateway::new(GatewayConfig {
             limits: config.limits.clone(),
@@ -400,11 +402,19 @@ impl App {
             .collect();
         functions
             .set_management_endpoints(management_endpoints(&loaded.apis, &self.local_authority));
+        // What may be invoked before or after the change may be while it happens.
+        let mut policies = self.loaded.function_policies.clone();
+        for (name, policy) in &loaded.function_policies {
+            let statements = policies.entry(name.clone()).or_default();
+            statements.statements.extend_from_slice(&policy.statements);
+        }
+        functions.replace_policies(policies);
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         gateway.serve_usage_plans(loaded.usage_plans.clone());
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
             .map_err(|errors| compile_lines(&errors))?;
+        functions.replace_policies(loaded.function_policies.clone());
         functions.remove_functions(&removed_names);
         declare_log_groups(&self.server, loaded, self.terminal);
         Ok(())
