@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
+    applied_posts::AppliedPosts,
     auth::{AccessKeys, Auth, AuthMode},
     clock::Moment,
     connection::Connection,
@@ -80,6 +81,8 @@ pub struct Gateway {
     usage_plans: ArcSwap<ServedPlans>,
     pub(crate) plan_sources: Mutex<Sources>,
     work: Work,
+    /// The posts that SDKs may make again.
+    pub applied_posts: AppliedPosts,
     /// The `$disconnect` routes that are owed.
     pub disconnects: Disconnects,
     /// The posts that wait for connections.
@@ -150,6 +153,7 @@ impl Gateway {
             Arc::clone(&config.access_keys),
         );
         let held = Arc::new(HeldInAll::new(&config.limits));
+        let applied_posts = AppliedPosts::new(config.limits.max_applied_posts);
         let made = config.store.made_usage_plans();
         let sources = Mutex::new(Sources {
             made,
@@ -157,6 +161,7 @@ impl Gateway {
         });
         let gateway = Arc::new(Self {
             config,
+            applied_posts,
             throttle,
             auth,
             registry: Registry::new(),
