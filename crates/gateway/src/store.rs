@@ -6,6 +6,7 @@ mod lives;
 mod log_changes;
 mod log_queue;
 mod logs;
+mod metrics;
 mod owed;
 mod requests;
 mod schema;
@@ -37,7 +38,7 @@ use crate::{
     connection::client::ClientKey,
     lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
     new_id::random_bytes,
-    observe::AccessLogEntry,
+    observe::{AccessLogEntry, metrics::MetricRow},
     tombstones::Tombstone,
 };
 
@@ -159,6 +160,8 @@ pub enum Lifecycle {
         /// `name`.
         name: Box<str>,
     },
+    /// Requests were counted.
+    Counted(Vec<MetricRow>),
     /// An API key used its plan.
     Usage {
         /// The plan.

@@ -211,6 +211,7 @@ impl App {
             lambda,
             outward,
             observer,
+            metrics: Arc::default(),
         });
         gateway.serve_usage_plans(loaded.usage_plans.clone());
         gateway
