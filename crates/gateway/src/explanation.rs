@@ -1,6 +1,8 @@
 //! What became of a connection, from what is kept of it: the timeline, the verdict, the mend. Pure:
 //! `gatepost why` reads the records and prints this.
 
+pub mod from_logs;
+
 use gatepost_model::{
     ApiId,
     connection::{CloseCause, GoneReason, InvalidConnectionId},

@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod authorizer_response;
+pub mod aws_logs;
 pub mod error_frame;
 pub mod execution_log;
 pub mod expression;

@@ -1,5 +1,7 @@
 //! `gatepost why`: what became of a connection, and what to do about it.
 
+mod cloudwatch;
+mod logs;
 mod print;
 mod stored;
 
@@ -23,7 +25,9 @@ pub const STORE: &str = ".gatepost/store.sqlite";
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  gatepost why 'k2Jx0fYh7QIAAJqkOw=='\n  gatepost why --about \
-                  not-established\n\nReads the store of a running or stopped `gatepost dev`, and \
+                  not-established\n  gatepost why ID --log-file tail.txt\n  gatepost why ID \
+                  --cloudwatch /aws/apigateway/a1b2c3d4e5/prod /chat/access \
+                  /aws/lambda/chat-Send\n\nReads the store of a running or stopped `gatepost dev`, and \
                   changes nothing.\nExit status: 0 found, 1 not found, 2 the command line is wrong \
                   or there is no store."
 )]
@@ -42,6 +46,24 @@ pub struct Arguments {
     /// The store
     #[arg(long, value_name = "FILE", default_value = STORE)]
     pub store: PathBuf,
+    /// Explain from logs of AWS instead, as `aws logs` or an export printed them; `-` is stdin
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["about", "store"])]
+    pub log_file: Vec<PathBuf>,
+    /// Explain from these log groups of CloudWatch Logs instead
+    #[arg(long, value_name = "GROUP", num_args = 1.., conflicts_with_all = ["about", "store"])]
+    pub cloudwatch: Vec<String>,
+    /// How old the events of --cloudwatch are at most
+    #[arg(long, value_name = "TIME", default_value = "1d")]
+    pub since: String,
+    /// The region of --cloudwatch, else that of the environment
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Whose credentials --cloudwatch uses, before those of the environment
+    #[arg(long)]
+    pub profile: Option<String>,
+    /// Where CloudWatch Logs is, else where the SDKs would look for it
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -51,6 +73,22 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> ExitCode {
     let (text, code) = match (&arguments.about, &arguments.id) {
         (Some(slug), _) => about(slug, arguments.json),
+        (None, Some(id)) if !arguments.log_file.is_empty() || !arguments.cloudwatch.is_empty() => {
+            match logs::explained(arguments, id) {
+                Ok(explained) => {
+                    let text = if arguments.json {
+                        print::explained_as_json(&explained)
+                    } else {
+                        print::explained_as_text(&explained)
+                    };
+                    (text, u8::from(!explained.found))
+                }
+                Err(error) => {
+                    eprintln!("gatepost: {}", printable(&error));
+                    return ExitCode::from(2);
+                }
+            }
+        }
         (None, Some(id)) => match stored::explain(&arguments.store, id) {
             Ok(answer) => {
                 let text = if arguments.json {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use gatepost_gateway::{
-    explanation::Explanation,
+    explanation::{Explanation, from_logs::LogExplanation},
     store::{LoggedLine, LoggedRequest},
 };
 use gatepost_model::request_context::iso_time;
@@ -31,12 +31,18 @@ pub(super) fn as_text(answer: &Answer) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
+    write_explanation(&mut text, &answer.explanation, "");
+    text
+}
+
+/// The timeline, the verdict with how sure it is, and the mend.
+fn write_explanation(text: &mut String, explanation: &Explanation, certainty: &str) {
     let Explanation {
         slug,
         timeline,
         verdict,
         mend,
-    } = &answer.explanation;
+    } = explanation;
     for event in timeline {
         let _ = write!(
             text,
@@ -48,11 +54,40 @@ pub(super) fn as_text(answer: &Answer) -> String {
     if !timeline.is_empty() {
         text.push('\n');
     }
-    let _ = writeln!(text, "\nVerdict ({slug}): {}.", printable(verdict));
+    let _ = writeln!(
+        text,
+        "\nVerdict ({slug}{certainty}): {}.",
+        printable(verdict)
+    );
     if let Some(mend) = mend {
         let _ = writeln!(text, "To mend it: {mend}.");
         if error_pages::page(slug).is_some() {
             let _ = writeln!(text, "More: gatepost why --about {slug}");
+        }
+    }
+}
+
+/// What logs of AWS tell.
+pub(super) fn explained_as_text(explained: &LogExplanation) -> String {
+    let mut text = explained
+        .request
+        .as_ref()
+        .map(request_text)
+        .unwrap_or_default();
+    if let Some(id) = &explained.connection_id {
+        let _ = write!(text, "Connection {}", printable(id));
+        if let Some((api_id, stage)) = &explained.place {
+            let (api_id, stage) = (printable(api_id), printable(stage));
+            let _ = write!(text, " of API {api_id}, stage {stage}");
+        }
+        text.push_str(", by these logs\n");
+    }
+    let certainty = format!(", {}", explained.certainty.as_str());
+    write_explanation(&mut text, &explained.explanation, &certainty);
+    if !explained.missing.is_empty() {
+        text.push_str("To be surer:\n");
+        for setting in &explained.missing {
+            let _ = writeln!(text, "- {setting}.");
         }
     }
     text
@@ -96,9 +131,8 @@ fn request_json(request: &LoggedRequest) -> Value {
     })
 }
 
-pub(super) fn as_json(answer: &Answer) -> String {
-    let explanation = &answer.explanation;
-    let timeline: Vec<Value> = explanation
+fn timeline_json(explanation: &Explanation) -> Vec<Value> {
+    explanation
         .timeline
         .iter()
         .map(|event| {
@@ -108,7 +142,11 @@ pub(super) fn as_json(answer: &Answer) -> String {
                 "text": event.text,
             })
         })
-        .collect();
+        .collect()
+}
+
+pub(super) fn as_json(answer: &Answer) -> String {
+    let explanation = &answer.explanation;
     let api = answer.api.as_ref();
     let value = json!({
         "version": JSON_VERSION,
@@ -121,8 +159,30 @@ pub(super) fn as_json(answer: &Answer) -> String {
         "verdict": explanation.verdict,
         "mend": explanation.mend,
         "refusedCalls": answer.refused,
-        "timeline": timeline,
+        "timeline": timeline_json(explanation),
         "request": answer.request.as_ref().map(request_json),
+    });
+    format!("{value:#}\n")
+}
+
+pub(super) fn explained_as_json(explained: &LogExplanation) -> String {
+    let explanation = &explained.explanation;
+    let place = explained.place.as_ref();
+    let value = json!({
+        "version": JSON_VERSION,
+        "found": explained.found,
+        "connectionId": explained.connection_id,
+        "apiId": place.map(|(api_id, _)| api_id),
+        "apiName": null,
+        "stage": place.map(|(_, stage)| stage),
+        "reason": explanation.slug,
+        "certainty": explained.certainty.as_str(),
+        "verdict": explanation.verdict,
+        "mend": explanation.mend,
+        "toBeSurer": explained.missing,
+        "refusedCalls": explained.refused,
+        "timeline": timeline_json(explanation),
+        "request": explained.request.as_ref().map(request_json),
     });
     format!("{value:#}\n")
 }
