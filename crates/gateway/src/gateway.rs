@@ -20,9 +20,11 @@ use gatepost_model::{
     stage_settings::SettingsByStage,
     usage_plan::UsagePlans,
 };
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
+    applied_posts::AppliedPosts,
     auth::{AccessKeys, Auth, AuthMode},
     clock::Moment,
     connection::Connection,
@@ -37,7 +39,7 @@ use crate::{
     registry::{Entry, Registry},
     store::{Lifecycle, Store},
     tombstones::Tombstones,
-    usage_plans::ServedPlans,
+    usage_plans::{ServedPlans, Sources},
 };
 
 /// What a gateway is made of.
@@ -77,7 +79,10 @@ pub struct Gateway {
     pub auth: Auth,
     apis: ArcSwap<ApiTable>,
     usage_plans: ArcSwap<ServedPlans>,
+    pub(crate) plan_sources: Mutex<Sources>,
     work: Work,
+    /// The posts that SDKs may make again.
+    pub applied_posts: AppliedPosts,
     /// The `$disconnect` routes that are owed.
     pub disconnects: Disconnects,
     /// The posts that wait for connections.
@@ -148,19 +153,28 @@ impl Gateway {
             Arc::clone(&config.access_keys),
         );
         let held = Arc::new(HeldInAll::new(&config.limits));
+        let applied_posts = AppliedPosts::new(config.limits.max_applied_posts);
+        let made = config.store.made_usage_plans();
+        let sources = Mutex::new(Sources {
+            made,
+            ..Sources::default()
+        });
         let gateway = Arc::new(Self {
             config,
+            applied_posts,
             throttle,
             auth,
             registry: Registry::new(),
             tombstones,
             apis: ArcSwap::default(),
             usage_plans: ArcSwap::default(),
+            plan_sources: sources,
             work: Work::default(),
             disconnects: Disconnects::default(),
             held,
             draining: AtomicBool::new(false),
         });
+        gateway.serve_usage_plans(UsagePlans::default());
         crate::sweeper::start(&gateway);
         disconnects::start(&gateway);
         gateway
@@ -216,9 +230,7 @@ impl Gateway {
         self.registry.len()
     }
 
-    /// Serves these API keys and usage plans in place of the present ones. What their keys used
-    /// stays used.
-    pub fn serve_usage_plans(&self, plans: UsagePlans) {
+    pub(crate) fn serve_plans(&self, plans: UsagePlans) {
         let before = self.usage_plans.load_full();
         let served = ServedPlans::new(plans, &before, &self.config.store);
         self.usage_plans.store(Arc::new(served));

@@ -10,6 +10,7 @@ mod owed;
 mod requests;
 mod schema;
 mod usage;
+mod usage_plans;
 mod writer;
 
 use std::{
@@ -39,6 +40,7 @@ use crate::{
     new_id::random_bytes,
     observe::AccessLogEntry,
     tombstones::Tombstone,
+    usage_plans::Made,
 };
 
 use changes::Changes;
@@ -291,6 +293,8 @@ pub struct Store {
     owed_at_start: u64,
     dropped: Arc<AtomicU64>,
     log_queue: Arc<LogQueue>,
+    control: Mutex<Database>,
+    made: Made,
     key: ConnectionIdKey,
     api_key_secret: [u8; 32],
     log_age: Duration,
@@ -328,6 +332,8 @@ impl Store {
         let owed_at_start = owed::take_stock(&writer, now_ms()).map_err(damaged)?;
         let reader = Database::open(path).map_err(damaged)?;
         let logs_reader = Database::open(path).map_err(damaged)?;
+        let made = usage_plans::read(&reader).map_err(damaged)?;
+        let control = open_for_control(path).map_err(damaged)?;
         let (queue, commands) = mpsc::sync_channel(QUEUE);
         let changes = Arc::new(Changes::default());
         let dropped = Arc::new(AtomicU64::new(0));
@@ -351,6 +357,8 @@ impl Store {
             owed_at_start,
             dropped,
             log_queue,
+            control: Mutex::new(control),
+            made,
             key: ConnectionIdKey::new(key),
             api_key_secret,
             log_age: retention.log_age,
@@ -409,6 +417,14 @@ impl Store {
             let _ = wait.recv();
         }
     }
+}
+
+/// For changes of the control plane, which somebody waits for: what is committed survives a loss of power too.
+fn open_for_control(path: &Path) -> rusqlite::Result<Database> {
+    let database = Database::open(path)?;
+    database.busy_timeout(Duration::from_secs(5))?;
+    database.execute_batch("PRAGMA synchronous = FULL;")?;
+    Ok(database)
 }
 
 /// Milliseconds as SQLite keeps them.

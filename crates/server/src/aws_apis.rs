@@ -22,7 +22,7 @@ use crate::{
     admin,
     auth::{IdentifiedRequest, VerifiedRequest},
     body::{BodyError, read_body},
-    control_plane::ControlPlane,
+    control_plane::{self, ControlPlane},
     lambda, logs, respond,
     server::{Peer, Server},
     sts,
@@ -147,6 +147,10 @@ async fn answer(
     let gateway = &server.gateway;
     match service {
         Service::ApiGateway => {
+            if let Some(changed) = control_plane::change(gateway, &request).await {
+                return changed;
+            }
+            let role = gateway.cloudwatch_role_arn();
             let table = gateway.apis();
             let apis: Vec<Arc<Api>> = table
                 .apis
@@ -159,6 +163,7 @@ async fn answer(
                 domain_names: &table.domain_names,
                 endpoint: &endpoint,
                 usage_plans: &gateway.usage_plans(),
+                cloudwatch_role_arn: role.as_deref(),
                 account_throttle: gateway.limits().account_throttle,
             };
             control_plane.handle(&request)

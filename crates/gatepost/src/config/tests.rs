@@ -119,6 +119,7 @@ fn every_key_is_read_from_the_file() {
         max_authorizer_result_bytes = "16KiB"
         max_held_posts = 7
         max_held_bytes = "1MiB"
+        max_applied_posts = 5
         max_tombstones = 10
         tombstone_age = "1h"
         aws_quotas = true
@@ -182,6 +183,7 @@ fn every_key_is_read_from_the_file() {
             max_authorizer_result_bytes: 16_384,
             max_held_posts: 7,
             max_held_bytes: 1_048_576,
+            max_applied_posts: 5,
             max_tombstones: 10,
             tombstone_age: Duration::from_secs(3600),
             account_throttle: ThrottleSettings {

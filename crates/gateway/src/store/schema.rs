@@ -4,10 +4,10 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::Connection as Database;
 
-use super::{StoreError, sql_ms, usage};
+use super::{StoreError, sql_ms, usage, usage_plans};
 use crate::clock::now_ms;
 
-pub(super) const VERSION: i64 = 6;
+pub(super) const VERSION: i64 = 7;
 /// The first version whose lives are read as they are.
 const LIVES: i64 = 6;
 
@@ -198,6 +198,7 @@ fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
         (4, VERSION_4),
         (5, VERSION_5),
         (6, VERSION_6),
+        (7, usage_plans::SCHEMA),
     ] {
         if version < target {
             transaction.execute_batch(change)?;

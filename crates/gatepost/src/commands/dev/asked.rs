@@ -7,8 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Arguments, start_error::StartError};
-use crate::config::Config;
+use super::Arguments;
+use crate::{config::Config, node::StartError};
 
 /// Names of a template that is not named.
 const TEMPLATES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];

@@ -1,4 +1,4 @@
-//! Why an app does not start.
+//! Why a node does not start.
 
 use std::{io, path::PathBuf};
 
@@ -8,7 +8,7 @@ use gatepost_server::{template::TemplateErrors, tls::TlsError};
 use super::{ports::PortError, state::StateError};
 use crate::{access::AccessError, config::ConfigErrors, outward::OutwardError};
 
-/// Why an app does not start.
+/// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The command line is wrong.
