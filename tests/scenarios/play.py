@@ -93,15 +93,21 @@ def observe(app, told):
         return found
 
     until(lambda: wanted <= disconnects().keys(), "every $disconnect", timeout=60)
-    gone = {}
-    for event in app.events("gone"):
-        gone.setdefault(event["connectionId"], set()).add(event["reason"])
+    posted = {it.own for it in told if it.posts and it.own}
+
+    def on_terminal():
+        found = {}
+        for event in app.events("gone"):
+            found.setdefault(event["connectionId"], set()).add(event["reason"])
+        return found
+
+    until(lambda: posted <= on_terminal().keys(), "every line on the terminal", timeout=60)
     pages = {}
     for reason in {it.reason for it in told if it.asked}:
         about = [GATEPOST, "why", "--about", reason]
         done = subprocess.run(about, capture_output=True, text=True, check=False)
         pages[reason] = done.stdout if done.stdout.startswith(f"# `{reason}`: ") else None
-    return {"disconnects": disconnects(), "gone": gone, "pages": pages}
+    return {"disconnects": disconnects(), "gone": on_terminal(), "pages": pages}
 
 
 def secrets_in(app, texts):
