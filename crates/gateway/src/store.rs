@@ -2,6 +2,7 @@
 //! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
 mod changes;
+mod functions;
 mod lives;
 mod log_changes;
 mod log_queue;
@@ -47,6 +48,7 @@ use changes::Changes;
 use log_queue::LogQueue;
 use writer::Writer;
 
+pub use functions::FunctionNotKept;
 pub use lives::{LifeReader, RefusedCalls, StoredConnection};
 pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
@@ -267,6 +269,7 @@ enum Command {
     Log(LogEntry),
     TakeOwed(owed::Asked),
     ChangeLogGroup(Box<log_changes::AskedLogChange>),
+    ChangeFunction(Box<functions::FunctionChange>),
     Flush(mpsc::SyncSender<()>),
 }
 
