@@ -10,6 +10,7 @@ mod logs;
 mod owed;
 mod requests;
 mod schema;
+mod stale;
 mod usage;
 mod usage_plans;
 mod writer;
@@ -57,6 +58,7 @@ pub use logs::{
 };
 pub use owed::{NotJournalled, OwedDisconnect, OwedDisconnects};
 pub use requests::{FunctionLog, LoggedLine, LoggedRequest};
+pub use stale::StaleCaller;
 
 /// Log entries and questions that may wait for the disk; more are counted as dropped.
 /// The channel touches its whole ring in time, so this is memory too.
