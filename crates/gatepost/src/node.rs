@@ -26,7 +26,7 @@ use gatepost_gateway::{
 };
 use gatepost_model::{ApiId, api::Api};
 use gatepost_server::{
-    lambda::{CaBundle, LocalRunner, RunnerConfig},
+    lambda::{CaBundle, LocalRunner, MadeFunctions, RunnerConfig},
     listener,
     logs::{Queries, QueryLimits, declare_groups},
     server::Server,
@@ -249,6 +249,7 @@ impl Node {
             },
             Vec::new(),
         );
+        let made_functions = MadeFunctions::open(Arc::clone(&store), Arc::clone(&functions))?;
         let lambda = functions::invoker(&config.functions, &functions, &outward, &region);
         let gateway = Gateway::new(GatewayConfig {
             limits: config.limits.clone(),
@@ -267,6 +268,7 @@ impl Node {
         let server = Arc::new(Server {
             gateway,
             functions,
+            made_functions,
             authority,
             home_page: options.home_page,
             queries: Queries::new(QueryLimits {

@@ -2,6 +2,7 @@
 //! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
 mod changes;
+mod functions;
 mod lives;
 mod log_changes;
 mod log_queue;
@@ -10,6 +11,7 @@ mod metrics;
 mod owed;
 mod requests;
 mod schema;
+mod stale;
 mod usage;
 mod usage_plans;
 mod writer;
@@ -48,6 +50,7 @@ use changes::Changes;
 use log_queue::LogQueue;
 use writer::Writer;
 
+pub use functions::FunctionNotKept;
 pub use lives::{LifeReader, RefusedCalls, StoredConnection};
 pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
@@ -56,6 +59,7 @@ pub use logs::{
 };
 pub use owed::{NotJournalled, OwedDisconnect, OwedDisconnects};
 pub use requests::{FunctionLog, LoggedLine, LoggedRequest};
+pub use stale::StaleCaller;
 
 /// Log entries and questions that may wait for the disk; more are counted as dropped.
 /// The channel touches its whole ring in time, so this is memory too.
@@ -270,6 +274,7 @@ enum Command {
     Log(LogEntry),
     TakeOwed(owed::Asked),
     ChangeLogGroup(Box<log_changes::AskedLogChange>),
+    ChangeFunction(Box<functions::FunctionChange>),
     Flush(mpsc::SyncSender<()>),
 }
 

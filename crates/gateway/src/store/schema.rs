@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::Connection as Database;
 
-use super::{StoreError, metrics, sql_ms, usage, usage_plans};
+use super::{StoreError, functions, metrics, sql_ms, usage, usage_plans};
 use crate::clock::now_ms;
 
 pub(super) const VERSION: i64 = 7;
@@ -206,6 +206,7 @@ fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
     }
     transaction.execute_batch(usage::SCHEMA)?;
     transaction.execute_batch(metrics::SCHEMA)?;
+    transaction.execute_batch(functions::SCHEMA)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.execute(
         "INSERT OR IGNORE INTO meta (key, value) VALUES ('created_at_ms', ?1)",

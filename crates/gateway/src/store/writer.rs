@@ -114,6 +114,7 @@ impl Writer {
         // whose end was not written is later found `node-lost` or forgotten.
         let changes = self.changes.take();
         let written = self.write_batch(&changes, &batch);
+        let is_written = written.is_ok();
         if written.is_err() {
             self.log_groups.forget();
             self.log_queue.drop_entries(logged.entries as u64);
@@ -140,12 +141,13 @@ impl Writer {
                     let changed = changes.next().unwrap_or(Err(LogChangeError::NotWritten));
                     let _ = asked.done.send(changed);
                 }
+                Command::ChangeFunction(change) if is_written => change.is_written(),
                 Command::TakeOwed(asked) => {
                     if let Some(owed) = owed.next() {
                         let _ = asked.done.send(owed);
                     }
                 }
-                Command::Wake | Command::Log(_) => {}
+                Command::Wake | Command::Log(_) | Command::ChangeFunction(_) => {}
             }
         }
         if prunes { usize::MAX } else { logged.bytes }
@@ -173,6 +175,7 @@ impl Writer {
                     let changed = self.log_groups.change(&transaction, log_group, change);
                     answers.changed.push(changed);
                 }
+                Command::ChangeFunction(change) => change.write(&transaction)?,
                 Command::TakeOwed(asked) => answers.owed.push(owed::take(&transaction, asked)?),
                 Command::Wake | Command::Flush(_) => {}
             }
