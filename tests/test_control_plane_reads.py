@@ -224,7 +224,7 @@ def test_get_caller_identity(app):
         ("lambda", "list_layers", {}),
         ("sts", "get_session_token", {}),
         ("logs", "create_export_task", {"logGroupName": "a", "from": 0, "to": 1, "destination": "b"}),
-        ("cloudwatch", "list_metrics", {}),
+        ("cloudwatch", "describe_alarms", {}),
     ],
 )
 def test_an_operation_that_is_not_there_yet_says_its_name(app, service, operation, arguments):

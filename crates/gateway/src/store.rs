@@ -8,9 +8,11 @@ mod lives;
 mod log_changes;
 mod log_queue;
 mod logs;
+mod metrics;
 mod owed;
 mod requests;
 mod schema;
+mod stale;
 mod usage;
 mod writer;
 
@@ -40,7 +42,7 @@ use crate::{
     control::Made,
     lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
     new_id::random_bytes,
-    observe::AccessLogEntry,
+    observe::{AccessLogEntry, metrics::MetricRow},
     tombstones::Tombstone,
 };
 
@@ -57,6 +59,7 @@ pub use logs::{
 };
 pub use owed::{NotJournalled, OwedDisconnect, OwedDisconnects};
 pub use requests::{FunctionLog, LoggedLine, LoggedRequest};
+pub use stale::StaleCaller;
 
 /// Log entries and questions that may wait for the disk; more are counted as dropped.
 /// The channel touches its whole ring in time, so this is memory too.
@@ -163,6 +166,8 @@ pub enum Lifecycle {
         /// `name`.
         name: Box<str>,
     },
+    /// Requests were counted.
+    Counted(Vec<MetricRow>),
     /// An API key used its plan.
     Usage {
         /// The plan.
