@@ -152,22 +152,3 @@ def test_a_refused_handshake_has_no_disconnect_after_a_crash(
     live_once(app, connect, http_backend, 2)
     refused = told(http_backend.seen("/connect")[0])
     assert refused not in map(told, http_backend.seen("/disconnect"))
-
-
-def test_a_second_process_on_the_store_leaves_the_connections_of_the_first_to_it(
-    dev, connect, http_backend
-):
-    first = dev(http_app(http_backend))
-    client = connect(first.url())
-    own = told(http_backend.seen("/connect")[0])
-    second = dev(first.template)
-    # Something of the second's own is delivered; of the first's connection nothing is.
-    live_once(second, connect, http_backend, 1)
-    first.client().post_to_connection(ConnectionId=own, Data=b"alive")
-    assert client.recv(timeout=10) == "alive"
-    second.restart()
-    live_once(second, connect, http_backend, 2)
-    assert own not in map(told, http_backend.seen("/disconnect"))
-    first.stop(kill=True)
-    second.restart()
-    assert own in map(told, http_backend.received("/disconnect", 3))

@@ -256,7 +256,7 @@ impl Node {
             account_id: ACCOUNT_ID.into(),
             auth_mode: access.mode,
             access_keys: access.keys,
-            node: store.node(),
+            node: 0,
             logging_level: config.logs.level,
             store,
             lambda,

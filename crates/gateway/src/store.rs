@@ -8,7 +8,6 @@ mod log_queue;
 mod logs;
 mod owed;
 mod requests;
-mod runs;
 mod schema;
 mod usage;
 mod usage_plans;
@@ -46,7 +45,6 @@ use crate::{
 
 use changes::Changes;
 use log_queue::LogQueue;
-use runs::Run;
 use writer::Writer;
 
 pub use lives::{LifeReader, RefusedCalls, StoredConnection};
@@ -102,14 +100,6 @@ pub enum StoreError {
         path: PathBuf,
         /// Its version.
         found: i64,
-    },
-    /// The process cannot be told from others that use the store.
-    #[error("the store {path} cannot be locked: {source}; is its folder writable?")]
-    Lock {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
     },
     /// The writing thread cannot be started.
     #[error("the store's writer cannot be started: {0}")]
@@ -301,7 +291,6 @@ pub struct Store {
     queue: mpsc::SyncSender<Command>,
     changes: Arc<Changes>,
     owed_at_start: u64,
-    run: Run,
     dropped: Arc<AtomicU64>,
     log_queue: Arc<LogQueue>,
     control: Mutex<Database>,
@@ -327,8 +316,7 @@ impl Drop for WriterThread {
 }
 
 impl Store {
-    /// Opens (or makes) the store. Connections that an earlier run left open are noted as lost; those
-    /// of a process that still runs are left to it.
+    /// Opens (or makes) the store. Connections that an earlier run left open are noted as lost.
     ///
     /// # Errors
     /// [`StoreError`]; the file is then left untouched.
@@ -341,11 +329,7 @@ impl Store {
         schema::prepare(&mut writer, path)?;
         let key = kept_secret(&writer, "connection_id_key").map_err(damaged)?;
         let api_key_secret = kept_secret(&writer, "api_key_secret").map_err(damaged)?;
-        let run = Run::begin(path).map_err(|source| StoreError::Lock {
-            path: path.to_owned(),
-            source,
-        })?;
-        let owed_at_start = owed::take_stock(&writer, &run, now_ms()).map_err(damaged)?;
+        let owed_at_start = owed::take_stock(&writer, now_ms()).map_err(damaged)?;
         let reader = Database::open(path).map_err(damaged)?;
         let logs_reader = Database::open(path).map_err(damaged)?;
         let made = usage_plans::read(&reader).map_err(damaged)?;
@@ -371,7 +355,6 @@ impl Store {
             queue,
             changes,
             owed_at_start,
-            run,
             dropped,
             log_queue,
             control: Mutex::new(control),
@@ -381,11 +364,6 @@ impl Store {
             log_age: retention.log_age,
             _writer: WriterThread(Some(thread)),
         }))
-    }
-
-    /// The number of this process among those that use the store: the node of its connection ids.
-    pub fn node(&self) -> u16 {
-        self.run.node()
     }
 
     /// The key with which connection ids are issued.

@@ -9,7 +9,7 @@ use gatepost_model::{
 use rusqlite::{Connection as Database, OptionalExtension, params};
 use tokio::sync::oneshot;
 
-use super::{Command, Lifecycle, Store, lives::cause_from_columns, runs::Run, sql_ms};
+use super::{Command, Lifecycle, Store, lives::cause_from_columns, sql_ms};
 
 /// A `$disconnect` that waited in the store.
 #[derive(Debug)]
@@ -90,50 +90,21 @@ impl Store {
     }
 }
 
-/// Notes what runs that have ended left open as lost, and what they owe as due; gives how many
-/// that are.
-pub(super) fn take_stock(database: &Database, run: &Run, now_ms: u64) -> rusqlite::Result<u64> {
-    // The number of this run was free: whoever had it has ended.
-    let mut owed = take_over(database, run.node(), now_ms)?;
-    let others = run.for_each_ended(|node| -> Result<(), TakeOverError> {
-        owed += take_over(database, node, now_ms)?;
-        Ok(())
-    });
-    match others {
-        // Runs whose file cannot be locked are looked at by the next start.
-        Ok(()) | Err(TakeOverError::Lock(_)) => Ok(owed),
-        Err(TakeOverError::Store(error)) => Err(error),
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum TakeOverError {
-    #[error(transparent)]
-    Store(#[from] rusqlite::Error),
-    #[error(transparent)]
-    Lock(#[from] std::io::Error),
-}
-
-/// Takes over what a run left: its number is that of the node in its connection ids, of which it is
-/// the eighth and ninth byte.
-fn take_over(database: &Database, node: u16, now_ms: u64) -> rusqlite::Result<u64> {
-    let (now, node) = (sql_ms(now_ms), node.to_be_bytes());
+/// Notes what an earlier run left open as lost, and what it owes as due; gives how many that are.
+pub(super) fn take_stock(database: &Database, now_ms: u64) -> rusqlite::Result<u64> {
+    let now = sql_ms(now_ms);
     let lost = CloseCause::NodeLost.slug();
     database.execute(
-        "UPDATE connections SET ended_at_ms = ?1, cause = ?2
-         WHERE ended_at_ms IS NULL AND substr(id, 8, 2) = ?3",
-        params![now, lost, node.as_slice()],
+        "UPDATE connections SET ended_at_ms = ?1, cause = ?2 WHERE ended_at_ms IS NULL",
+        params![now, lost],
     )?;
     database.execute(
         "UPDATE connections SET disconnect_due_ms = ?1
-         WHERE context IS NOT NULL AND disconnect_due_ms IS NULL AND substr(id, 8, 2) = ?2",
-        params![now, node.as_slice()],
+         WHERE context IS NOT NULL AND disconnect_due_ms IS NULL",
+        [now],
     )?;
-    let owed = "SELECT COUNT(*) FROM connections WHERE context IS NOT NULL
-         AND substr(id, 8, 2) = ?1";
-    database.query_row(owed, [node.as_slice()], |row| {
-        row.get::<_, i64>(0).map(i64::cast_unsigned)
-    })
+    let owed = "SELECT COUNT(*) FROM connections WHERE context IS NOT NULL";
+    database.query_row(owed, [], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))
 }
 
 /// Takes what is due out of the journal's waiting line; it stays owed.

@@ -99,31 +99,6 @@ fn lives_and_key_survive_a_restart_and_open_connections_are_then_lost() {
 }
 
 #[test]
-fn the_connections_of_a_process_that_still_runs_are_left_to_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store.sqlite");
-    let first = Store::open(&path, RETENTION).unwrap();
-    let second = Store::open(&path, RETENTION).unwrap();
-    assert_eq!((first.node(), second.node()), (0, 1));
-    let key = first.connection_id_key();
-    let [one, two] = [&first, &second].map(|store| key.issue(&api(), store.node(), [1; 7]));
-    first.record(opened(one));
-    second.record(opened(two));
-    first.flush();
-    second.flush();
-    let is_open = |store: &Store, id| matches!(store.connection(id), Some(StoredConnection::Open));
-    drop(second);
-    // It starts anew under the number that is free, and finds what it left itself.
-    let second = Store::open(&path, RETENTION).unwrap();
-    assert_eq!(second.node(), 1);
-    assert!(is_open(&second, &one) && !is_open(&second, &two));
-    // Whoever starts finds what any that has ended left.
-    drop((first, second));
-    let third = Store::open(&path, RETENTION).unwrap();
-    assert!(!is_open(&third, &one));
-}
-
-#[test]
 fn what_the_disk_does_not_take_is_counted_and_the_writer_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.sqlite");

@@ -159,7 +159,7 @@ impl Writer {
         let synchronous = if is_awaited { "FULL" } else { "NORMAL" };
         self.database
             .pragma_update(None, "synchronous", synchronous)?;
-        // Others may write too: what is read in it is still so when it is written.
+        // Others write too: what is read in it is still so when it is written.
         let transaction = self
             .database
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
