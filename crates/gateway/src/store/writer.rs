@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection as Database, Transaction, params};
+use rusqlite::{Connection as Database, Transaction, TransactionBehavior, params};
 
 use self::log_entries::LogGroups;
 use super::{
@@ -161,7 +161,10 @@ impl Writer {
         let synchronous = if is_awaited { "FULL" } else { "NORMAL" };
         self.database
             .pragma_update(None, "synchronous", synchronous)?;
-        let transaction = self.database.transaction()?;
+        // Others write too: what is read in it is still so when it is written.
+        let transaction = self
+            .database
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         for change in changes {
             write(&transaction, &change.lifecycle)?;
         }
