@@ -7,7 +7,7 @@ use rusqlite::Connection as Database;
 use super::{StoreError, sql_ms, usage};
 use crate::clock::now_ms;
 
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 /// The first version that keeps whole lives.
 const LIVES: i64 = 3;
 
@@ -133,6 +133,10 @@ const VERSION_4: &str = "
     ALTER TABLE log_events ADD COLUMN ingested_at_ms INTEGER;
 ";
 
+/// From version 4 to version 5: a row of `log_events` may hold several lines, which earlier versions
+/// cannot read (`logs/packed.rs`).
+const VERSION_5: &str = "";
+
 /// Sees to it that the file has the tables of this version.
 pub(super) fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
     let damaged = |source| StoreError::Damaged {
@@ -182,6 +186,7 @@ fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
         (2, VERSION_2),
         (3, VERSION_3),
         (4, VERSION_4),
+        (5, VERSION_5),
     ] {
         if version < target {
             transaction.execute_batch(change)?;

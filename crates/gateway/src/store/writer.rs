@@ -25,6 +25,8 @@ use crate::clock::now_ms;
 
 /// Changes committed at once at most.
 const BATCH: usize = 4096;
+/// How long the first change waits for others: a commit costs as much as many of them.
+const GATHER: Duration = Duration::from_millis(5);
 /// How often old rows are removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// Bytes of log entries after which they are removed sooner.
@@ -74,6 +76,9 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             if let Some(first) = first {
+                if matches!(first, Command::Record(_) | Command::Log(_)) {
+                    std::thread::sleep(GATHER);
+                }
                 let batch: Vec<_> = std::iter::once(first)
                     .chain(commands.try_iter())
                     .take(BATCH)
@@ -140,11 +145,13 @@ impl Writer {
                     let AskedLogChange {
                         log_group, change, ..
                     } = &**asked;
+                    self.log_groups.finish(&transaction)?;
                     changes.push(self.log_groups.change(&transaction, log_group, change));
                 }
                 Command::Flush(_) => {}
             }
         }
+        self.log_groups.finish(&transaction)?;
         transaction.commit()?;
         Ok(changes)
     }
