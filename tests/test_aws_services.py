@@ -161,10 +161,13 @@ def test_a_message_reaches_sqs_and_its_answer_is_json(client, moto, queue, actio
     assert json.loads(taken(moto, queue)) == said
 
 
-def test_a_failure_of_sqs_selects_the_integration_response_of_its_status(client):
+def test_a_failure_of_sqs_selects_the_integration_response_of_its_status(app, client):
     failed = answer(client, "no-queue", text="x")["failed"]
     assert failed["Error"]["Code"] == "AWS.SimpleQueueService.NonExistentQueue"
     assert failed["Error"]["Type"] == "Sender"
+    # Whoever watches the terminal reads which service refused what.
+    told = app.wait_event("request", lambda event: "NonExistentQueue" in (event["error"] or ""))
+    assert told["error"].startswith("sqs answered 400 ")
 
 
 def test_sqs_takes_its_json_protocol_too(client, moto, queue):

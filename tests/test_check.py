@@ -97,6 +97,22 @@ def test_every_kind_of_finding_is_planted():
 # --- what the user reads and gives
 
 
+def test_the_configuration_beside_the_template_says_where_a_vpc_link_leads(tmp_path):
+    app = shutil.copytree(ROOT / "examples" / "vpc-link-header", tmp_path / "app")
+    assert found(app) == []
+    (app / "gatepost.toml").rename(app / "elsewhere.toml")
+    report = json.loads(check("--json", cwd=app).stdout)
+    assert "template.yaml:47: the VPC link NlbLink leads nowhere here" in report["notChecked"][0]
+    assert found(app, "--config", "elsewhere.toml") == []
+
+
+def test_a_wrong_configuration_is_said_with_its_place(app):
+    (app / "gatepost.toml").write_text("[limits]\nidle_timeuot = 3\n")
+    done = check(cwd=app)
+    assert done.returncode == 2
+    assert "gatepost.toml:2: " in done.stderr and "idle_timeout" in done.stderr, done.stderr
+
+
 def test_findings_are_grouped_with_consequence_and_mend(app):
     change(app, TEMPLATE, "      StageName: prod\n", "      StageName: prod\n      AutoDeploy: true\n")
     change(app, "src/disconnect.py", '    forget(event["requestContext"]["connectionId"])\n', "")

@@ -9,7 +9,6 @@ STATEMENTS = range(1, 205)
 #: What no test proves yet.
 NOT_PROVEN = {
     **dict.fromkeys((202, 203), "metrics are not there yet"),
-    129: "an app run locally grants its own functions",
 }
 
 

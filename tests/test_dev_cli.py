@@ -138,6 +138,28 @@ def test_a_refused_post_is_a_line_on_the_terminal(talking, connect):
     assert "delete the id" in out + err
 
 
+def test_a_refused_handshake_is_a_line_on_the_terminal(talking, raw_socket):
+    """Where, who, which request, why, and what to do."""
+    app = {
+        "$connect": Function("Break"),
+        "$default": Mock(),
+    }
+    source = "def handler(event, context):\n    raise Exception('no table')\n"
+    process, lines = talking(websocket_app(app, {"Break": source}))
+    port = int(re.search(r"ws://localhost:(\d+)/prod", "".join(lines))[1])
+    refusal = raw_socket(port).upgrade("/prod").json()
+    nowhere = raw_socket(port).upgrade("/nowhere")
+    assert nowhere.status == 403
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=10)
+    [line] = [line for line in out.splitlines() if "502 handshake refused" in line]
+    assert f" on prod from 127.0.0.1 (request {refusal['requestId']}): " in line
+    assert "customer function error: no table" in line
+    assert "(integration-failure). To mend it: `gatepost why REQUEST_ID`" in line
+    [line] = [line for line in out.splitlines() if "403 handshake refused" in line]
+    assert " from 127.0.0.1: GET /nowhere: " in line
+
+
 def test_the_template_is_found_by_its_usual_names(tmp_path):
     """`template.yaml`, `.yml`, `.json`: here each is found, and is wrong."""
     for name in ("template.yaml", "template.yml", "template.json"):

@@ -150,14 +150,13 @@ export const handler = async ({ requestContext: here }) => {
 @pytest.mark.parametrize("language", ["python", "node"])
 def test_an_unmodified_handler_catches_its_sdks_gone_exception(dev, raw_socket, language):
     """Built as on AWS: `https://{domainName}/{stage}`, the SDK's own exception type."""
-    template = websocket_app({"$connect": "Main"})
     if language == "python":
-        template["Resources"]["Main"] = python(BOTO3_CONNECT)
+        main = python(BOTO3_CONNECT)
         files = {}
     else:
-        template["Resources"]["Main"] = code(NODE, "index.handler", "src/")
+        main = code(NODE, "index.handler", "src/")
         files = {"src/index.mjs": NODE_CONNECT, "src/node_modules": NODE_MODULES}
-    app = dev(template, files=files)
+    app = dev(websocket_app({"$connect": "Main"}, {"Main": main}), files=files)
     response = raw_socket(app).upgrade("/prod")
     assert (response.status, response.body) == (403, b"GoneException 410")
     # Known by the access key that signed.
@@ -460,11 +459,10 @@ def handler(event, context):
 
 def test_the_recommended_pattern_works_first_time_and_loses_no_message(dev, connect):
     """`$connect` invokes a child asynchronously; the child asks once, then posts."""
-    template = websocket_app({"$connect": "Parent", "whoami": WHOAMI})
     child = python(CHILD, Timeout=20)
     parent = python(PARENT, Environment={"Variables": {"CHILD": {"Ref": "Child"}}})
-    template["Resources"] |= {"Parent": parent, "Child": child}
-    app = dev(template)
+    functions = {"Parent": parent, "Child": child}
+    app = dev(websocket_app({"$connect": "Parent", "whoami": WHOAMI}, functions))
     clients = [connect(app.url()) for _ in range(20)]
     assert [client.recv(timeout=30) for client in clients] == ["welcome"] * 20
     assert app.events("gone") == []

@@ -8,7 +8,7 @@ import time
 import pytest
 from support.poll import until
 from support.talk import error_frame, is_silent, say
-from support.template import Custom, python, websocket_app
+from support.template import Custom, permission, python, websocket_app
 
 INTERNAL = error_frame("Internal server error")
 
@@ -95,6 +95,7 @@ def app(module_dev):
             routes,
             {"Echo": python(ECHO, FunctionName="echo", AutoPublishAlias="live")},
             stage_properties={"StageVariables": {"fn": "echo", "alias": "live"}},
+            resources={"LivePermission": permission("Echo.Alias")},
         ),
         config='[functions]\nretry_delays = ["10ms", "10ms"]',
     )
@@ -195,6 +196,14 @@ def test_the_error_message_selects_the_integration_response(client, error, reply
 
 
 @pytest.mark.checklist(105, 106)
+def test_an_error_behind_a_mapped_answer_is_told_to_who_watches(app, client):
+    """The client gets what the integration response makes; the terminal tells the error."""
+    say(client, "errors", **{"raise": "Bad Request: no name"})
+    assert json.loads(client.recv(timeout=10))["status"] == 400
+    told = app.wait_event("request", lambda event: "no name" in (event["error"] or ""))
+    assert "customer function error: Bad Request: no name. Lambda request id: " in told["error"]
+
+
 def test_an_error_that_no_key_matches_is_for_default(client):
     """The first key matches within this one, but not the whole of it."""
     say(client, "errors", **{"raise": "A Bad Request"})

@@ -114,9 +114,8 @@ def test_a_changed_stage_variable_is_seen_by_the_next_message(dev, connect, chan
 
 
 def with_code():
-    template = websocket_app({"say": Function("Main", two_way=True)})
-    template["Resources"]["Main"] = code(PYTHON, "app.handler", "src/")
-    return template
+    main = code(PYTHON, "app.handler", "src/")
+    return websocket_app({"say": Function("Main", two_way=True)}, {"Main": main})
 
 
 def test_changed_code_answers_the_next_message(dev, connect):

@@ -132,8 +132,10 @@ def test_the_clients_code_and_reason_are_in_the_verdict(app, raw_socket, connect
 
 def test_a_refused_handshake_is_told_by_connection_and_by_request(app, raw_socket):
     refusal = raw_socket(app).upgrade(asking("/prod", **{"raise": "no"})).json()
-    said = explained(app, refusal["connectionId"], "not-established")
+    said = explained(app, refusal["connectionId"], "integration-failure")
     assert events(said) == ["handshake", "ended"]
+    assert said["verdict"].startswith("the handshake was refused with 502: Lambda execution failed")
+    assert "gatepost why REQUEST_ID" in said["mend"]
     by_request = json.loads(run(app.folder, refusal["requestId"], "--json").stdout)
     assert by_request["connectionId"] == refusal["connectionId"]
     assert by_request["reason"] == "integration-failure"
@@ -228,7 +230,6 @@ def test_after_a_kill_and_a_start_the_node_was_lost(dev, connect):
 
 INVALID = {
     "malformed": lambda own: "nope",
-    "malformed, of AWS's former form": lambda own: "WDGT8fY4joECJrQ=",
     "double-encoded": lambda own: own.replace("=", "%3D"),
     "cut": lambda own: own[:-1],
     "not-issued-here": lambda own: "gbgBH8-ydQAYKEjZQA==",
@@ -351,7 +352,18 @@ def test_a_refused_handshake_is_told_by_its_request_although_nothing_is_logged(d
     refusal = raw_socket(app).upgrade(asking("/prod", **{"raise": "no"})).json()
     said = asked(app, refusal["requestId"])
     assert (said["connectionId"], said["request"]) == (refusal["connectionId"], None)
-    assert said["reason"] == "not-established"
+    assert said["reason"] == "integration-failure"
+
+
+@pytest.mark.parametrize("what", ["d7b1a0f0-5f5c-4c0e-9b7e-1f2d3c4b5a69", "EP5yqFByIAMElXw="])
+def test_a_request_of_which_nothing_is_kept_is_no_malformed_connection(app, what):
+    done = run(app.folder, what, "--json")
+    said = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert (said["found"], said["connectionId"], said["reason"]) == (False, None, "no-request")
+    text = run(app.folder, what).stdout
+    assert "Verdict (no-request): no request with this id is kept" in text
+    assert "--about" not in text
 
 
 def test_a_refused_post_is_told_by_its_request_with_its_line(app, raw_socket, connect):
@@ -359,3 +371,23 @@ def test_a_refused_post_is_told_by_its_request_with_its_line(app, raw_socket, co
     said = asked(app, refused(app, own))
     assert (said["connectionId"], said["reason"]) == (own, "closed-by-client")
     assert "was answered with status code [410]. Gone" in said["request"]["lines"][-1]["text"]
+
+
+# Patterns.
+
+
+def test_who_keeps_posting_to_what_is_gone_is_told_with_the_missing_step(dev, connect):
+    app = dev(silent_app())
+    assert run(app.folder, "--stale").returncode == 1
+    for _ in range(3):
+        own = connection_id(connect(app.url()))
+        app.client().delete_connection(ConnectionId=own)
+        for _ in range(2):
+            refused(app, own)
+    until(lambda: '"calls": 12' in run(app.folder, "--stale", "--json").stdout, "all calls")
+    [caller] = json.loads(run(app.folder, "--stale", "--json").stdout)["callers"]
+    assert (caller["caller"], caller["ids"], caller["repeated"]) == ("127.0.0.1", 3, 3)
+    assert caller["since"] < caller["until"]
+    assert caller["missingStep"].startswith("there is no $disconnect route")
+    text = run(app.folder, "--stale").stdout
+    assert "127.0.0.1 called 3 ids that are gone 12 times" in text

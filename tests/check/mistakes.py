@@ -499,6 +499,25 @@ MISTAKES = [
         "      Handler: send.handler\n      VpcConfig: {SubnetIds: [], SecurityGroupIds: []}\n",
         "VpcConfig:",
     ),
+    # --- handlers
+    Mistake(
+        "python-handler-misspelt",
+        "handler-missing",
+        TEMPLATE,
+        "      Handler: send.handler\n",
+        "      Handler: send.handle\n",
+        "      Handler: send.handler\n",
+        "send.handle",
+    ),
+    Mistake(
+        "javascript-handler-misspelt",
+        "handler-missing",
+        TEMPLATE,
+        "Handler: ask.handler",
+        "Handler: ask.main",
+        "Handler: ask.handler",
+        "ask.main",
+    ),
     # --- the endpoint
     Mistake(
         "client-without-endpoint",

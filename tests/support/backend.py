@@ -40,7 +40,7 @@ class Answer:
 class HttpBackend:
     """`url` to call; `answer(path, …)` to programme it; `received(path)` to look."""
 
-    def __init__(self):
+    def __init__(self, port=0):
         self._received = []
         self._answers = {}
         self._answer = Answer()
@@ -82,7 +82,7 @@ class HttpBackend:
                 except ConnectionError:
                     self.close_connection = True
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

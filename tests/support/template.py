@@ -182,6 +182,18 @@ def code(runtime, handler, uri, **properties):
     }
 
 
+def permission(function):
+    """What lets API Gateway invoke a function of the template, by logical id."""
+    return {
+        "Type": "AWS::Lambda::Permission",
+        "Properties": {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": {"Ref": function},
+            "Principal": "apigateway.amazonaws.com",
+        },
+    }
+
+
 def websocket_app(
     routes,
     functions=None,
@@ -208,14 +220,7 @@ def websocket_app(
     }
     for name, definition in (functions or {}).items():
         made[name] = python(definition) if isinstance(definition, str) else definition
-        made[f"{name}{api}Permission"] = {
-            "Type": "AWS::Lambda::Permission",
-            "Properties": {
-                "Action": "lambda:InvokeFunction",
-                "FunctionName": {"Ref": name},
-                "Principal": "apigateway.amazonaws.com",
-            },
-        }
+        made[f"{name}{api}Permission"] = permission(name)
     if authorizer:
         made[f"{api}Authorizer"] = _authorizer(api, authorizer)
     made_before = []

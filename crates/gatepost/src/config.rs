@@ -95,6 +95,8 @@ pub struct FunctionsConfig {
     pub init_timeout: Duration,
     /// `max_processes`: how many processes run at once, over all functions.
     pub max_processes: usize,
+    /// `require_permissions`: whether API Gateway invokes only the functions whose policies let it.
+    pub require_permissions: bool,
     /// `endpoint`: an Invoke API that runs the functions instead of local processes.
     pub endpoint: Option<String>,
     /// `endpoints`: such an endpoint for each of some functions, by function name.
@@ -206,6 +208,7 @@ fn functions(reader: &mut Reader) -> FunctionsConfig {
         ),
         init_timeout: reader.duration("functions.init_timeout", 10 * SECOND, SECOND..=15 * MINUTE),
         max_processes: reader.number("functions.max_processes", 100, 1..=10_000),
+        require_permissions: reader.flag("functions.require_permissions", true),
         endpoint: reader.text(
             "functions.endpoint",
             "a URL such as \"http://localhost:3001\"",

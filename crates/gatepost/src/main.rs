@@ -3,6 +3,7 @@
 mod access;
 mod commands;
 mod config;
+mod node;
 mod outward;
 
 use std::{

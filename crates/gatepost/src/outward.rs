@@ -4,6 +4,7 @@ mod credentials;
 
 use std::collections::BTreeMap;
 
+use aws_credential_types::Credentials;
 use gatepost_gateway::integration::{
     aws_service::{AwsServices, ServiceEndpoints},
     bulkhead::{Bounds, Bulkheads},
@@ -14,7 +15,7 @@ use gatepost_gateway::integration::{
 };
 
 pub use self::credentials::CredentialsError;
-use crate::config::Config;
+use crate::config::{Config, IntegrationsConfig};
 
 /// Why integrations could reach nothing.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,21 @@ pub fn outward(
         },
         bulkheads: Bulkheads::new(Bounds::of(limits)),
     })
+}
+
+/// The credentials of a profile, or else those that the environment has; `None` when there are none.
+///
+/// # Errors
+/// [`CredentialsError`] when a profile that was asked for cannot be used.
+pub fn credentials(
+    profile: Option<&str>,
+    environment: &BTreeMap<String, String>,
+) -> Result<Option<Credentials>, CredentialsError> {
+    let config = IntegrationsConfig {
+        profile: profile.map(str::to_owned),
+        ..IntegrationsConfig::default()
+    };
+    credentials::find(&config, environment)
 }
 
 fn prefixes(texts: &[String]) -> Result<Vec<Prefix>, InvalidPrefix> {

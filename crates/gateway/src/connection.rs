@@ -201,6 +201,11 @@ impl Connection {
         may
     }
 
+    /// Whether a message of it is in an integration.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        self.in_flight.load(Ordering::Acquire) > 0
+    }
+
     /// A message's integration is done.
     pub(crate) fn end_request(&self, limit: u16) {
         if self.in_flight.fetch_sub(1, Ordering::AcqRel) >= limit {

@@ -142,6 +142,9 @@ pub struct DeployedAuthorizer {
     pub authorizer_id: AuthorizerId,
     /// The function.
     pub function: WithStageVariables,
+    /// Whether the role of `authorizerCredentialsArn` invokes it; else its own policy must let API
+    /// Gateway.
+    pub by_role: bool,
     /// What must be present and non-empty.
     pub identity_source: Vec<IdentitySource>,
     /// Lets only so many of its calls through.

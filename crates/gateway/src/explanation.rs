@@ -1,9 +1,12 @@
 //! What became of a connection, from what is kept of it: the timeline, the verdict, the mend. Pure:
 //! `gatepost why` reads the records and prints this.
 
+pub mod from_logs;
+
 use gatepost_model::{
     ApiId,
     connection::{CloseCause, GoneReason, InvalidConnectionId},
+    request_context::iso_time,
 };
 
 use crate::{
@@ -17,6 +20,9 @@ pub const OPEN: &str = "open";
 
 /// The slug of what no connection has to do with.
 pub const NO_CONNECTION: &str = "no-connection";
+
+/// The slug of a request of which nothing is kept.
+pub const NO_REQUEST: &str = "no-request";
 
 /// Something that happened to a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +93,20 @@ impl Explanation {
         }
     }
 
+    /// Of a request id that names nothing that is kept.
+    pub fn of_unknown_request() -> Self {
+        Self {
+            slug: NO_REQUEST,
+            timeline: Vec::new(),
+            verdict: "no request with this id is kept, and no connection has such an id".into(),
+            mend: Some(
+                "ask where the request was answered, within the time that logs are kept; that a \
+                 request went well is only known where the stage logs at INFO"
+                    .into(),
+            ),
+        }
+    }
+
     /// Of a connection that is kept.
     pub fn of_life(life: &Life, refused: &RefusedCalls) -> Self {
         let mut timeline = events(life);
@@ -151,6 +171,9 @@ fn reason(life: &Life, refused: &RefusedCalls) -> Option<GoneReason> {
         (Some((End::Closed(cause), at_ms)), None) => Some(GoneReason::Closed {
             cause: cause.clone(),
             at_ms: *at_ms,
+        }),
+        (None, _) if life.established_at_ms.is_none() => Some(GoneReason::NotEstablished {
+            since_ms: life.began_at_ms.unwrap_or_default(),
         }),
         (None, _) => match &*refused.kept.last()?.reason {
             NOT_ESTABLISHED => Some(GoneReason::NotEstablished {
@@ -262,6 +285,14 @@ fn disconnected(record: &DisconnectRecord) -> String {
     };
     let error = record.error.as_deref();
     let error = error.map_or_else(String::new, |error| format!(": {error}"));
+    let tries = record.tries;
+    if let Some(next_try_ms) = record.next_try_ms {
+        return format!(
+            "$disconnect is not delivered yet: try {tries} (request {request_id}) failed{error}; the \
+             next is at {}",
+            iso_time(next_try_ms)
+        );
+    }
     format!(
         "$disconnect was answered {} (request {request_id}){error}",
         record.status
@@ -302,6 +333,8 @@ mod tests {
                 request_id: None,
                 status: 0,
                 error: None,
+                tries: 1,
+                next_try_ms: None,
             }),
         }
     }

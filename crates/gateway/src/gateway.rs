@@ -20,13 +20,16 @@ use gatepost_model::{
     stage_settings::SettingsByStage,
     usage_plan::UsagePlans,
 };
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
+    applied_posts::AppliedPosts,
     auth::{AccessKeys, Auth, AuthMode},
     clock::Moment,
     connection::Connection,
     deployed::{CompileError, DeployedStage, StageSlot},
+    disconnects::{self, Disconnects},
     held_posts::{Establishing, HeldInAll, HeldPosts},
     integration::{invoke_function::InvokeFunction, outward::Outward},
     lifecycle::cut,
@@ -36,7 +39,7 @@ use crate::{
     registry::{Entry, Registry},
     store::{Lifecycle, Store},
     tombstones::Tombstones,
-    usage_plans::ServedPlans,
+    usage_plans::{ServedPlans, Sources},
 };
 
 /// What a gateway is made of.
@@ -76,7 +79,12 @@ pub struct Gateway {
     pub auth: Auth,
     apis: ArcSwap<ApiTable>,
     usage_plans: ArcSwap<ServedPlans>,
+    pub(crate) plan_sources: Mutex<Sources>,
     work: Work,
+    /// The posts that SDKs may make again.
+    pub applied_posts: AppliedPosts,
+    /// The `$disconnect` routes that are owed.
+    pub disconnects: Disconnects,
     /// The posts that wait for connections.
     pub(crate) held: Arc<HeldInAll>,
     draining: AtomicBool,
@@ -145,19 +153,30 @@ impl Gateway {
             Arc::clone(&config.access_keys),
         );
         let held = Arc::new(HeldInAll::new(&config.limits));
+        let applied_posts = AppliedPosts::new(config.limits.max_applied_posts);
+        let made = config.store.made_usage_plans();
+        let sources = Mutex::new(Sources {
+            made,
+            ..Sources::default()
+        });
         let gateway = Arc::new(Self {
             config,
+            applied_posts,
             throttle,
             auth,
             registry: Registry::new(),
             tombstones,
             apis: ArcSwap::default(),
             usage_plans: ArcSwap::default(),
+            plan_sources: sources,
             work: Work::default(),
+            disconnects: Disconnects::default(),
             held,
             draining: AtomicBool::new(false),
         });
+        gateway.serve_usage_plans(UsagePlans::default());
         crate::sweeper::start(&gateway);
+        disconnects::start(&gateway);
         gateway
     }
 
@@ -211,9 +230,7 @@ impl Gateway {
         self.registry.len()
     }
 
-    /// Serves these API keys and usage plans in place of the present ones. What their keys used
-    /// stays used.
-    pub fn serve_usage_plans(&self, plans: UsagePlans) {
+    pub(crate) fn serve_plans(&self, plans: UsagePlans) {
         let before = self.usage_plans.load_full();
         let served = ServedPlans::new(plans, &before, &self.config.store);
         self.usage_plans.store(Arc::new(served));
@@ -303,7 +320,13 @@ impl Gateway {
                     .any(|slot| Arc::ptr_eq(&connection.stage, slot))
             });
         }
+        self.disconnects.deployed();
         Ok(())
+    }
+
+    /// The stage of this name, if it is deployed.
+    pub(crate) fn stage_slot(&self, api_id: &ApiId, stage: &StageName) -> Option<Arc<StageSlot>> {
+        self.apis.load().stage(api_id, stage).cloned()
     }
 
     fn close_all(&self, cause: &CloseCause, which: impl Fn(&Connection) -> bool) {
@@ -319,13 +342,16 @@ impl Gateway {
     }
 
     /// Closes every connection with 1001, also those that still handshake, and waits until their
-    /// `$disconnect` routes and all other integrations have run, at most `limits.drain`.
+    /// `$disconnect` routes and all other integrations have run, at most `limits.drain`. A
+    /// connection whose integrations run is closed when they are done, or after half of that time.
+    /// What does not run in time stays in the journal for the next start.
     pub async fn drain(&self) {
         let deadline = tokio::time::Instant::now() + self.limits().drain;
         // Before the connections are looked for: one that is established later sees it.
         self.draining.store(true, Ordering::SeqCst);
-        self.close_all(&CloseCause::Draining, |_| true);
-        while !(self.registry.is_empty() && self.work.running.load(Ordering::Acquire) == 0) {
+        let mut closing = Closing::new(self);
+        while !self.is_drained() {
+            closing.close_some(self);
             let done = self.work.done.notified();
             let poll = tokio::time::sleep(std::time::Duration::from_millis(20));
             tokio::select! {
@@ -338,6 +364,12 @@ impl Gateway {
         self.usage_plans.load().record_usage(&store);
         // The store's writer cannot panic; were it gone, there is nothing to flush.
         let _ = tokio::task::spawn_blocking(move || store.flush()).await;
+    }
+
+    fn is_drained(&self) -> bool {
+        self.registry.is_empty()
+            && self.work.running.load(Ordering::Acquire) == 0
+            && self.disconnects.are_idle()
     }
 
     /// Runs work that a drain waits for, detached from whoever asked for it.
@@ -482,6 +514,59 @@ fn compile(
         Ok(compiled)
     } else {
         Err(errors)
+    }
+}
+
+/// The closes of a drain, spread so that not all clients come back at once.
+struct Closing {
+    began: tokio::time::Instant,
+    at_begin: usize,
+    closed: usize,
+}
+
+/// So few connections are closed at once.
+const CLOSED_AT_ONCE: usize = 50;
+
+impl Closing {
+    fn new(gateway: &Gateway) -> Self {
+        Self {
+            began: tokio::time::Instant::now(),
+            at_begin: gateway.registry.len(),
+            closed: 0,
+        }
+    }
+
+    /// How many may be closed by now.
+    fn allowed(&self, limits: &Limits) -> usize {
+        let spread = limits.drain_spread.min(limits.drain / 2);
+        let elapsed = self.began.elapsed();
+        if elapsed >= spread {
+            return usize::MAX;
+        }
+        let share = elapsed.as_millis() * self.at_begin as u128 / spread.as_millis();
+        CLOSED_AT_ONCE.saturating_add(usize::try_from(share).unwrap_or(usize::MAX))
+    }
+
+    /// Closes those whose time has come.
+    fn close_some(&mut self, gateway: &Gateway) {
+        let limits = gateway.limits();
+        let must = self.began.elapsed() >= limits.drain / 2;
+        let mut left = self.allowed(limits).saturating_sub(self.closed);
+        if left == 0 {
+            return;
+        }
+        let now = Moment::now();
+        let is_ready = |connection: &Connection| {
+            connection.ending().is_none() && (must || !connection.is_in_flight())
+        };
+        for connection in gateway.registry.established(is_ready) {
+            if left == 0 {
+                break;
+            }
+            if connection.close(CloseCause::Draining, now) {
+                (left, self.closed) = (left - 1, self.closed + 1);
+            }
+        }
     }
 }
 

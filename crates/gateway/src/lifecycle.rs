@@ -6,7 +6,8 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use gatepost_model::{
-    RequestId, StageName, connection_id::ConnectionId, request_context::ConnectionContext,
+    RequestId, StageName, connection_id::ConnectionId, fault::FaultKind,
+    request_context::ConnectionContext,
 };
 
 use crate::clock::Moment;
@@ -31,6 +32,9 @@ pub struct HandshakeRecord {
     pub status: u16,
     /// Why it was refused; also that its client left before it was answered.
     pub detail: Option<Box<str>>,
+    /// What went wrong, by the slug of its page; `None` also when the `$connect` integration itself
+    /// refused.
+    pub fault: Option<Box<str>>,
 }
 
 /// What a connection did, counted while it lives. It owns nothing else.
@@ -66,6 +70,10 @@ pub struct DisconnectRecord {
     pub status: u16,
     /// What went wrong.
     pub error: Option<Box<str>>,
+    /// How often it was tried.
+    pub tries: u32,
+    /// When it is tried again, milliseconds since the epoch; `None` when that was the last time.
+    pub next_try_ms: Option<u64>,
 }
 
 /// A call of `@connections` that was refused.
@@ -89,6 +97,20 @@ pub struct RefusedCall {
     pub text: Box<str>,
 }
 
+impl DisconnectRecord {
+    /// The record of an end of which no integration hears.
+    pub fn nobody_heard(at_ms: u64) -> Self {
+        Self {
+            at_ms,
+            request_id: None,
+            status: 200,
+            error: None,
+            tries: 0,
+            next_try_ms: None,
+        }
+    }
+}
+
 impl HandshakeRecord {
     /// The record of a handshake that went on with this context to this status.
     pub fn new(context: &ConnectionContext, request_id: &RequestId, status: u16) -> Self {
@@ -103,13 +125,15 @@ impl HandshakeRecord {
             authorized_as: principal.or_else(|| signer.map(|it| it.user_arn.clone())),
             status,
             detail: None,
+            fault: None,
         }
     }
 
     /// The same, refused for this.
-    pub fn refused(self, detail: &str) -> Self {
+    pub fn refused(self, detail: &str, fault: Option<FaultKind>) -> Self {
         Self {
             detail: Some(cut(detail)),
+            fault: fault.map(|kind| kind.slug().into()),
             ..self
         }
     }

@@ -68,6 +68,16 @@ pub fn uuid() -> String {
     )
 }
 
+/// An id of the control plane: `N` lower-case letters and digits.
+pub fn resource_id<const N: usize>() -> String {
+    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    // Of 256 values the first four letters come up one time oftener in 36: these are no secrets.
+    random_bytes::<N>()
+        .iter()
+        .map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]))
+        .collect()
+}
+
 /// An `X-Amzn-Trace-Id`: `Root=1-{8 hex}-{24 hex}`, the first being the time in seconds.
 pub fn trace_id(now_ms: u64) -> String {
     let random = u128::from_be_bytes(random_bytes::<16>()) >> 32;

@@ -13,6 +13,7 @@ use gatepost_model::{
     ApiId, FunctionName, RequestId, StageName,
     connection::{CloseCause, GoneReason, InvalidConnectionId},
     connection_id::ConnectionId,
+    fault::FaultKind,
     route::RouteKey,
 };
 use tokio::sync::mpsc;
@@ -36,12 +37,16 @@ pub enum Event {
     },
     /// A handshake was refused.
     ConnectionRefused {
-        /// The API, when the request named one.
-        api_id: Option<ApiId>,
+        /// The client's address.
+        source_ip: String,
         /// What the client was answered.
         status: u16,
         /// Why.
         detail: String,
+        /// What went wrong, in AWS's terms; `None` when the `$connect` integration itself refused.
+        fault: Option<FaultKind>,
+        /// What was refused; `None` of what is no request to a stage.
+        request: Option<Box<RefusedRequest>>,
     },
     /// A connection ended.
     ConnectionClosed {
@@ -100,6 +105,19 @@ impl Event {
     pub fn is_traffic(&self) -> bool {
         !matches!(self, Self::FunctionLog { .. } | Self::Warning(_))
     }
+}
+
+/// A request for a connection that was refused.
+#[derive(Debug, Clone)]
+pub struct RefusedRequest {
+    /// The API.
+    pub api_id: ApiId,
+    /// The stage.
+    pub stage: StageName,
+    /// The id that the connection would have had.
+    pub connection_id: ConnectionId,
+    /// The request.
+    pub request_id: RequestId,
 }
 
 /// Why an `@connections` call was refused.

@@ -23,5 +23,5 @@ pub use accepted::Accepted;
 pub(crate) use accepted::IssuedId;
 pub use connect_response::ConnectResponse;
 pub use on_connect::{ConnectRequest, Refusal, on_connect};
-pub(crate) use on_disconnect::on_disconnect;
+pub(crate) use on_disconnect::{deliver_disconnect, on_disconnect};
 pub(crate) use on_message::{Walked, on_message};

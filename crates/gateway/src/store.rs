@@ -1,13 +1,18 @@
 //! The embedded store: one SQLite file with the key of the connection ids, the lives of the
 //! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
+mod changes;
+mod functions;
 mod lives;
 mod log_changes;
 mod log_queue;
 mod logs;
+mod owed;
 mod requests;
 mod schema;
+mod stale;
 mod usage;
+mod usage_plans;
 mod writer;
 
 use std::{
@@ -23,8 +28,8 @@ use std::{
 use gatepost_model::{
     ApiId, ApiKeyId, RequestId, UsagePlanId,
     calendar::Day,
-    connection::CloseCause,
     connection_id::{ConnectionId, ConnectionIdKey},
+    request_context::ConnectionContext,
 };
 use gatepost_wire::execution_log::Record;
 use parking_lot::Mutex;
@@ -37,23 +42,28 @@ use crate::{
     new_id::random_bytes,
     observe::AccessLogEntry,
     tombstones::Tombstone,
+    usage_plans::Made,
 };
 
+use changes::Changes;
 use log_queue::LogQueue;
 use writer::Writer;
 
+pub use functions::FunctionNotKept;
 pub use lives::{LifeReader, RefusedCalls, StoredConnection};
 pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
     GroupLine, LineFilter, LogGroup, LogLine, LogPage, LogPosition, LogQuery, LogReader,
     LoggedStream, ReadError, Streams,
 };
+pub use owed::{NotJournalled, OwedDisconnect, OwedDisconnects};
 pub use requests::{FunctionLog, LoggedLine, LoggedRequest};
+pub use stale::StaleCaller;
 
-/// Changes that may wait for the disk; more are counted as dropped.
+/// Log entries and questions that may wait for the disk; more are counted as dropped.
 /// The channel touches its whole ring in time, so this is memory too.
 const QUEUE: usize = 8192;
-/// Log events among those: the lives of connections must never be dropped for them.
+/// Log events among those.
 const LOG_QUEUE: usize = QUEUE / 2;
 /// The bytes of those log events.
 const LOG_QUEUE_BYTES: usize = 16 * 1024 * 1024;
@@ -85,7 +95,7 @@ pub enum StoreError {
     },
     /// The file was written by an older Gatepost, and is only read.
     #[error(
-        "the store {path} has version {found}, from before whole lives were kept: start \
+        "the store {path} has version {found}, which this Gatepost does not read: start \
          `gatepost dev` once, which brings it to version {}",
         schema::VERSION
     )]
@@ -103,6 +113,8 @@ pub enum StoreError {
 /// A change to be written.
 #[derive(Debug)]
 pub enum Lifecycle {
+    /// The `$connect` route of a connection is about to run: from now on its `$disconnect` is owed.
+    Connecting(Arc<ConnectionContext>),
     /// A connection opened.
     Opened {
         /// Its id.
@@ -129,6 +141,22 @@ pub enum Lifecycle {
         id: ConnectionId,
         /// How.
         record: Box<DisconnectRecord>,
+    },
+    /// The `$disconnect` route could not run; it is tried again.
+    DisconnectDelayed {
+        /// The connection's id.
+        id: ConnectionId,
+        /// How the latest try went.
+        record: Box<DisconnectRecord>,
+        /// When it is due, milliseconds since the epoch.
+        due_ms: u64,
+    },
+    /// Nobody has time for the `$disconnect` route of a connection: it waits in the store.
+    DisconnectWaits {
+        /// The connection's id.
+        id: ConnectionId,
+        /// Since when, milliseconds since the epoch.
+        due_ms: u64,
     },
     /// An API is deployed.
     Deployed {
@@ -238,9 +266,12 @@ impl LogEntry {
 }
 
 enum Command {
-    Record(Lifecycle),
+    /// There are changes again.
+    Wake,
     Log(LogEntry),
+    TakeOwed(owed::Asked),
     ChangeLogGroup(Box<log_changes::AskedLogChange>),
+    ChangeFunction(Box<functions::FunctionChange>),
     Flush(mpsc::SyncSender<()>),
 }
 
@@ -263,8 +294,12 @@ pub struct Store {
     reader: Mutex<Database>,
     logs_reader: Mutex<Database>,
     queue: mpsc::SyncSender<Command>,
+    changes: Arc<Changes>,
+    owed_at_start: u64,
     dropped: Arc<AtomicU64>,
     log_queue: Arc<LogQueue>,
+    control: Mutex<Database>,
+    made: Made,
     key: ConnectionIdKey,
     api_key_secret: [u8; 32],
     log_age: Duration,
@@ -299,20 +334,19 @@ impl Store {
         schema::prepare(&mut writer, path)?;
         let key = kept_secret(&writer, "connection_id_key").map_err(damaged)?;
         let api_key_secret = kept_secret(&writer, "api_key_secret").map_err(damaged)?;
-        writer
-            .execute(
-                "UPDATE connections SET ended_at_ms = ?1, cause = ?2 WHERE ended_at_ms IS NULL",
-                params![sql_ms(now_ms()), CloseCause::NodeLost.slug()],
-            )
-            .map_err(damaged)?;
+        let owed_at_start = owed::take_stock(&writer, now_ms()).map_err(damaged)?;
         let reader = Database::open(path).map_err(damaged)?;
         let logs_reader = Database::open(path).map_err(damaged)?;
+        let made = usage_plans::read(&reader).map_err(damaged)?;
+        let control = open_for_control(path).map_err(damaged)?;
         let (queue, commands) = mpsc::sync_channel(QUEUE);
+        let changes = Arc::new(Changes::default());
         let dropped = Arc::new(AtomicU64::new(0));
         let log_queue = Arc::new(LogQueue::default());
         let writer = Writer::new(
             writer,
             retention,
+            Arc::clone(&changes),
             Arc::clone(&dropped),
             Arc::clone(&log_queue),
         );
@@ -324,8 +358,12 @@ impl Store {
             reader: Mutex::new(reader),
             logs_reader: Mutex::new(logs_reader),
             queue,
+            changes,
+            owed_at_start,
             dropped,
             log_queue,
+            control: Mutex::new(control),
+            made,
             key: ConnectionIdKey::new(key),
             api_key_secret,
             log_age: retention.log_age,
@@ -348,10 +386,11 @@ impl Store {
         &self.api_key_secret
     }
 
-    /// Writes a change soon. A change that does not fit the queue is counted as dropped.
+    /// Writes a change soon.
     pub fn record(&self, change: Lifecycle) {
-        if self.queue.try_send(Command::Record(change)).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        if self.changes.push(change, None) {
+            // When the queue is full the writer is awake.
+            let _ = self.queue.try_send(Command::Wake);
         }
     }
 
@@ -370,7 +409,7 @@ impl Store {
         self.log_queue.dropped()
     }
 
-    /// Changes that were dropped so far: they did not fit the queue, or the disk did not take them.
+    /// Changes that were dropped so far: the disk did not take them.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -383,6 +422,14 @@ impl Store {
             let _ = wait.recv();
         }
     }
+}
+
+/// For changes of the control plane, which somebody waits for: what is committed survives a loss of power too.
+fn open_for_control(path: &Path) -> rusqlite::Result<Database> {
+    let database = Database::open(path)?;
+    database.busy_timeout(Duration::from_secs(5))?;
+    database.execute_batch("PRAGMA synchronous = FULL;")?;
+    Ok(database)
 }
 
 /// Milliseconds as SQLite keeps them.

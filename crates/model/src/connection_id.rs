@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::{ApiId, connection::InvalidConnectionId};
+use crate::{ApiId, RequestId, connection::InvalidConnectionId};
 
 /// `connectionId`. That one exists says only that it is well-formed; see [`ConnectionIdKey`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -116,15 +116,27 @@ impl ConnectionIdKey {
         difference == 0
     }
 
+    /// `requestId` of the `$disconnect` event of a connection: always the same, so that a backend
+    /// knows a redelivery, and nothing need keep it. 16 characters, base64url of 11 bytes.
+    pub fn disconnect_request_id(&self, id: &ConnectionId) -> RequestId {
+        let tag = self.mac(&[b"$disconnect", &id.0]);
+        RequestId::new(URL_SAFE.encode(&tag[..11]))
+    }
+
     fn tag(&self, message: &[u8], api_id: &ApiId) -> [u8; 4] {
+        let tag = self.mac(&[message, api_id.as_str().as_bytes()]);
+        [tag[0], tag[1], tag[2], tag[3]]
+    }
+
+    fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         // HMAC pads a short key with zeros to its block size.
         let mut block = [0; 64];
         block[..32].copy_from_slice(&self.0);
         let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
-        mac.update(message);
-        mac.update(api_id.as_str().as_bytes());
-        let tag = mac.finalize().into_bytes();
-        [tag[0], tag[1], tag[2], tag[3]]
+        for part in parts {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
     }
 }
 
@@ -147,6 +159,21 @@ mod tests {
         assert!(key().is_issued_for(&id, &api));
         assert!(!key().is_issued_for(&id, &ApiId::from("zzzzzz1234")));
         assert!(!ConnectionIdKey::new([8; 32]).is_issued_for(&id, &api));
+    }
+
+    #[test]
+    fn a_disconnect_has_one_request_id_which_nobody_guesses() {
+        let api = ApiId::from("abcdef1234");
+        let [one, other] = [1, 2].map(|n| key().issue(&api, 1, [n; 7]));
+        let request_id = key().disconnect_request_id(&one);
+        assert_eq!(request_id, key().disconnect_request_id(&one));
+        assert_ne!(request_id, key().disconnect_request_id(&other));
+        assert_ne!(
+            request_id,
+            ConnectionIdKey::new([8; 32]).disconnect_request_id(&one)
+        );
+        assert_eq!(request_id.as_str().len(), 16);
+        assert!(request_id.as_str().ends_with('='));
     }
 
     #[test]

@@ -228,6 +228,8 @@ pub struct Fault {
     pub detail: String,
     /// What the validation found, with [`FaultKind::BadRequestBody`].
     pub validation: Option<Box<FailedValidation>>,
+    /// Whether the backend surely got nothing of the request, so that it may be sent again.
+    pub never_sent: bool,
 }
 
 /// A message that is not what its model says.
@@ -247,6 +249,7 @@ impl Fault {
             public: None,
             detail: bounded(detail.into()),
             validation: None,
+            never_sent: false,
         }
     }
 
@@ -263,6 +266,7 @@ impl Fault {
                 message_id,
                 error_string,
             })),
+            never_sent: false,
         }
     }
 
@@ -274,6 +278,15 @@ impl Fault {
             public: Some(message.as_str().into()),
             detail: bounded(message),
             validation: None,
+            never_sent: false,
+        }
+    }
+
+    /// The same, of a request of which the backend surely got nothing.
+    pub fn never_sent(self) -> Self {
+        Self {
+            never_sent: true,
+            ..self
         }
     }
 

@@ -1,5 +1,7 @@
 //! One invocation of a Lambda function through the Invoke API.
 
+use crate::function_policy::ApiSource;
+
 /// `X-Amz-Invocation-Type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InvocationType {
@@ -29,10 +31,13 @@ pub struct InvokeRequest {
     pub client_context: Option<String>,
     /// `X-Amzn-Trace-Id` to pass on.
     pub trace_id: Option<String>,
+    /// What of API Gateway invokes, when the function's own policy must allow it. `None` when the
+    /// caller's policies decide: those of a user, or of the role of `credentialsArn`.
+    pub source: Option<ApiSource>,
 }
 
 impl InvokeRequest {
-    /// A synchronous invocation, as API Gateway makes it.
+    /// A synchronous invocation that its caller may make.
     pub fn synchronous(function: &str, payload: Vec<u8>) -> Self {
         Self {
             function: function.to_owned(),
@@ -42,6 +47,7 @@ impl InvokeRequest {
             tail_log: false,
             client_context: None,
             trace_id: None,
+            source: None,
         }
     }
 }
@@ -63,6 +69,10 @@ pub struct InvokeResponse {
     pub log_tail: Option<String>,
 }
 
+/// What API Gateway logs of a function that it may not invoke (control-and-observability spec A.7).
+pub const INVALID_PERMISSIONS: &str =
+    "Execution failed due to configuration error: Invalid permissions on Lambda function";
+
 /// Why the Invoke API refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error_type}: {message}")]
@@ -75,4 +85,11 @@ pub struct InvokeError {
     pub message: String,
     /// `Reason` of a `TooManyRequestsException`.
     pub reason: Option<String>,
+}
+
+impl InvokeError {
+    /// Whether whoever invokes may not.
+    pub fn is_denied(&self) -> bool {
+        self.status == 403
+    }
 }

@@ -14,6 +14,7 @@ pub mod domain_name;
 pub mod extensions;
 pub mod fault;
 pub mod function;
+pub mod function_policy;
 mod ids;
 pub mod integration;
 pub mod invocation;

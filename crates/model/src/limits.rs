@@ -43,6 +43,17 @@ pub struct Limits {
     pub max_frames_per_message: u32,
     /// Time for connections to close on shutdown. Gatepost's own.
     pub drain: Duration,
+    /// Over how much of that time the closes of many connections are spread, so that not all
+    /// clients come back at once. Gatepost's own.
+    pub drain_spread: Duration,
+    /// `$disconnect` routes that run at once; more wait on the disk. Gatepost's own.
+    pub disconnects_at_once: usize,
+    /// Of those that waited on the disk, after a crash too, so many begin in a second.
+    /// Gatepost's own.
+    pub disconnects_per_second: u32,
+    /// How long after the end of its connection a `$disconnect` whose backend cannot be reached is
+    /// tried again. Gatepost's own.
+    pub disconnect_retry_age: Duration,
     /// The greatest handshake URL, characters. AWS: 4096.
     pub max_url_bytes: usize,
     /// The greatest authorizer result, bytes. AWS: 8 KB.
@@ -51,6 +62,9 @@ pub struct Limits {
     pub max_held_posts: usize,
     /// Their greatest size, bytes. Gatepost's own.
     pub max_held_bytes: usize,
+    /// Posts of SDKs that are remembered, 8 bytes each, so that a retry does not send them again.
+    /// Gatepost's own.
+    pub max_applied_posts: usize,
     /// Ended connections that are remembered, so that a 410 has its reason. Gatepost's own.
     pub max_tombstones: usize,
     /// How long ended connections are remembered. Gatepost's own.
@@ -82,10 +96,15 @@ impl Default for Limits {
             max_integration_response_bytes: 10_485_760,
             max_frames_per_message: 1024,
             drain: Duration::from_secs(30),
+            drain_spread: Duration::from_secs(10),
+            disconnects_at_once: 10_000,
+            disconnects_per_second: 500,
+            disconnect_retry_age: Duration::from_secs(6 * 3600),
             max_url_bytes: 4096,
             max_authorizer_result_bytes: 8192,
             max_held_posts: 1000,
             max_held_bytes: 16_777_216,
+            max_applied_posts: 65_536,
             max_tombstones: 1_000_000,
             tombstone_age: Duration::from_secs(86_400),
             account_throttle: ThrottleSettings::default(),

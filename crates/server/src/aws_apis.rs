@@ -22,7 +22,7 @@ use crate::{
     admin,
     auth::{IdentifiedRequest, VerifiedRequest},
     body::{BodyError, read_body},
-    control_plane::ControlPlane,
+    control_plane::{self, ControlPlane},
     lambda, logs, respond,
     server::{Peer, Server},
     sts,
@@ -32,6 +32,9 @@ use crate::{
 /// The greatest body of an AWS API call, bytes: above Lambda's synchronous payload, so that Lambda
 /// itself refuses what is larger.
 const MAX_BODY_BYTES: usize = 7 * 1024 * 1024;
+
+/// The greatest body with a function's code, bytes: a package of 50 MB in base64.
+const MAX_CODE_BODY_BYTES: usize = 70_167_211;
 
 /// The AWS service that a request is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +118,9 @@ pub async fn handle(
     };
     let authority = Target::of(&request).authority;
     let (head, body) = request.into_parts();
+    let code_operation = (service == Service::Lambda)
+        .then(|| lambda::invoke_api::operation_with_code(&head))
+        .flatten();
     let auth = &server.gateway.auth;
     // Before the body: who has no key need not send one.
     let identified =
@@ -122,13 +128,20 @@ pub async fn handle(
             Ok(identified) => identified,
             Err(error) => return respond::closing(rescue::refused(&service, &error)),
         };
-    let body = match read_body(body, MAX_BODY_BYTES).await {
+    let (max_bytes, limit) = match code_operation {
+        Some(operation) => (MAX_CODE_BODY_BYTES, (MAX_CODE_BODY_BYTES, operation)),
+        None => (MAX_BODY_BYTES, (6_291_456, "InvokeFunction")),
+    };
+    let body = match read_body(body, max_bytes).await {
         Ok(body) => body,
         Err(BodyError::TooLarge) => {
+            let (bytes, operation) = limit;
             return respond::error(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RequestTooLargeException",
-                "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+                &format!(
+                    "Request must be smaller than {bytes} bytes for the {operation} operation"
+                ),
             );
         }
         Err(BodyError::Broken) => return respond::status(StatusCode::BAD_REQUEST),
@@ -147,6 +160,10 @@ async fn answer(
     let gateway = &server.gateway;
     match service {
         Service::ApiGateway => {
+            if let Some(changed) = control_plane::change(gateway, &request).await {
+                return changed;
+            }
+            let role = gateway.cloudwatch_role_arn();
             let table = gateway.apis();
             let apis: Vec<Arc<Api>> = table
                 .apis
@@ -159,12 +176,13 @@ async fn answer(
                 domain_names: &table.domain_names,
                 endpoint: &endpoint,
                 usage_plans: &gateway.usage_plans(),
+                cloudwatch_role_arn: role.as_deref(),
                 account_throttle: gateway.limits().account_throttle,
             };
             control_plane.handle(&request)
         }
         Service::Lambda => {
-            lambda::invoke_api::handle(&server.functions, gateway.lambda(), request).await
+            lambda::invoke_api::handle(&server.made_functions, gateway.lambda(), request).await
         }
         Service::Sts => sts::handle(&request).map(Full::new),
         Service::Logs => match logs::Operation::of(&request.head.headers) {

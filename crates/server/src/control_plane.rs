@@ -1,8 +1,9 @@
 //! The control plane: `apigatewayv2` (rest-json, API version 2018-11-29), as far as it reads, and
 //! in `v1` what WebSocket APIs need of `apigateway`.
 //!
-//! Its answers are made from the model's values. What changes them answers `501` with the
-//! operation's name: APIs come from templates.
+//! Its answers are made from the model's values. What changes APIs answers `501` with the
+//! operation's name: they come from templates. API keys, usage plans and the account are changed
+//! by calls too ([`change`]).
 
 mod api;
 mod authorizer;
@@ -25,16 +26,21 @@ mod v1;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gatepost_gateway::usage_plans::ServedPlans;
+use gatepost_gateway::{gateway::Gateway, usage_plans::ServedPlans};
 use gatepost_model::{ApiId, api::Api, domain_name::DomainName, throttle::ThrottleSettings};
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
 
-use self::{page::Page, rescue::ControlPlaneError};
+use self::{
+    page::Page,
+    rescue::ControlPlaneError,
+    v1::changes::{self, ChangeRequest},
+};
 use crate::{
     auth::{AccessDenied, Authorized, VerifiedRequest},
     respond,
+    shapes::Matched,
 };
 
 /// Why nothing is carried out.
@@ -63,6 +69,48 @@ fn authorize<'a>(request: &'a VerifiedRequest<'_>) -> Result<Authorized<'a>, Ref
         .map_err(Refusal::AccessDenied)
 }
 
+/// Answers a request that changes API keys, usage plans or the account, once that is kept and
+/// served; `None` when the request is no such.
+pub async fn change(
+    gateway: &Arc<Gateway>,
+    request: &VerifiedRequest<'_>,
+) -> Option<Response<Full<Bytes>>> {
+    let change = change_request(request)?;
+    match authorize(request) {
+        Ok(_) => {}
+        Err(Refusal::AccessDenied(denied)) => return Some(respond::access_denied(&denied)),
+        Err(Refusal::Path(error)) => return Some(rescue::error_response(&error).map(Full::new)),
+    }
+    let gateway = Arc::clone(gateway);
+    let made = tokio::task::spawn_blocking(move || change.carry_out(&gateway)).await;
+    let stopped = |_| Err(ControlPlaneError::NotKept("Gatepost stops".to_owned()));
+    let response = match made.unwrap_or_else(stopped) {
+        Ok((status, body)) => rescue::response(status, &body),
+        Err(error) => rescue::error_response(&error),
+    };
+    Some(response.map(Full::new))
+}
+
+fn change_request(request: &VerifiedRequest<'_>) -> Option<ChangeRequest> {
+    let uri = &request.head.uri;
+    let segments = uri::segments(uri.path()).ok()?;
+    let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+    let query = uri.query().unwrap_or_default();
+    let method = &request.head.method;
+    match Matched::find(method, &segments, query)? {
+        Matched::Operation(operation, path) if changes::is_change(method, operation) => {
+            Some(ChangeRequest {
+                operation,
+                path,
+                query: query.to_owned(),
+                headers: request.head.headers.clone(),
+                body: request.body.clone(),
+            })
+        }
+        _ => None,
+    }
+}
+
 /// What there is to read.
 pub struct ControlPlane<'a> {
     /// The APIs.
@@ -73,6 +121,8 @@ pub struct ControlPlane<'a> {
     pub endpoint: &'a dyn Fn(&ApiId) -> String,
     /// The API keys and usage plans.
     pub usage_plans: &'a ServedPlans,
+    /// `cloudwatchRoleArn` of the account.
+    pub cloudwatch_role_arn: Option<&'a str>,
     /// The rates of the account that are in force.
     pub account_throttle: ThrottleSettings,
 }
@@ -113,8 +163,8 @@ impl ControlPlane<'_> {
             }
             resource if method == Method::GET => self
                 .read_v1(resource, query)
-                .unwrap_or_else(|| Err(not_there_yet::refuse(method, resource))),
-            segments => Err(not_there_yet::refuse(method, segments)),
+                .unwrap_or_else(|| Err(not_there_yet::refuse(method, resource, query))),
+            segments => Err(not_there_yet::refuse(method, segments, query)),
         }
     }
 

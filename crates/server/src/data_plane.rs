@@ -61,9 +61,11 @@ pub async fn handshake(
         Err(Refused { response, detail }) => {
             let path = uri.path();
             server.gateway.observer().emit(Event::ConnectionRefused {
-                api_id: None,
+                source_ip: peer.source_ip(),
                 status: response.status().as_u16(),
                 detail: format!("{method} {path}: {detail}"),
+                fault: None,
+                request: None,
             });
             return respond::closing(*response);
         }

@@ -17,6 +17,7 @@ mod hint;
 mod invocation;
 pub mod invoke_api;
 mod log_stream;
+mod made;
 mod memory;
 mod operations;
 mod pool;
@@ -27,4 +28,5 @@ mod runtime_lookup;
 mod supervise;
 
 pub use config::{CaBundle, Caller, RunnerConfig};
-pub use runner::LocalRunner;
+pub use made::{MadeFunctions, MadeFunctionsError};
+pub use runner::{FunctionPolicies, LocalRunner};

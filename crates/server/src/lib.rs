@@ -14,6 +14,7 @@ pub mod listener;
 pub mod logs;
 mod respond;
 pub mod server;
+pub mod shapes;
 pub mod sts;
 pub mod target;
 pub mod template;

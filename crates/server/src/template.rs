@@ -39,6 +39,8 @@ use gatepost_model::{
     usage_plan::UsagePlans,
 };
 
+use crate::lambda::FunctionPolicies;
+
 pub use diagnostic::{Diagnostic, DiagnosticKind, TemplateErrors};
 
 use diagnostic::{Diagnostics, did_you_mean};
@@ -99,7 +101,7 @@ pub struct App {
     /// The functions.
     pub functions: Vec<Function>,
     /// Who may invoke them.
-    pub permissions: Vec<Permission>,
+    pub function_policies: FunctionPolicies,
     /// The DynamoDB tables.
     pub tables: Vec<Table>,
     /// The log groups.
@@ -120,19 +122,6 @@ pub struct App {
     pub rewritten_urls: Vec<RewrittenUrl>,
     /// The files and folders that the app is made of, to be watched.
     pub sources: Vec<PathBuf>,
-}
-
-/// `AWS::Lambda::Permission`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Permission {
-    /// The function's name or ARN.
-    pub function: String,
-    /// `Action`.
-    pub action: String,
-    /// `Principal`.
-    pub principal: String,
-    /// `SourceArn`.
-    pub source_arn: Option<String>,
 }
 
 /// `AWS::DynamoDB::Table`.
@@ -203,6 +192,15 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<App, TemplateErrors> {
     let diagnostics = Diagnostics::new(path);
     let read = read(path, options, &diagnostics, |_, _| ());
     let app = read.map(|(app, ())| app).unwrap_or_default();
+    // One of functions alone is run for them.
+    let has_http_api = app
+        .not_acted_on
+        .iter()
+        .any(|(kind, _)| kind.ends_with("(HTTP)"));
+    if app.apis.is_empty() && (has_http_api || app.functions.is_empty()) {
+        let mend = "give it an AWS::ApiGatewayV2::Api whose ProtocolType is WEBSOCKET";
+        diagnostics.warn(Position::START, "the template has no WebSocket API", mend);
+    }
     let (mut app, warnings) = diagnostics.finish(app)?;
     app.warnings = warnings;
     Ok(app)

@@ -2,9 +2,11 @@
 
 pub mod access_log;
 pub mod authorizer_response;
+pub mod aws_logs;
 pub mod error_frame;
 pub mod execution_log;
 pub mod expression;
+pub mod function_policy;
 pub mod iam_policy;
 pub mod json_schema;
 pub mod lambda_event;

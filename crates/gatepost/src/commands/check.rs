@@ -15,7 +15,8 @@ use gatepost_server::{
 };
 use serde_json::json;
 
-use super::dev::{Style, find_template, key_value, printable};
+use super::dev::{Style, find_template, folder_of, key_value, load_config, printable};
+use crate::config::integrations::IntegrationsConfig;
 
 /// The version of the shape that `--json` prints.
 const JSON_VERSION: u32 = 1;
@@ -35,6 +36,10 @@ pub struct Arguments {
     /// Value of a template parameter; may be repeated
     #[arg(long = "parameter", value_name = "K=V", value_parser = key_value)]
     pub parameters: Vec<(String, String)>,
+    /// The configuration, for the VPC links and certificates that it has [default: gatepost.toml
+    /// beside the template, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// A kind of finding that is meant so; may be repeated
     #[arg(long = "allow", value_name = "SLUG", value_parser = slug)]
     pub allowed: Vec<Slug>,
@@ -57,7 +62,14 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let mut report = match check(&template, &options(arguments)) {
+    let configured = match load_config(arguments.config.as_deref(), &folder_of(&template)) {
+        Ok(config) => configured(&config.integrations),
+        Err(error) => {
+            eprintln!("gatepost: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut report = match check(&template, &options(arguments, configured)) {
         Ok(report) => report,
         Err(error) => {
             eprintln!("gatepost: the source cannot be walked through: {error}");
@@ -87,7 +99,15 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn options(arguments: &Arguments) -> LoadOptions {
+/// What of the configuration a template may name.
+fn configured(integrations: &IntegrationsConfig) -> Configured {
+    Configured {
+        vpc_links: integrations.vpc_links.keys().cloned().collect(),
+        client_certificates: integrations.client_certificates.keys().cloned().collect(),
+    }
+}
+
+fn options(arguments: &Arguments, configured: Configured) -> LoadOptions {
     let region = env::var("AWS_REGION")
         .ok()
         .filter(|region| !region.is_empty());
@@ -103,7 +123,7 @@ fn options(arguments: &Arguments) -> LoadOptions {
             ws_base: String::new(),
             http_base: String::new(),
         },
-        configured: Configured::default(),
+        configured,
     }
 }
 

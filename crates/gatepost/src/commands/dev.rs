@@ -2,10 +2,7 @@
 
 mod app;
 mod asked;
-mod ports;
 mod services;
-mod start_error;
-mod state;
 mod tables;
 mod terminal;
 mod watch;
@@ -16,11 +13,12 @@ use clap::Args;
 use gatepost_server::template::{Diagnostic, TemplateErrors};
 use tokio::signal::unix::{SignalKind, signal};
 
-use start_error::StartError;
 use watch::Watcher;
 
+use crate::node::StartError;
+
 pub use app::App;
-pub use asked::find_template;
+pub use asked::{find_template, folder_of, load_config};
 pub use terminal::{Style, Terminal, printable};
 
 /// Run an app locally from a SAM or CloudFormation template: its functions as local processes, its

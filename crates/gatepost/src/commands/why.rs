@@ -1,25 +1,20 @@
 //! `gatepost why`: what became of a connection, and what to do about it.
 
+mod cloudwatch;
+mod logs;
+mod print;
+mod stale;
+mod stored;
+
 use std::{
-    fmt::Write as _,
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
-    thread,
-    time::{Duration, Instant},
 };
 
 use clap::Args;
-use gatepost_gateway::{
-    explanation::Explanation,
-    lifecycle::Life,
-    store::{LifeReader, LoggedLine, LoggedRequest, ReadError, RefusedCalls},
-};
-use gatepost_model::{
-    ApiId, connection::InvalidConnectionId, connection_id::ConnectionId, request_context::iso_time,
-};
 use gatepost_server::error_pages;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::dev::printable;
 
@@ -27,15 +22,13 @@ use super::dev::printable;
 const JSON_VERSION: u32 = 1;
 /// Where `gatepost dev` keeps its store, beside the template.
 pub const STORE: &str = ".gatepost/store.sqlite";
-/// How long an id that was issued here may take to be written: the writer is never idle for long
-/// with something to write.
-const WRITTEN_WITHIN: Duration = Duration::from_millis(500);
-
 /// Say what became of a connection: its timeline, each refused call, and what to do.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  gatepost why 'k2Jx0fYh7QIAAJqkOw=='\n  gatepost why --about \
-                  not-established\n\nReads the store of a running or stopped `gatepost dev`, and \
+                  not-established\n  gatepost why ID --log-file tail.txt\n  gatepost why ID \
+                  --cloudwatch /aws/apigateway/a1b2c3d4e5/prod /chat/access \
+                  /aws/lambda/chat-Send\n\nReads the store of a running or stopped `gatepost dev`, and \
                   changes nothing.\nExit status: 0 found, 1 not found, 2 the command line is wrong \
                   or there is no store."
 )]
@@ -43,46 +36,76 @@ pub struct Arguments {
     /// A connection id, or the request id of a refused call, a refused handshake or a message
     // Ids may begin with `-`.
     #[arg(
-        required_unless_present = "about",
-        conflicts_with = "about",
+        required_unless_present_any = ["about", "stale"],
+        conflicts_with_all = ["about", "stale"],
         allow_hyphen_values = true
     )]
     pub id: Option<String>,
     /// Print the page about a reason or an error
     #[arg(long, value_name = "SLUG")]
     pub about: Option<String>,
+    /// Say who keeps posting to ids that are gone, and what is likely missing
+    #[arg(long, conflicts_with_all = ["about", "log_file", "cloudwatch"])]
+    pub stale: bool,
     /// The store
     #[arg(long, value_name = "FILE", default_value = STORE)]
     pub store: PathBuf,
+    /// Explain from logs of AWS instead, as `aws logs` or an export printed them; `-` is stdin
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["about", "store"])]
+    pub log_file: Vec<PathBuf>,
+    /// Explain from these log groups of CloudWatch Logs instead
+    #[arg(long, value_name = "GROUP", num_args = 1.., conflicts_with_all = ["about", "store"])]
+    pub cloudwatch: Vec<String>,
+    /// How old the events of --cloudwatch are at most
+    #[arg(long, value_name = "TIME", default_value = "1d")]
+    pub since: String,
+    /// The region of --cloudwatch, else that of the environment
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Whose credentials --cloudwatch uses, before those of the environment
+    #[arg(long)]
+    pub profile: Option<String>,
+    /// Where CloudWatch Logs is, else where the SDKs would look for it
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// What is said of an id.
-struct Answer {
-    /// The connection id, as it was given or found.
-    connection_id: String,
-    api: Option<(ApiId, String)>,
-    stage: Option<String>,
-    refused: u64,
-    explanation: Explanation,
-    /// Whether anything is kept of it.
-    found: bool,
-    /// The request that was asked for.
-    request: Option<LoggedRequest>,
 }
 
 /// Explains the id, or prints a page.
 pub fn run(arguments: &Arguments) -> ExitCode {
     let (text, code) = match (&arguments.about, &arguments.id) {
         (Some(slug), _) => about(slug, arguments.json),
-        (None, Some(id)) => match explain(&arguments.store, id) {
+        (None, None) if arguments.stale => match stale::stale(&arguments.store, arguments.json) {
+            Ok(said) => said,
+            Err(error) => {
+                eprintln!("gatepost: {}", printable(&error));
+                return ExitCode::from(2);
+            }
+        },
+        (None, Some(id)) if !arguments.log_file.is_empty() || !arguments.cloudwatch.is_empty() => {
+            match logs::explained(arguments, id) {
+                Ok(explained) => {
+                    let text = if arguments.json {
+                        print::explained_as_json(&explained)
+                    } else {
+                        print::explained_as_text(&explained)
+                    };
+                    (text, u8::from(!explained.found))
+                }
+                Err(error) => {
+                    eprintln!("gatepost: {}", printable(&error));
+                    return ExitCode::from(2);
+                }
+            }
+        }
+        (None, Some(id)) => match stored::explain(&arguments.store, id) {
             Ok(answer) => {
                 let text = if arguments.json {
-                    as_json(&answer)
+                    print::as_json(&answer)
                 } else {
-                    as_text(&answer)
+                    print::as_text(&answer)
                 };
                 (text, u8::from(!answer.found))
             }
@@ -115,241 +138,4 @@ fn about(slug: &str, as_json: bool) -> (String, u8) {
         nearest.unwrap_or_default()
     );
     (String::new(), 1)
-}
-
-fn explain(store: &Path, id: &str) -> Result<Answer, String> {
-    if !store.is_file() {
-        return Err(format!(
-            "there is no store {}: go to the folder of the template that `gatepost dev` served, or \
-             name one with --store",
-            store.display()
-        ));
-    }
-    let reader = LifeReader::open(store).map_err(|error| error.to_string())?;
-    answer(&reader, id).map_err(|error| error.to_string())
-}
-
-fn answer(reader: &LifeReader, id: &str) -> Result<Answer, ReadError> {
-    let invalid = match id.parse::<ConnectionId>() {
-        Ok(connection) => return of_connection(reader, &connection, id),
-        Err(invalid) => invalid,
-    };
-    if let Some(call) = reader.refused_call(id)? {
-        let answer = match call.connection_id.parse::<ConnectionId>() {
-            Ok(connection) => of_connection(reader, &connection, &call.connection_id)?,
-            Err(invalid) => of_invalid(reader, invalid, &call.connection_id)?,
-        };
-        return Ok(Answer {
-            request: reader.request(id)?,
-            ..answer
-        });
-    }
-    if let Some(request) = reader.request(id)? {
-        return of_request(reader, request);
-    }
-    // Nothing is logged of it, but lives are kept all the same.
-    if let Some(life) = reader.refused_in(id)? {
-        return of_connection(reader, &life.connection_id, &life.connection_id.to_string());
-    }
-    of_invalid(reader, invalid, id)
-}
-
-/// Of a request: what it came to, and its connection.
-fn of_request(reader: &LifeReader, request: LoggedRequest) -> Result<Answer, ReadError> {
-    let mut answer = match &request.connection_id {
-        Some(id) => of_connection(reader, id, &id.to_string())?,
-        None => Answer {
-            connection_id: String::new(),
-            api: None,
-            stage: None,
-            refused: 0,
-            explanation: Explanation::of_nothing(),
-            found: true,
-            request: None,
-        },
-    };
-    let explanation = &mut answer.explanation;
-    match &request.fault {
-        Some((slug, text)) => {
-            let mend = error_pages::mend(slug);
-            explanation.slug = mend.map_or("api-configuration", |(slug, _)| slug);
-            text.trim_end_matches('.')
-                .clone_into(&mut explanation.verdict);
-            explanation.mend = mend.map(|(_, mend)| mend.trim_end_matches('.').to_owned());
-        }
-        None if request.connection_id.is_some() => {
-            let of_connection = &explanation.verdict;
-            explanation.verdict = format!("nothing went wrong in this request; {of_connection}");
-        }
-        None => {}
-    }
-    answer.found = true;
-    answer.request = Some(request);
-    Ok(answer)
-}
-
-fn of_connection(reader: &LifeReader, id: &ConnectionId, text: &str) -> Result<Answer, ReadError> {
-    let Some(api) = reader.issuer(id)? else {
-        return of_invalid(reader, InvalidConnectionId::NotIssuedHere, text);
-    };
-    let (life, refused) = once_written(reader, id, text)?;
-    Ok(Answer {
-        connection_id: text.into(),
-        api: Some(api),
-        stage: life
-            .as_ref()
-            .and_then(|life| life.handshake.as_ref())
-            .map(|handshake| handshake.stage.to_string()),
-        refused: refused.total,
-        found: life.is_some() || refused.total > 0,
-        explanation: match &life {
-            Some(life) => Explanation::of_life(life, &refused),
-            None => Explanation::of_issued(&refused),
-        },
-        request: None,
-    })
-}
-
-/// What is kept of a connection, as soon as there is something.
-fn once_written(
-    reader: &LifeReader,
-    id: &ConnectionId,
-    text: &str,
-) -> Result<(Option<Life>, RefusedCalls), ReadError> {
-    let asked = Instant::now();
-    loop {
-        let (life, refused) = (reader.life(id)?, reader.refused_calls(text)?);
-        if life.is_some() || refused.total > 0 || asked.elapsed() > WRITTEN_WITHIN {
-            return Ok((life, refused));
-        }
-        // Another process writes the store: there is no event to wait for.
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn of_invalid(
-    reader: &LifeReader,
-    reason: InvalidConnectionId,
-    text: &str,
-) -> Result<Answer, ReadError> {
-    let refused = reader.refused_calls(text)?;
-    Ok(Answer {
-        connection_id: text.into(),
-        api: None,
-        stage: None,
-        refused: refused.total,
-        found: refused.total > 0,
-        explanation: Explanation::of_invalid(reason, &refused),
-        request: None,
-    })
-}
-
-fn as_text(answer: &Answer) -> String {
-    let mut text = answer
-        .request
-        .as_ref()
-        .map(request_text)
-        .unwrap_or_default();
-    if !answer.connection_id.is_empty() {
-        let _ = write!(text, "Connection {}", printable(&answer.connection_id));
-    }
-    if let Some((api_id, name)) = &answer.api {
-        let _ = write!(text, " of API {} ({api_id})", printable(name));
-    }
-    if let Some(stage) = &answer.stage {
-        let _ = write!(text, ", stage {}", printable(stage));
-    }
-    text.push('\n');
-    let Explanation {
-        slug,
-        timeline,
-        verdict,
-        mend,
-    } = &answer.explanation;
-    for event in timeline {
-        let _ = write!(
-            text,
-            "\n{}  {}",
-            iso_time(event.at_ms),
-            printable(&event.text)
-        );
-    }
-    if !timeline.is_empty() {
-        text.push('\n');
-    }
-    let _ = writeln!(text, "\nVerdict ({slug}): {}.", printable(verdict));
-    if let Some(mend) = mend {
-        let _ = writeln!(text, "To mend it: {mend}.");
-        let _ = writeln!(text, "More: gatepost why --about {slug}");
-    }
-    text
-}
-
-/// What a request's logs say, and those of the function that it called.
-fn request_text(request: &LoggedRequest) -> String {
-    let mut text = String::new();
-    let mut section = |heading: &str, lines: &[LoggedLine]| {
-        let _ = writeln!(text, "{heading}\n");
-        for line in lines {
-            let time = iso_time(line.at_ms.cast_unsigned());
-            let _ = writeln!(text, "{time}  {}", printable(&line.text));
-        }
-        text.push('\n');
-    };
-    if let Some(id) = &request.request_id {
-        section(&format!("Request {}", printable(id)), &request.lines);
-    }
-    if let Some(log) = &request.function {
-        section(
-            &format!("Function {}", printable(&log.function)),
-            &log.lines,
-        );
-    }
-    text
-}
-
-fn request_json(request: &LoggedRequest) -> Value {
-    let lines = |lines: &[LoggedLine]| -> Vec<Value> {
-        let line = |line: &LoggedLine| json!({ "time": iso_time(line.at_ms.cast_unsigned()), "text": line.text });
-        lines.iter().map(line).collect()
-    };
-    json!({
-        "requestId": request.request_id,
-        "lines": lines(&request.lines),
-        "endpointRequestId": request.endpoint_request_id,
-        "function": request.function.as_ref().map(|log| {
-            json!({ "name": log.function, "lines": lines(&log.lines) })
-        }),
-    })
-}
-
-fn as_json(answer: &Answer) -> String {
-    let explanation = &answer.explanation;
-    let timeline: Vec<Value> = explanation
-        .timeline
-        .iter()
-        .map(|event| {
-            json!({
-                "time": iso_time(event.at_ms),
-                "event": event.kind.as_str(),
-                "text": event.text,
-            })
-        })
-        .collect();
-    let api = answer.api.as_ref();
-    let value = json!({
-        "version": JSON_VERSION,
-        "found": answer.found,
-        "connectionId": Some(&answer.connection_id).filter(|id| !id.is_empty()),
-        "apiId": api.map(|(id, _)| id.to_string()),
-        "apiName": api.map(|(_, name)| name),
-        "stage": answer.stage,
-        "reason": explanation.slug,
-        "verdict": explanation.verdict,
-        "mend": explanation.mend,
-        "refusedCalls": answer.refused,
-        "timeline": timeline,
-        "request": answer.request.as_ref().map(request_json),
-    });
-    format!("{value:#}\n")
 }

@@ -1,6 +1,6 @@
 //! `[limits]`, and those of them that a stage may have for itself.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 use gatepost_model::{
     limits::{ACCOUNT_BURST_LIMIT, ACCOUNT_RATE_LIMIT, Limits, NEW_CONNECTIONS_PER_SECOND},
@@ -58,7 +58,27 @@ pub(super) fn limits(reader: &mut Reader) -> Limits {
             aws.max_frames_per_message,
             1..=1_000_000,
         ),
-        drain: reader.duration("limits.drain", aws.drain, std::time::Duration::ZERO..=HOUR),
+        drain: reader.duration("limits.drain", aws.drain, Duration::ZERO..=HOUR),
+        drain_spread: reader.duration(
+            "limits.drain_spread",
+            aws.drain_spread,
+            Duration::ZERO..=HOUR,
+        ),
+        disconnects_at_once: reader.number(
+            "limits.disconnects_at_once",
+            aws.disconnects_at_once,
+            1..=1_000_000,
+        ),
+        disconnects_per_second: reader.number(
+            "limits.disconnects_per_second",
+            aws.disconnects_per_second,
+            1..=1_000_000,
+        ),
+        disconnect_retry_age: reader.duration(
+            "limits.disconnect_retry_age",
+            aws.disconnect_retry_age,
+            Duration::ZERO..=YEAR,
+        ),
         max_url_bytes: reader.size("limits.max_url_bytes", aws.max_url_bytes, 256..=16 * KIB),
         max_authorizer_result_bytes: reader.size(
             "limits.max_authorizer_result_bytes",
@@ -67,6 +87,11 @@ pub(super) fn limits(reader: &mut Reader) -> Limits {
         ),
         max_held_posts: reader.number("limits.max_held_posts", aws.max_held_posts, 1..=1_000_000),
         max_held_bytes: reader.size("limits.max_held_bytes", aws.max_held_bytes, KIB..=GIB),
+        max_applied_posts: reader.number(
+            "limits.max_applied_posts",
+            aws.max_applied_posts,
+            0..=100_000_000,
+        ),
         max_tombstones: reader.number("limits.max_tombstones", aws.max_tombstones, 1..=100_000_000),
         tombstone_age: reader.duration("limits.tombstone_age", aws.tombstone_age, SECOND..=YEAR),
         account_throttle,

@@ -111,10 +111,15 @@ fn every_key_is_read_from_the_file() {
         max_integration_response_bytes = "1MiB"
         max_frames_per_message = 8
         drain = "0s"
+        drain_spread = "2s"
+        disconnects_at_once = 9
+        disconnects_per_second = 8
+        disconnect_retry_age = "1h"
         max_url_bytes = 8192
         max_authorizer_result_bytes = "16KiB"
         max_held_posts = 7
         max_held_bytes = "1MiB"
+        max_applied_posts = 5
         max_tombstones = 10
         tombstone_age = "1h"
         aws_quotas = true
@@ -128,6 +133,7 @@ fn every_key_is_read_from_the_file() {
         retry_delays = ["1s"]
         init_timeout = "30s"
         max_processes = 4
+        require_permissions = false
         endpoint = "http://localhost:3001/"
         endpoints = { chat-Main = "http://localhost:9000" }
         [integrations]
@@ -169,10 +175,15 @@ fn every_key_is_read_from_the_file() {
             max_integration_response_bytes: 1_048_576,
             max_frames_per_message: 8,
             drain: Duration::ZERO,
+            drain_spread: Duration::from_secs(2),
+            disconnects_at_once: 9,
+            disconnects_per_second: 8,
+            disconnect_retry_age: Duration::from_secs(3600),
             max_url_bytes: 8192,
             max_authorizer_result_bytes: 16_384,
             max_held_posts: 7,
             max_held_bytes: 1_048_576,
+            max_applied_posts: 5,
             max_tombstones: 10,
             tombstone_age: Duration::from_secs(3600),
             account_throttle: ThrottleSettings {
@@ -203,6 +214,7 @@ fn every_key_is_read_from_the_file() {
             retry_delays: vec![Duration::from_secs(1)],
             init_timeout: Duration::from_secs(30),
             max_processes: 4,
+            require_permissions: false,
             endpoint: Some("http://localhost:3001".to_owned()),
             endpoints: BTreeMap::from([(
                 "chat-Main".to_owned(),

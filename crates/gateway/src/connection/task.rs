@@ -372,7 +372,8 @@ impl Drop for Live {
             },
             Past::Established(connection.activity.record()),
         );
-        pipeline::on_disconnect(gateway, Arc::clone(context), &connection.stage, &cause);
+        let stage = &connection.stage;
+        pipeline::on_disconnect(gateway, Arc::clone(context), stage, &cause, at_ms);
         gateway.registry.remove(&context.connection_id);
         gateway.observer().emit(Event::ConnectionClosed {
             api_id: context.api_id.clone(),

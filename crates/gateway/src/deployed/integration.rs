@@ -89,14 +89,19 @@ pub struct Transformation {
     pub responses: IntegrationResponses,
 }
 
-/// A Lambda function by its URI, stage variables filled in.
+/// A Lambda function that an integration invokes.
 #[derive(Debug)]
-pub struct LambdaFunction(pub String);
+pub struct LambdaFunction {
+    /// `integrationUri`, stage variables filled in.
+    pub uri: String,
+    /// Whether the role of `credentialsArn` invokes it; else its own policy must let API Gateway.
+    pub by_role: bool,
+}
 
 impl LambdaFunction {
     /// The function's ARN or name; `None` when the stage variables make none of it.
     pub fn name(&self) -> Option<&str> {
-        lambda_function_of_uri(&self.0)
+        lambda_function_of_uri(&self.uri)
     }
 }
 

@@ -110,6 +110,14 @@ impl AwsService {
             action,
         })
     }
+
+    /// Its signing name, with the action if there is one: `dynamodb PutItem`.
+    pub fn name(&self) -> String {
+        match &self.action {
+            Some(action) => format!("{} {action}", self.signing_name),
+            None => self.signing_name.clone(),
+        }
+    }
 }
 
 /// A call of a service.

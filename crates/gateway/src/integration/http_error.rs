@@ -116,7 +116,14 @@ impl From<HttpError> for Fault {
                 "Execution failed due to configuration error",
             ),
         };
-        Self::new(kind, format!("{line}: {error}"))
+        let fault = Self::new(kind, format!("{line}: {error}"));
+        match error {
+            HttpError::Unresolved { .. }
+            | HttpError::Unreachable { .. }
+            | HttpError::ConnectTimeout(_)
+            | HttpError::Tls { .. } => fault.never_sent(),
+            HttpError::Denied(_) | HttpError::Broken { .. } | HttpError::TooBig(_) => fault,
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use gatepost_model::{
     fault::{Fault, FaultKind},
-    invocation::{InvocationType, InvokeRequest},
+    function_policy::ApiSource,
+    invocation::{INVALID_PERMISSIONS, InvocationType, InvokeRequest},
 };
 use hyper::HeaderMap;
 
@@ -20,8 +21,8 @@ pub struct LambdaCall {
 }
 
 impl LambdaCall {
-    /// The call of `function` with this payload. Mapped parameters are those of the Invoke API:
-    /// the header `X-Amz-Invocation-Type` with `Event` makes it asynchronous.
+    /// The call of `function` with this payload, by `source` unless a role invokes. Mapped
+    /// parameters are those of the Invoke API: the header `X-Amz-Invocation-Type` with `Event` makes it asynchronous.
     ///
     /// # Errors
     /// `Internal server error` when the URI, with stage variables filled in, names no function, or
@@ -30,11 +31,12 @@ impl LambdaCall {
         function: &LambdaFunction,
         parameters: &Parameters,
         payload: Vec<u8>,
+        source: ApiSource,
     ) -> Result<Self, Fault> {
         let configuration = |detail: String| Fault::new(FaultKind::ApiConfiguration, detail);
-        let name = function
-            .name()
-            .ok_or_else(|| configuration(format!("Invalid Lambda function URI: {}", function.0)))?;
+        let name = function.name().ok_or_else(|| {
+            configuration(format!("Invalid Lambda function URI: {}", function.uri))
+        })?;
         let invocation_type = match parameters.header("x-amz-invocation-type") {
             None | Some("RequestResponse") => InvocationType::RequestResponse,
             Some("Event") => InvocationType::Event,
@@ -62,6 +64,7 @@ impl LambdaCall {
                 invocation_type,
                 client_context,
                 trace_id: parameters.header("x-amzn-trace-id").map(str::to_owned),
+                source: (!function.by_role).then_some(source),
                 ..InvokeRequest::synchronous(name, payload)
             },
         })
@@ -82,11 +85,20 @@ impl LambdaCall {
         lambda: &dyn InvokeFunction,
     ) -> Result<IntegrationAnswer, Fault> {
         let answer = lambda.invoke(self.request).await.map_err(|error| {
+            if error.is_denied() {
+                let detail = format!("{INVALID_PERMISSIONS}: {}", error.message);
+                return Fault::new(FaultKind::ApiConfiguration, detail);
+            }
             let detail = format!(
                 "Lambda invocation failed with status: {}. {error}",
                 error.status
             );
-            Fault::new(FaultKind::IntegrationFailure, detail)
+            let fault = Fault::new(FaultKind::IntegrationFailure, detail);
+            // The Invoke API took nothing: too many at once, or it cannot be reached.
+            match error.status {
+                429 | 500.. => fault.never_sent(),
+                _ => fault,
+            }
         })?;
         Ok(IntegrationAnswer {
             status: answer.status,

@@ -167,10 +167,11 @@ impl Drop for Accepted {
             return;
         }
         let (id, cause) = (self.context.connection_id, CloseCause::ClientVanished);
+        let at_ms = now_ms();
         let tombstone = Tombstone {
             api_id: self.context.api_id.clone(),
             end: End::Closed(cause.clone()),
-            at_ms: now_ms(),
+            at_ms,
             replaced_by: None,
             client_key: self.client_key,
         };
@@ -180,7 +181,7 @@ impl Drop for Accepted {
         };
         self.gateway.tombstones.ended(id, tombstone, past);
         let context = Arc::clone(&self.context);
-        on_disconnect(&self.gateway, context, &self.stage, &cause);
+        on_disconnect(&self.gateway, context, &self.stage, &cause, at_ms);
         self.gateway.registry.remove(&id);
         if let Some(held) = &self.held {
             held.refuse();

@@ -11,7 +11,8 @@ use std::{
 use gatepost_model::{
     arn::{ExecuteApiArn, lambda_function_of_uri},
     fault::{Fault, FaultKind},
-    invocation::{InvokeError, InvokeRequest, InvokeResponse},
+    function_policy::ApiSource,
+    invocation::{INVALID_PERMISSIONS, InvokeError, InvokeRequest, InvokeResponse},
     request_context::{AuthorizerContext, RequestContext, Signer},
 };
 use gatepost_wire::{
@@ -188,11 +189,17 @@ async fn invoke(
             "the authorizer's URI {uri} names no Lambda function"
         )));
     };
+    let source = ApiSource {
+        api_id: context.connection.api_id.clone(),
+        resource: format!("authorizers/{}", authorizer.authorizer_id),
+    };
     if let Some(event) = traced {
-        let source = format!("authorizers/{}", authorizer.authorizer_id);
-        log_lambda_request(function, context, &source, &event, log);
+        log_lambda_request(function, context, &source.resource, &event, log);
     }
-    let request = InvokeRequest::synchronous(function, event);
+    let request = InvokeRequest {
+        source: (!authorizer.by_role).then_some(source),
+        ..InvokeRequest::synchronous(function, event)
+    };
     let timeout: Duration = gateway.limits().integration_timeout;
     let began = Instant::now();
     let call = gateway.config.lambda.invoke(request);
@@ -201,6 +208,9 @@ async fn invoke(
     log.authorizer_answered(outcome(&answer, began));
     let answer = match answer {
         Ok(Ok(answer)) => answer,
+        Ok(Err(error)) if error.is_denied() => {
+            return Err(failed(format!("{INVALID_PERMISSIONS}: {}", error.message)));
+        }
         Ok(Err(error)) => return Err(failed(format!("the authorizer cannot be invoked: {error}"))),
         Err(no_answer) => return Err(no_answer.of_authorizer()),
     };

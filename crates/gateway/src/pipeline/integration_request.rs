@@ -6,8 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gatepost_model::{
     fault::{Fault, FaultKind},
+    function_policy::ApiSource,
     integration::{ContentHandlingStrategy, PassthroughBehavior},
-    request_context::EventType,
+    request_context::{EventType, RequestContext},
 };
 use gatepost_wire::{
     execution_log::{Severity, mask_context, mask_handshake},
@@ -94,6 +95,7 @@ fn call(
             function,
             &parameters,
             proxy_event(request, handshake),
+            source(context),
         )?),
         Backend::Lambda {
             function,
@@ -106,7 +108,12 @@ fn call(
             } else {
                 payload.into()
             };
-            Call::Lambda(LambdaCall::build(function, &parameters, payload)?)
+            Call::Lambda(LambdaCall::build(
+                function,
+                &parameters,
+                payload,
+                source(context),
+            )?)
         }
         Backend::Service {
             service,
@@ -141,6 +148,15 @@ fn call(
             Call::Mock(MockCall::build(body.as_bytes())?)
         }
     })
+}
+
+/// The route, as permissions to invoke functions name it.
+fn source(context: &RequestContext) -> ApiSource {
+    let connection = &context.connection;
+    ApiSource {
+        api_id: connection.api_id.clone(),
+        resource: format!("{}/{}", connection.stage, context.route_key),
+    }
 }
 
 /// The event of `AWS_PROXY`.

@@ -9,6 +9,7 @@ use gatepost_model::{
     request_context::EventType,
 };
 use gatepost_wire::{
+    execution_log::shown,
     lambda_event::HandshakeRequest,
     lambda_response::{function_error, parse_proxy_response},
 };
@@ -37,6 +38,8 @@ pub struct IntegrationReply {
     pub body: Bytes,
     /// What the body is.
     pub body_is: ReplyBody,
+    /// What went wrong behind an answer that an integration response made something of.
+    pub problem: Option<String>,
 }
 
 /// What a reply's body is; it matters on stages with `binary_frames` only.
@@ -133,6 +136,7 @@ fn reply_of(
             headers: headers(&answer.headers),
             body: answer.body,
             body_is: ReplyBody::Raw,
+            problem: None,
         }),
     }
 }
@@ -160,6 +164,7 @@ fn lambda_proxy(answer: &IntegrationAnswer) -> Result<IntegrationReply, Fault> {
         } else {
             ReplyBody::Text
         },
+        problem: None,
     })
 }
 
@@ -178,13 +183,19 @@ fn transformed(
         if let Some(fault) = function_fault(answer) {
             return Err(fault);
         }
+        let refused = refused_by_service(request, answer);
         if responses.responses.is_empty() && !needs_response(request) {
-            return Ok(IntegrationReply::nothing());
+            return Ok(IntegrationReply {
+                problem: refused,
+                ..IntegrationReply::nothing()
+            });
         }
         let value = value.unwrap_or_default();
+        let refused = refused.map(|refused| format!(": {refused}"));
         let detail = format!(
             "Execution failed due to configuration error: no integration response matches the \
-             {what} `{value}`"
+             {what} `{value}`{}",
+            refused.unwrap_or_default()
         );
         return Err(Fault::new(FaultKind::ApiConfiguration, detail));
     };
@@ -205,6 +216,26 @@ fn transformed(
         headers: vec![("content-type".into(), "application/json".into())],
         body,
         body_is: ReplyBody::Text,
+        problem: function_fault(answer)
+            .map(|fault| fault.detail)
+            .or_else(|| refused_by_service(request, answer)),
+    })
+}
+
+/// What an AWS service that refused a call says, with its name.
+fn refused_by_service(request: &RoutedRequest, answer: &IntegrationAnswer) -> Option<String> {
+    let integration = request.route.integration.as_ref()?;
+    let Backend::Service {
+        service: Ok(service),
+        ..
+    } = &integration.backend
+    else {
+        return None;
+    };
+    let body = String::from_utf8_lossy(&answer.body);
+    (answer.status >= 400).then(|| {
+        let said = shown(body.trim());
+        format!("{} answered {} {said}", service.name(), answer.status)
     })
 }
 

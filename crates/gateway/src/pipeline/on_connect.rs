@@ -32,7 +32,8 @@ use crate::{
     integration::{self, bulkhead::Wait},
     lifecycle::HandshakeRecord,
     new_id,
-    observe::{Event, RequestLog},
+    observe::{Event, RefusedRequest, RequestLog},
+    store::Lifecycle,
 };
 
 /// A valid WebSocket upgrade request to a stage.
@@ -58,6 +59,9 @@ pub struct Refusal {
     pub body: Vec<u8>,
     /// Why, for the log.
     pub detail: String,
+    /// What went wrong; `None` when the `$connect` integration itself refused, and of what is no
+    /// request to a stage.
+    pub fault: Option<FaultKind>,
 }
 
 /// Carries out a handshake up to its answer.
@@ -69,7 +73,7 @@ pub async fn on_connect(
     request: ConnectRequest,
 ) -> Result<Accepted, Refusal> {
     if gateway.is_draining() {
-        return Err(Refusal::stopping());
+        return Err(Refusal::unavailable("Gatepost is stopping"));
     }
     let Some(deployed) = request.stage.deployed.load_full() else {
         return Err(Refusal::forbidden("the stage is being deleted"));
@@ -95,12 +99,19 @@ pub async fn on_connect(
             log.end(refusal.status);
             let context = handshake.context(handshake.identity(None), None);
             let record = HandshakeRecord::new(&context, &handshake.request_id, refusal.status);
-            issued.refuse(record.refused(&refusal.detail));
             gateway.observer().emit(Event::ConnectionRefused {
-                api_id: Some(deployed.api_id.clone()),
+                source_ip: record.source_ip.to_string(),
                 status: refusal.status,
                 detail: refusal.detail.clone(),
+                fault: refusal.fault,
+                request: Some(Box::new(RefusedRequest {
+                    api_id: deployed.api_id.clone(),
+                    stage: deployed.stage_name.clone(),
+                    connection_id: handshake.connection_id,
+                    request_id: handshake.request_id.clone(),
+                })),
             });
+            issued.refuse(record.refused(&refusal.detail, refusal.fault));
             Err(refusal)
         }
     }
@@ -141,6 +152,7 @@ impl Handshake<'_> {
             log.api_key_not_required(RouteKey::Connect.as_str());
             let context = self.context(self.identity(self.presented_key(None)), None);
             log_connecting(&context, log);
+            self.journal_soon(&context);
             return Ok((context, ConnectResponse::default()));
         };
         let context = self.request_context(self.context(self.identity(None), None));
@@ -193,8 +205,13 @@ impl Handshake<'_> {
         let handshake = Some(&self.request.handshake);
         let built = integration_request::build(&request, handshake, log);
         let reply = match built.map_err(|fault| self.refuse(&fault, log))? {
-            None => return Ok(ConnectResponse::default()),
+            None => {
+                self.journal_soon(&context.connection);
+                return Ok(ConnectResponse::default());
+            }
             Some(integration_request) => {
+                let journalled = self.gateway.store().journal(&context.connection).await;
+                journalled.map_err(|error| Refusal::unavailable(&error.to_string()))?;
                 integration::invoke(self.gateway, integration_request, Wait::Bounded, log)
                     .await
                     .and_then(|answer| {
@@ -206,13 +223,17 @@ impl Handshake<'_> {
             Ok(reply) => reply.status,
             Err(fault) => fault.kind.handshake_status(),
         };
+        let error = match &reply {
+            Ok(reply) => reply.problem.clone(),
+            Err(fault) => Some(fault.detail.clone()),
+        };
         self.gateway.observer().emit(Event::Request {
             connection_id: self.connection_id,
             request_id: self.request_id.clone(),
             route_key: Some(RouteKey::Connect),
             status,
             latency_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            error: reply.as_ref().err().map(|fault| fault.detail.clone()),
+            error,
         });
         let reply = reply.map_err(|fault| self.refuse(&fault, log))?;
         if !reply.has_status {
@@ -227,6 +248,13 @@ impl Handshake<'_> {
             return ConnectResponse::of(&reply, names).map_err(|fault| self.refuse(&fault, log));
         }
         Err(Refusal::of_integration(reply))
+    }
+
+    /// Nobody hears of the connection before it is open: its `$disconnect` is owed, and that is
+    /// written with what comes next.
+    fn journal_soon(&self, context: &Arc<ConnectionContext>) {
+        let connecting = Lifecycle::Connecting(Arc::clone(context));
+        self.gateway.store().record(connecting);
     }
 
     /// The API key that the client presents; none is looked for unless a route requires one.
@@ -302,13 +330,14 @@ const FRAMING_HEADERS: [&str; 6] = [
 ];
 
 impl Refusal {
-    /// `503 {"message":"Service Unavailable"}`: Gatepost stops.
-    fn stopping() -> Self {
+    /// `503 {"message":"Service Unavailable"}`: Gatepost stops, or cannot keep what it promises.
+    fn unavailable(detail: &str) -> Self {
         Self {
             status: 503,
             headers: vec![("content-type".into(), "application/json".into())],
             body: br#"{"message":"Service Unavailable"}"#.to_vec(),
-            detail: "Gatepost is stopping".into(),
+            detail: detail.to_owned(),
+            fault: None,
         }
     }
 
@@ -322,12 +351,18 @@ impl Refusal {
             ],
             body: br#"{"message":"Forbidden"}"#.to_vec(),
             detail: detail.into(),
+            fault: None,
         }
     }
 
     /// The `$connect` integration's own answer: its status, headers and body (spec 1.5).
     fn of_integration(reply: IntegrationReply) -> Self {
-        let detail = format!("the $connect integration answered {}", reply.status);
+        let problem = reply.problem.map(|problem| format!(": {problem}"));
+        let detail = format!(
+            "the $connect integration answered {}{}",
+            reply.status,
+            problem.unwrap_or_default()
+        );
         let headers = reply
             .headers
             .into_iter()
@@ -342,6 +377,7 @@ impl Refusal {
             headers,
             body: reply.body.into(),
             detail,
+            fault: None,
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The end of a connection: the `$disconnect` route runs once, after the socket is closed.
+//! The end of a connection: the `$disconnect` route runs once, after the socket is closed. One whose
+//! backend got nothing of it stays in the journal (`crate::disconnects`) and runs again.
 
 use std::{sync::Arc, time::Instant};
 
 use gatepost_model::{
     connection::CloseCause,
-    connection_id::ConnectionId,
     request_context::{ConnectionContext, EventType, RequestContext},
     route::RouteKey,
 };
@@ -17,33 +17,56 @@ use super::{
 use crate::{
     clock::now_ms,
     deployed::StageSlot,
+    disconnects::{self, Disconnect, Place},
     gateway::Gateway,
     integration::{self, bulkhead::Wait},
     lifecycle::{DisconnectRecord, cut},
-    new_id,
     observe::{Event, RequestLog},
-    store::Lifecycle,
 };
 
 /// The status of an end that no integration heard of.
 const NOTHING_RUN: u16 = 200;
 
-/// Runs the `$disconnect` route of the deployment that is current now, detached. Its answer is
-/// ignored (data-plane spec 3.3).
+/// A connection ended at `ended_at_ms`: its `$disconnect` is delivered, now or when there is a place.
 pub(crate) fn on_disconnect(
     gateway: &Arc<Gateway>,
     context: Arc<ConnectionContext>,
     stage: &StageSlot,
     cause: &CloseCause,
+    ended_at_ms: u64,
+) {
+    let disconnect = Disconnect {
+        context,
+        cause: cause.clone(),
+        ended_at_ms,
+        tries: 0,
+    };
+    match Place::take(gateway) {
+        Some(place) => deliver_disconnect(gateway, stage, disconnect, place),
+        None => disconnects::wait(gateway, &disconnect),
+    }
+}
+
+/// Runs the `$disconnect` route of the deployment that is current now, detached. Its answer is
+/// ignored (data-plane spec 3.3).
+pub(crate) fn deliver_disconnect(
+    gateway: &Arc<Gateway>,
+    stage: &StageSlot,
+    disconnect: Disconnect,
+    place: Place,
 ) {
     let Some(deployed) = stage.deployed.load_full() else {
+        // The stage is deleted, and its `$disconnect` with it.
+        let record = DisconnectRecord::nobody_heard(now_ms());
+        disconnects::done(gateway, &disconnect, record, false);
         return;
     };
-    let (status_code, reason) = cause.disconnect_status();
+    let (status_code, reason) = disconnect.cause.disconnect_status();
+    let key = gateway.store().connection_id_key();
     let context = RequestContext {
-        connection: context,
-        request_id: new_id::request_id(),
-        request_time_ms: now_ms(),
+        request_id: key.disconnect_request_id(&disconnect.context.connection_id),
+        connection: Arc::clone(&disconnect.context),
+        request_time_ms: disconnect.ended_at_ms,
         route_key: RouteKey::Disconnect,
         event_type: EventType::Disconnect {
             status_code,
@@ -57,7 +80,7 @@ pub(crate) fn on_disconnect(
     log.api_key_not_required(RouteKey::Disconnect.as_str());
     log.starting_execution(RouteKey::Disconnect.as_str());
     let Some(route) = route else {
-        nobody_heard(gateway, context.connection.connection_id, cause, log);
+        nobody_heard(gateway, &disconnect, log);
         return;
     };
     let request = RoutedRequest {
@@ -66,8 +89,11 @@ pub(crate) fn on_disconnect(
         body: RequestBody::default(),
     };
     let run = {
-        let (gateway, cause) = (Arc::clone(gateway), cause.clone());
-        async move { run(&gateway, &request, &cause, log).await }
+        let gateway = Arc::clone(gateway);
+        async move {
+            run(&gateway, &request, &disconnect, log).await;
+            drop(place);
+        }
     };
     gateway.spawn(run);
 }
@@ -83,35 +109,23 @@ fn log_disconnected(cause: &CloseCause, status: Option<u16>, log: &mut RequestLo
 }
 
 /// There is no `$disconnect` route, or it has no integration.
-fn nobody_heard(gateway: &Gateway, id: ConnectionId, cause: &CloseCause, mut log: RequestLog) {
-    log_disconnected(cause, None, &mut log);
+fn nobody_heard(gateway: &Gateway, disconnect: &Disconnect, mut log: RequestLog) {
+    log_disconnected(&disconnect.cause, None, &mut log);
     log.end(NOTHING_RUN);
-    let record = DisconnectRecord {
-        at_ms: now_ms(),
-        request_id: None,
-        status: NOTHING_RUN,
-        error: None,
-    };
-    record_disconnect(gateway, id, record);
+    let record = DisconnectRecord::nobody_heard(now_ms());
+    disconnects::done(gateway, disconnect, record, false);
 }
 
-fn record_disconnect(gateway: &Gateway, id: ConnectionId, record: DisconnectRecord) {
-    let record = Box::new(record);
-    gateway
-        .store()
-        .record(Lifecycle::Disconnected { id, record });
-}
-
-async fn run(gateway: &Gateway, request: &RoutedRequest, cause: &CloseCause, mut log: RequestLog) {
+async fn run(
+    gateway: &Gateway,
+    request: &RoutedRequest,
+    disconnect: &Disconnect,
+    mut log: RequestLog,
+) {
     let started = Instant::now();
     let replied = match integration_request::build(request, None, &mut log) {
         Ok(None) => {
-            nobody_heard(
-                gateway,
-                request.context.connection.connection_id,
-                cause,
-                log,
-            );
+            nobody_heard(gateway, disconnect, log);
             return;
         }
         Ok(Some(integration_request)) => {
@@ -122,22 +136,23 @@ async fn run(gateway: &Gateway, request: &RoutedRequest, cause: &CloseCause, mut
         }
         Err(fault) => Err(fault),
     };
-    let (status, error) = match replied {
-        Ok(reply) => (reply.status, None),
+    let (status, error, never_sent) = match replied {
+        Ok(reply) => (reply.status, reply.problem, false),
         Err(fault) => {
             log.fault(&fault);
-            (fault.kind.handshake_status(), Some(fault.detail))
+            let status = fault.kind.handshake_status();
+            (status, Some(fault.detail), fault.never_sent)
         }
     };
-    log_disconnected(cause, Some(status), &mut log);
+    log_disconnected(&disconnect.cause, Some(status), &mut log);
     log.end(status);
     let record = DisconnectRecord {
-        at_ms: now_ms(),
         request_id: Some(request.context.request_id.clone()),
         status,
         error: error.as_deref().map(cut),
+        ..DisconnectRecord::nobody_heard(now_ms())
     };
-    record_disconnect(gateway, request.context.connection.connection_id, record);
+    disconnects::done(gateway, disconnect, record, never_sent);
     gateway.observer().emit(Event::Request {
         connection_id: request.context.connection.connection_id,
         request_id: request.context.request_id.clone(),

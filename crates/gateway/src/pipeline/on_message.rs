@@ -172,13 +172,14 @@ impl Outcome<'_> {
         replied: Result<IntegrationReply, Fault>,
     ) -> Option<Message<'static>> {
         let settings = self.connection.stage.settings.load();
-        let replied = replied.and_then(|reply| {
-            let status = reply.status;
-            Ok((status, route_reply(&routed.route, reply, &settings)?))
+        let replied = replied.and_then(|mut reply| {
+            let (status, problem) = (reply.status, reply.problem.take());
+            let message = route_reply(&routed.route, reply, &settings)?;
+            Ok((status, problem, message))
         });
         match replied {
-            Ok((status, message)) => {
-                self.tell(status, None);
+            Ok((status, problem, message)) => {
+                self.tell(status, problem);
                 message
             }
             Err(fault) => Some(self.of_fault(&fault).into()),

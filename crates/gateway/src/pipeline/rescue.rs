@@ -25,5 +25,6 @@ pub fn handshake(fault: &Fault, connection_id: ConnectionId, request_id: &Reques
         ],
         body: frame(fault, &connection_id, request_id).into_bytes(),
         detail: fault.detail.clone(),
+        fault: Some(fault.kind),
     }
 }

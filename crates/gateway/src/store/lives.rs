@@ -195,7 +195,8 @@ fn read_refused_call(row: &Row<'_>) -> rusqlite::Result<RefusedCall> {
 const LIFE: &str = "id, api_id, opened_at_ms, established_at_ms, stage, connect_request_id, \
     source_ip, user_agent, authorized_as, connect_status, connect_detail, messages, \
     last_message_at_ms, posts, last_post_at_ms, ended_at_ms, cause, code, reason, replaced_by, \
-    disconnect_at_ms, disconnect_request_id, disconnect_status, disconnect_error";
+    disconnect_at_ms, disconnect_request_id, disconnect_status, disconnect_error, connect_fault, \
+    disconnect_tries, disconnect_due_ms, context IS NOT NULL";
 
 fn read_life(row: &Row<'_>) -> rusqlite::Result<Life> {
     let text = |column| row.get::<_, Option<String>>(column);
@@ -212,6 +213,7 @@ fn read_life(row: &Row<'_>) -> rusqlite::Result<Life> {
             authorized_as: boxed(8)?,
             status,
             detail: boxed(10)?,
+            fault: boxed(24)?,
         }),
         _ => None,
     };
@@ -229,6 +231,8 @@ fn read_life(row: &Row<'_>) -> rusqlite::Result<Life> {
             request_id: text(21)?.map(RequestId::from),
             status: row.get(22)?,
             error: boxed(23)?,
+            tries: row.get(25)?,
+            next_try_ms: if row.get(27)? { ms(26)? } else { None },
         }),
     };
     Ok(Life {
@@ -266,8 +270,19 @@ pub(super) fn end_to_columns(end: &End) -> (&'static str, Option<u16>, Option<&s
 }
 
 fn end_from_columns(slug: &str, code: Option<u16>, reason: Option<String>) -> End {
-    let cause = match slug {
-        REFUSED => return End::Refused,
+    match slug {
+        REFUSED => End::Refused,
+        _ => End::Closed(cause_from_columns(slug, code, reason)),
+    }
+}
+
+/// The cause of an end that is no refusal.
+pub(super) fn cause_from_columns(
+    slug: &str,
+    code: Option<u16>,
+    reason: Option<String>,
+) -> CloseCause {
+    match slug {
         "closed-by-client" => CloseCause::ClientClosed {
             code,
             reason: reason.unwrap_or_default(),
@@ -286,6 +301,5 @@ fn end_from_columns(slug: &str, code: Option<u16>, reason: Option<String>) -> En
         "stage-deleted" => CloseCause::StageDeleted,
         // `node-lost`, and whatever a damaged row holds: what is known is that it is gone.
         _ => CloseCause::NodeLost,
-    };
-    End::Closed(cause)
+    }
 }

@@ -4,12 +4,12 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::Connection as Database;
 
-use super::{StoreError, sql_ms, usage};
+use super::{StoreError, functions, sql_ms, usage, usage_plans};
 use crate::clock::now_ms;
 
-pub(super) const VERSION: i64 = 5;
-/// The first version that keeps whole lives.
-const LIVES: i64 = 3;
+pub(super) const VERSION: i64 = 8;
+/// The first version whose lives are read as they are.
+const LIVES: i64 = 6;
 
 /// The tables of version 1.
 const VERSION_1: &str = "
@@ -133,9 +133,23 @@ const VERSION_4: &str = "
     ALTER TABLE log_events ADD COLUMN ingested_at_ms INTEGER;
 ";
 
-/// From version 4 to version 5: a row of `log_events` may hold several lines, which earlier versions
+/// From version 4 to version 5: what refused a handshake, by its name.
+const VERSION_5: &str = "
+    ALTER TABLE connections ADD COLUMN connect_fault TEXT;
+";
+
+/// From version 5 to version 6: the journal of `$disconnect`. A connection has a context as long as
+/// its `$disconnect` is owed; it is due when nobody has it in hand.
+const VERSION_6: &str = "
+    ALTER TABLE connections ADD COLUMN context TEXT;
+    ALTER TABLE connections ADD COLUMN disconnect_tries INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE connections ADD COLUMN disconnect_due_ms INTEGER;
+    CREATE INDEX connections_by_due ON connections (disconnect_due_ms) WHERE context IS NOT NULL;
+";
+
+/// From version 7 to version 8: a row of `log_events` may hold several lines, which earlier versions
 /// cannot read (`logs/packed.rs`).
-const VERSION_5: &str = "";
+const VERSION_8: &str = "";
 
 /// Sees to it that the file has the tables of this version.
 pub(super) fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
@@ -187,12 +201,16 @@ fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
         (3, VERSION_3),
         (4, VERSION_4),
         (5, VERSION_5),
+        (6, VERSION_6),
+        (7, usage_plans::SCHEMA),
+        (8, VERSION_8),
     ] {
         if version < target {
             transaction.execute_batch(change)?;
         }
     }
     transaction.execute_batch(usage::SCHEMA)?;
+    transaction.execute_batch(functions::SCHEMA)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.execute(
         "INSERT OR IGNORE INTO meta (key, value) VALUES ('created_at_ms', ?1)",

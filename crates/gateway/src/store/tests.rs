@@ -1,5 +1,7 @@
 //! What a restart leaves, what a full disk costs, and whole lives.
 
+use gatepost_model::{connection::CloseCause, fault::FaultKind};
+
 use super::*;
 use crate::{lifecycle::Life, tombstones::End};
 
@@ -30,6 +32,7 @@ fn handshake() -> HandshakeRecord {
         authorized_as: Some("****of-ann".into()),
         status: 200,
         detail: None,
+        fault: None,
     }
 }
 
@@ -187,6 +190,8 @@ fn a_whole_life_is_read_as_it_was_written() {
         request_id: Some("FP5yqFByIAMElXw=".into()),
         status: 502,
         error: Some("no".into()),
+        tries: 3,
+        next_try_ms: None,
     };
     store.record(Lifecycle::Disconnected {
         id,
@@ -208,7 +213,7 @@ fn a_refused_handshake_is_found_by_its_request() {
     let id = store.connection_id_key().issue(&api(), 0, [1; 7]);
     let refused = HandshakeRecord {
         status: 403,
-        ..handshake().refused("the policy denies")
+        ..handshake().refused("the policy denies", Some(FaultKind::ExplicitDeny))
     };
     let at_ms = now_ms();
     store.record(Lifecycle::Ended {

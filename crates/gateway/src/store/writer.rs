@@ -18,14 +18,16 @@ use rusqlite::{Connection as Database, Transaction, params};
 
 use self::log_entries::LogGroups;
 use super::{
-    Command, Lifecycle, LogChange, LogChangeError, LogQueue, Retention,
-    log_changes::AskedLogChange, usage,
+    Command, Lifecycle, LogChange, LogChangeError, LogQueue, OwedDisconnects, Retention,
+    changes::{Change, Changes},
+    log_changes::AskedLogChange,
+    owed, usage,
 };
 use crate::clock::now_ms;
 
-/// Changes committed at once at most.
-const BATCH: usize = 4096;
-/// How long the first change waits for others: a commit costs as much as many of them.
+/// Log entries committed at once at most: handshakes wait for no longer than they take.
+const BATCH: usize = 512;
+/// How long a log entry waits for others: a commit costs as much as many of them.
 const GATHER: Duration = Duration::from_millis(5);
 /// How often old rows are removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
@@ -35,12 +37,20 @@ const PRUNE_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct Writer {
     database: Database,
     retention: Retention,
+    changes: Arc<Changes>,
     dropped: Arc<AtomicU64>,
     log_queue: Arc<LogQueue>,
     log_groups: LogGroups,
 }
 
 type Changed = Result<(), LogChangeError>;
+
+/// What those who wait for a batch are told.
+#[derive(Default)]
+struct Answers {
+    changed: Vec<Changed>,
+    owed: Vec<OwedDisconnects>,
+}
 
 /// What became of the log entries of a batch.
 #[derive(Default)]
@@ -53,12 +63,14 @@ impl Writer {
     pub(super) fn new(
         database: Database,
         retention: Retention,
+        changes: Arc<Changes>,
         dropped: Arc<AtomicU64>,
         log_queue: Arc<LogQueue>,
     ) -> Self {
         Self {
             database,
             retention,
+            changes,
             dropped,
             log_queue,
             log_groups: LogGroups::default(),
@@ -76,13 +88,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             if let Some(first) = first {
-                if matches!(first, Command::Record(_) | Command::Log(_)) {
-                    std::thread::sleep(GATHER);
-                }
-                let batch: Vec<_> = std::iter::once(first)
-                    .chain(commands.try_iter())
-                    .take(BATCH)
-                    .collect();
+                let batch = gather(first, commands);
                 written_bytes = self.take_over(batch).saturating_add(written_bytes);
             }
             if written_bytes > PRUNE_BYTES || pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY)
@@ -105,16 +111,23 @@ impl Writer {
         }
         // A full disk must not stop serving: what cannot be written is lost and counted, and an id
         // whose end was not written is later found `node-lost` or forgotten.
-        let written = self.write_batch(&batch);
+        let changes = self.changes.take();
+        let written = self.write_batch(&changes, &batch);
+        let is_written = written.is_ok();
         if written.is_err() {
             self.log_groups.forget();
             self.log_queue.drop_entries(logged.entries as u64);
-            let changes = batch.iter().filter(|c| matches!(c, Command::Record(_)));
             self.dropped
-                .fetch_add(changes.count() as u64, Ordering::Relaxed);
+                .fetch_add(changes.len() as u64, Ordering::Relaxed);
+        } else {
+            for written in changes.into_iter().filter_map(|change| change.written) {
+                // Who waited for it may be gone.
+                let _ = written.send(());
+            }
         }
         self.log_queue.leave(logged.entries, logged.bytes);
-        let mut changes = written.unwrap_or_default().into_iter();
+        let Answers { changed, owed } = written.unwrap_or_default();
+        let (mut changes, mut owed) = (changed.into_iter(), owed.into_iter());
         let mut prunes = false;
         for command in batch {
             match command {
@@ -127,38 +140,70 @@ impl Writer {
                     let changed = changes.next().unwrap_or(Err(LogChangeError::NotWritten));
                     let _ = asked.done.send(changed);
                 }
-                Command::Record(_) | Command::Log(_) => {}
+                Command::ChangeFunction(change) if is_written => change.is_written(),
+                Command::TakeOwed(asked) => {
+                    if let Some(owed) = owed.next() {
+                        let _ = asked.done.send(owed);
+                    }
+                }
+                Command::Wake | Command::Log(_) | Command::ChangeFunction(_) => {}
             }
         }
         if prunes { usize::MAX } else { logged.bytes }
     }
 
-    /// Writes a batch; gives what became of each change of a log group.
-    fn write_batch(&mut self, batch: &[Command]) -> rusqlite::Result<Vec<Changed>> {
-        let mut changes = Vec::new();
+    /// Writes changes and a batch; gives what its questions are answered.
+    fn write_batch(&mut self, changes: &[Change], batch: &[Command]) -> rusqlite::Result<Answers> {
+        let mut answers = Answers::default();
+        // What is waited for outlives a loss of power too.
+        let is_awaited = changes.iter().any(|change| change.written.is_some());
+        let synchronous = if is_awaited { "FULL" } else { "NORMAL" };
+        self.database
+            .pragma_update(None, "synchronous", synchronous)?;
         let transaction = self.database.transaction()?;
+        for change in changes {
+            write(&transaction, &change.lifecycle)?;
+        }
         for command in batch {
             match command {
-                Command::Record(change) => write(&transaction, change)?,
                 Command::Log(entry) => self.log_groups.write(&transaction, entry)?,
                 Command::ChangeLogGroup(asked) => {
                     let AskedLogChange {
                         log_group, change, ..
                     } = &**asked;
                     self.log_groups.finish(&transaction)?;
-                    changes.push(self.log_groups.change(&transaction, log_group, change));
+                    let changed = self.log_groups.change(&transaction, log_group, change);
+                    answers.changed.push(changed);
                 }
-                Command::Flush(_) => {}
+                Command::ChangeFunction(change) => change.write(&transaction)?,
+                Command::TakeOwed(asked) => answers.owed.push(owed::take(&transaction, asked)?),
+                Command::Wake | Command::Flush(_) => {}
             }
         }
         self.log_groups.finish(&transaction)?;
         transaction.commit()?;
-        Ok(changes)
+        Ok(answers)
     }
+}
+
+/// What is committed together: log entries wait for others, and whatever else comes ends the wait.
+fn gather(first: Command, commands: &Receiver<Command>) -> Vec<Command> {
+    let until = Instant::now() + GATHER;
+    let mut batch = vec![first];
+    while batch.len() < BATCH && matches!(batch.last(), Some(Command::Log(_))) {
+        let left = until.saturating_duration_since(Instant::now());
+        match commands.recv_timeout(left) {
+            Ok(command) => batch.push(command),
+            Err(_) => return batch,
+        }
+    }
+    batch.extend(commands.try_iter().take(BATCH - batch.len()));
+    batch
 }
 
 fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<()> {
     match change {
+        Lifecycle::Connecting(context) => lives::write_connecting(transaction, context),
         Lifecycle::Opened {
             id,
             client_key,
@@ -173,6 +218,10 @@ fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<
         Lifecycle::Disconnected { id, record } => {
             lives::write_disconnected(transaction, id, record)
         }
+        Lifecycle::DisconnectDelayed { id, record, due_ms } => {
+            lives::write_delayed(transaction, id, record, *due_ms)
+        }
+        Lifecycle::DisconnectWaits { id, due_ms } => lives::write_due(transaction, id, *due_ms),
         Lifecycle::Deployed { api_id, name } => transaction
             .execute(
                 "INSERT OR REPLACE INTO apis (api_id, name) VALUES (?1, ?2)",

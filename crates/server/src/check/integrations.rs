@@ -18,6 +18,7 @@ use crate::template::{
 const TIMEOUT_MILLIS: u64 = 29_000;
 
 pub(super) fn check(app: &App<'_>, findings: &Findings) {
+    handlers(app, findings);
     for api in &app.apis {
         for route in &api.routes {
             let Some(integration) = route.integration else {
@@ -46,6 +47,25 @@ pub(super) fn check(app: &App<'_>, findings: &Findings) {
             if response.text("ApiId") == Some(&api.resource.id) {
                 parsed(response, "ResponseTemplates", findings);
             }
+        }
+    }
+}
+
+/// Functions whose file lacks their handler.
+fn handlers(app: &App<'_>, findings: &Findings) {
+    for function in &app.functions {
+        let Some(node) = function.resource.node(&["Handler"]) else {
+            continue;
+        };
+        if function.traces.iter().any(|(_, trace)| trace.lacks_handler) {
+            let handler = node.as_text().unwrap_or_default();
+            let name = handler.rsplit('.').next().unwrap_or(handler);
+            findings.template(
+                Slug::HandlerMissing,
+                node.position,
+                format!("the handler is {handler}, and its file has no {name}"),
+                "name a function of the file, or define it there",
+            );
         }
     }
 }

@@ -184,6 +184,8 @@ slugs! {
     RouteWithoutTarget "route-without-target" Routes Error
         "every message to the route fails with Internal server error";
 
+    HandlerMissing "handler-missing" Integrations Error
+        "every invocation fails: the runtime finds no such function";
     IntegrationResponseMissing "integration-response-missing" Integrations Error
         "Internal server error: only proxy integrations answer without an integration response";
     ConnectionIdNotMapped "connection-id-not-mapped" Integrations Warning

@@ -55,6 +55,8 @@ impl Trigger {
 pub(crate) struct Trace {
     pub(crate) effects: Vec<Effect>,
     pub(crate) guards: Vec<Guard>,
+    /// The file has nothing of the handler's name.
+    pub(crate) lacks_handler: bool,
     /// Where the handler begins.
     pub(crate) handler: Option<Place>,
     /// Whether the handler can end without a value.
@@ -98,9 +100,23 @@ pub(crate) fn trace(
     if let Some(Value::Function(closure)) = tracer.exported(module, handler) {
         tracer.run_handler(&closure);
     } else {
-        tracer.trace.is_partial = true;
+        tracer.trace.lacks_handler = !may_have(file, handler);
+        tracer.trace.is_partial |= !tracer.trace.lacks_handler;
     }
     tracer.trace
+}
+
+/// Whether a name may come to a module in a way that was not followed: it stands there as a word,
+/// or the module hands on all of another.
+fn may_have(file: &File, name: &str) -> bool {
+    let is_part = |character: char| character.is_alphanumeric() || character == '_';
+    let hands_on = |line: &str| {
+        ["import *", "export *", "exports = require("]
+            .iter()
+            .any(|all| line.contains(all))
+            && !line.contains("import * as")
+    };
+    file.text.split(|c| !is_part(c)).any(|word| word == name) || file.text.lines().any(hands_on)
 }
 
 struct Tracer<'a> {

@@ -5,6 +5,8 @@ use gatepost_gateway::new_id;
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
+use crate::shapes::ShapeError;
+
 /// Why an operation gave nothing. The texts are what the caller reads as `message`
 /// (control-and-observability spec D.5).
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,11 +35,23 @@ pub(super) enum ControlPlaneError {
     InvalidDates,
     #[error("Invalid request: {0} does not decode to UTF-8")]
     NotUtf8(String),
+    #[error("API Stage not found: {0}")]
+    NotFoundApiStage(String),
+    #[error("{0}")]
+    Shape(#[from] ShapeError),
+    #[error("{0}")]
+    BadRequest(String),
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{0}")]
+    OfTemplate(String),
+    #[error("the change could not be kept, so it was not made: {0}")]
+    NotKept(String),
     #[error("Missing Authentication Token")]
     UnknownOperation,
     #[error("{operation} is not there yet in Gatepost: {mend}")]
     NotThereYet {
-        operation: String,
+        operation: &'static str,
         mend: &'static str,
     },
 }
@@ -49,6 +63,7 @@ impl ControlPlaneError {
             | Self::NotFoundUnnamed(_)
             | Self::NotFoundInDomain(_)
             | Self::NotFoundUsagePlan
+            | Self::NotFoundApiStage(_)
             | Self::NotFoundTagged(_) => (StatusCode::NOT_FOUND, "NotFoundException"),
             Self::InvalidMaxResults(_)
             | Self::InvalidNextToken
@@ -56,7 +71,17 @@ impl ControlPlaneError {
             | Self::InvalidPosition
             | Self::InvalidDate(_)
             | Self::InvalidDates
+            | Self::Shape(ShapeError::Validation(_))
+            | Self::BadRequest(_)
             | Self::NotUtf8(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
+            Self::Shape(ShapeError::Serialization(_)) => {
+                (StatusCode::BAD_REQUEST, "SerializationException")
+            }
+            Self::Conflict(_) | Self::OfTemplate(_) => (StatusCode::CONFLICT, "ConflictException"),
+            Self::NotKept(_) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "InternalServerErrorException",
+            ),
             // What AWS answers where no operation is.
             Self::UnknownOperation => {
                 (StatusCode::FORBIDDEN, "MissingAuthenticationTokenException")
@@ -68,7 +93,13 @@ impl ControlPlaneError {
 
 /// An answer with the headers that all have.
 pub(super) fn response(status: StatusCode, body: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
+    // What is deleted has no body.
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

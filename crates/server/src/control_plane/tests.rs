@@ -14,6 +14,7 @@ fn call(method: &Method, path_and_query: &str) -> Response<Bytes> {
         domain_names: &[domain_name()],
         endpoint: &endpoint,
         usage_plans: &ServedPlans::default(),
+        cloudwatch_role_arn: None,
         account_throttle: ThrottleSettings::default(),
     }
     .respond(method, path_and_query)
@@ -494,17 +495,17 @@ fn what_does_not_exist_yet_is_refused_by_its_name() {
             "GetClientCertificates",
             read,
         ),
+        (Method::GET, "/restapis", "GetRestApis", read),
         (
-            Method::GET,
-            "/restapis",
-            "GET /restapis of the REST API control plane",
-            read,
+            Method::POST,
+            "/apikeys?mode=import",
+            "ImportApiKeys",
+            change,
         ),
-        (Method::POST, "/apikeys", "CreateApiKey", change),
         (
-            Method::DELETE,
-            "/usageplans/plan01/keys/abcdefghij",
-            "DeleteUsagePlanKey",
+            Method::PATCH,
+            "/usageplans/plan01/keys/abcdefghij/usage",
+            "UpdateUsage",
             change,
         ),
     ] {

@@ -1,9 +1,14 @@
-//! What WebSocket APIs need of `apigateway` (API version 2015-07-09), as far as it reads: API keys,
-//! usage plans and the account (control-and-observability spec D.7).
+//! What WebSocket APIs need of `apigateway` (API version 2015-07-09), API keys, usage plans and
+//! the account (control-and-observability spec D.7).
 
 mod account;
 mod api_key;
+mod change_api_key;
+mod change_usage_plan;
+pub(super) mod changes;
 mod page;
+mod patch;
+mod tags;
 mod usage;
 mod usage_plan;
 
@@ -21,9 +26,13 @@ impl ControlPlane<'_> {
         query: &str,
     ) -> Option<Result<Value, ControlPlaneError>> {
         let answer = match *resource {
-            ["account"] => Ok(account::body(self.account_throttle)),
+            ["account"] => Ok(account::body(
+                self.account_throttle,
+                self.cloudwatch_role_arn,
+            )),
             ["apikeys"] => self.get_api_keys(query),
             ["apikeys", id] => self.get_api_key(id, query),
+            ["tags", arn] => tags::body(self.plans(), arn),
             ["usageplans"] => self.get_usage_plans(query),
             ["usageplans", id] => usage_plan::find(self.plans(), id).map(usage_plan::body),
             ["usageplans", id, "keys"] => self.get_usage_plan_keys(id, query),

@@ -235,6 +235,7 @@ impl Queued {
             tail_log: false,
             client_context: None,
             trace_id: None,
+            source: None,
         };
         if let Err(error) = runner.invoke(request).await {
             runner.shared().warn(format!(

@@ -66,6 +66,8 @@ pub struct RunnerConfig {
     pub access_keys: Arc<AccessKeys>,
     /// What all functions may do with theirs.
     pub permissions: Arc<Permissions>,
+    /// Whether API Gateway invokes only the functions whose policies let it, as on AWS.
+    pub require_permissions: bool,
     /// Who hears of logs and warnings.
     pub observer: Observer,
 }
@@ -95,6 +97,7 @@ impl RunnerConfig {
             guard_command: Vec::new(),
             access_keys: Arc::default(),
             permissions: Arc::default(),
+            require_permissions: true,
             observer,
         }
     }

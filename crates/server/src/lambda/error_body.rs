@@ -87,11 +87,44 @@ fn error(status: u16, error_type: &str, message: impl Into<String>) -> InvokeErr
     }
 }
 
+/// API Gateway may not invoke the function.
+pub(super) fn not_permitted(function_arn: &str, source_arn: &str) -> InvokeError {
+    error(
+        403,
+        "AccessDeniedException",
+        format!(
+            "no permission on {function_arn} lets apigateway.amazonaws.com invoke it for \
+             {source_arn}: add one with AWS::Lambda::Permission or AddPermission"
+        ),
+    )
+}
+
 pub(super) fn function_not_found(arn: &str) -> InvokeError {
     error(
         404,
         "ResourceNotFoundException",
         format!("Function not found: {arn}"),
+    )
+}
+
+/// Something that belongs to a function is not there.
+pub(super) fn not_found(message: impl Into<String>) -> InvokeError {
+    error(404, "ResourceNotFoundException", message)
+}
+
+pub(super) fn conflict(message: impl Into<String>) -> InvokeError {
+    error(409, "ResourceConflictException", message)
+}
+
+/// The `RevisionId` of a request is not the present one.
+pub(super) fn precondition_failed(read_by: &str) -> InvokeError {
+    error(
+        412,
+        "PreconditionFailedException",
+        format!(
+            "The Revision Id provided does not match the latest Revision Id. Call the {read_by} API \
+             to retrieve the latest Revision Id"
+        ),
     )
 }
 
@@ -126,6 +159,10 @@ pub(super) fn invalid_request_content(cause: &str) -> InvokeError {
 
 pub(super) fn invalid_parameter(message: impl Into<String>) -> InvokeError {
     error(400, "InvalidParameterValueException", message)
+}
+
+pub(super) fn serialization(message: impl Into<String>) -> InvokeError {
+    error(400, "SerializationException", message)
 }
 
 pub(super) fn validation(message: impl Into<String>) -> InvokeError {
@@ -169,6 +206,8 @@ pub(super) fn of(error: &InvokeError) -> Value {
             json!({"Reason": error.reason, "Type": kind, "message": message})
         }
         "ValidationException" => json!({"message": message}),
+        // This one has both.
+        "SerializationException" => json!({"Type": kind, "Message": message, "message": message}),
         "ResourceNotFoundException"
         | "ServiceException"
         | "InvalidRuntimeException"

@@ -115,6 +115,10 @@ impl<'a> Reading<'a> {
         &self.evaluator.stack.name
     }
 
+    fn account_id(&self) -> &str {
+        &self.evaluator.stack.account_id
+    }
+
     fn arn(&self, service: &str, resource: &str) -> String {
         self.evaluator.stack.arn(service, resource)
     }
@@ -235,7 +239,7 @@ pub(super) fn read(reading: &Reading<'_>, app: &mut App) {
         stage::warn_of_undeployed(&draft, reading);
         deployment::warn_of_early_ones(&draft, &declared, reading);
         warn_of_unreachable(&draft, reading, app);
-        permission::warn_of_missing(&draft, reading, &app.permissions);
+        permission::warn_of_missing(&draft, reading, &app.function_policies);
         replies::warn_of_missing(&draft, reading);
         connection::warn_of_unknown_vpc_links(&draft, reading);
         authorizer::warn_of_sources_that_never_resolve(&draft, reading);
@@ -387,8 +391,11 @@ fn read_functions(reading: &Reading<'_>, app: &mut App, declared: &[Declared<'_>
     });
     reading.qualified_names.borrow_mut().extend(qualified);
     let permissions = of_type("AWS::Lambda::Permission");
-    let permissions = permissions.filter_map(|declared| permission::read(declared, reading));
-    app.permissions.extend(permissions);
+    for (name, statement) in permissions.filter_map(|declared| permission::read(declared, reading))
+    {
+        let policy = app.function_policies.entry(name).or_default();
+        policy.statements.push(statement);
+    }
 }
 
 /// Reads a child of an API into it.

@@ -186,7 +186,8 @@ fn the_simple_chat_app_loads_whole() {
     assert_eq!(app.outputs["WebSocketURI"], "ws://localhost:4100/Prod");
     assert_eq!(app.outputs["Arn"], function.arn);
     assert_eq!(app.rewritten_urls.len(), 2);
-    assert_eq!(app.permissions[0].function, "chat-OnConnect");
+    let policy = &app.function_policies["chat-OnConnect"];
+    assert_eq!(policy.statements[0].principal, "apigateway.amazonaws.com");
     assert_eq!(
         app.not_acted_on,
         [("AWS::SQS::Queue".to_owned(), vec!["Queue".to_owned()])]

@@ -4,8 +4,12 @@ use std::fmt::Write as _;
 
 use super::{Entry, MAX_LINE, Record, RecordError, Severity};
 
-const MALFORMED_PROXY_RESPONSE: &str =
-    "Execution failed due to configuration error: Malformed Lambda proxy response";
+const CONFIGURATION_ERROR: &str = "Execution failed due to configuration error: ";
+/// Of these AWS says no more.
+const BARE: [&str; 2] = [
+    "Malformed Lambda proxy response",
+    "Invalid permissions on Lambda function",
+];
 
 /// What all lines of a request speak of.
 #[derive(Debug, Clone, Copy)]
@@ -168,11 +172,13 @@ fn write_entry(request: &RecordedRequest<'_>, entry: &Entry<'_>, line: &mut impl
             line(format!("AWS Integration Endpoint RequestId : {id}"));
         }
         Entry::Failed(text) | Entry::Fault { text, .. } => {
-            match text.strip_prefix(MALFORMED_PROXY_RESPONSE) {
-                // AWS says no more; what is wrong with the response gets a line of its own.
-                Some(more) if !more.is_empty() => {
-                    line(MALFORMED_PROXY_RESPONSE.to_owned());
-                    line(format!("Malformed Lambda proxy response{more}"));
+            let error = text.strip_prefix(CONFIGURATION_ERROR);
+            let bare = error.and_then(|error| BARE.iter().find(|bare| error.starts_with(*bare)));
+            match bare {
+                // What is wrong gets a line of its own.
+                Some(bare) if error != Some(*bare) => {
+                    line(format!("{CONFIGURATION_ERROR}{bare}"));
+                    line(error.unwrap_or_default().to_owned());
                 }
                 _ => line((*text).to_owned()),
             }

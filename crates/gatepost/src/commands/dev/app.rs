@@ -2,58 +2,30 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use aws_credential_types::Credentials;
-use gatepost_gateway::{
-    auth::AuthMode,
-    clock::now_ms,
-    gateway::{Gateway, GatewayConfig},
-    integration::{
-        function_endpoints::FunctionEndpoints, invoke_endpoint::InvokeEndpoint,
-        invoke_function::InvokeFunction, outward::Outward,
-    },
-    observe::Observer,
-    store::{Retention, Store},
-};
+use gatepost_gateway::clock::now_ms;
 use gatepost_model::{
-    ApiId, FunctionName, api::Api, arn::lambda_function_of_uri, function::Function, secret::Secret,
-    stage_settings::SettingsByStage,
+    ApiId, FunctionName, function::Function, secret::Secret, stage_settings::SettingsByStage,
 };
 use gatepost_server::{
-    lambda::{CaBundle, LocalRunner, RunnerConfig},
-    listener,
-    logs::{Queries, QueryLimits, declare_groups},
     server::Server,
-    template::{self, Configured, Endpoint, LoadOptions},
-    tls::{CertificateSource, LocalCa, server_config},
+    template::{self, LoadOptions},
 };
-use rustls::ServerConfig;
 
 use super::{
     Arguments,
     asked::{addresses, find_template, folder_of, load_config, read_env_file},
-    error_lines,
-    ports::{self, Port},
-    services,
-    start_error::{StartError, compile_lines},
-    state::StateFolder,
+    error_lines, services,
     tables::{self, Said},
     terminal::{Ready, ReadyApi, ReadyApiKey, ReadyFunction, Terminal},
 };
 use crate::{
-    access::access,
-    config::{ConfigErrors, FunctionsConfig, StagesConfig},
-    outward::outward,
+    config::ConfigErrors,
+    node::{Node, NodeOptions, Prepared, StartError, StateFolder, compile_lines, stage_path},
 };
-
-/// Events that may wait for the terminal; more are counted as dropped.
-const EVENT_QUEUE: usize = 16_384;
-const ACCOUNT_ID: &str = "000000000000";
 
 /// A running app.
 pub struct App {
@@ -63,17 +35,10 @@ pub struct App {
     folder: PathBuf,
     loaded: template::App,
     options: LoadOptions,
-    stages: StagesConfig,
-    server: Arc<Server>,
-    ca_bundle: PathBuf,
-    listen: Vec<IpAddr>,
-    local_authority: String,
+    node: Node,
     api_ports: Vec<(ApiId, u16)>,
     notes: Vec<String>,
     warned_of_services: BTreeSet<String>,
-    port: u16,
-    tls: Arc<ServerConfig>,
-    _state: StateFolder,
 }
 
 impl App {
@@ -86,159 +51,52 @@ impl App {
     ) -> Result<Self, StartError> {
         let template = find_template(arguments.template.as_deref())?;
         let folder = folder_of(&template);
-        let config = load_config(&arguments, &folder)?;
+        let config = load_config(arguments.config.as_deref(), &folder)?;
         let listen = addresses(&arguments, &config);
-        if config.auth.mode == AuthMode::Off
-            && listen.iter().any(|address| !address.ip().is_loopback())
-            && !arguments.allow_unauthenticated_remote
-        {
-            return Err(StartError::Usage(
-                "requests are not authenticated: other machines are served only with [auth] mode \
-                 = \"sigv4\", or with --allow-unauthenticated-remote"
-                    .into(),
-            ));
-        }
-        let environment = env::vars().collect();
-        let access = access(&config.auth, &environment, ACCOUNT_ID)?;
-        let outward = outward(&config, &environment)?;
         let env_file = match &arguments.env_file {
             Some(path) => read_env_file(path)?,
             None => BTreeMap::new(),
         };
-        let Port {
-            number: port,
-            listeners,
-        } = ports::listen(&listen)?;
-        let local_authority = local_authority(&listen, port);
-        refuse_own_endpoint(&config.functions, &local_authority)?;
-        let public_name = config.server.public_name.clone();
-        let authority = public_name.unwrap_or_else(|| local_authority.clone());
-
-        let region = env::var("AWS_REGION")
-            .ok()
-            .filter(|region| !region.is_empty())
-            .unwrap_or_else(|| "us-east-1".into());
-        let options = LoadOptions {
-            region: region.clone(),
-            account_id: ACCOUNT_ID.into(),
-            stack_name: None,
-            parameters: arguments.parameters.iter().cloned().collect(),
-            import_values: BTreeMap::new(),
-            now_ms: now_ms(),
-            endpoint: Endpoint {
-                ws_base: format!("ws://{authority}"),
-                http_base: format!("http://{authority}"),
-            },
-            configured: Configured {
-                vpc_links: outward.vpc_links.keys().cloned().collect(),
-                client_certificates: outward.client_certificates.keys().cloned().collect(),
-            },
-        };
+        let remote = arguments.allow_unauthenticated_remote;
+        let prepared = Prepared::new(config, &listen, remote)?;
+        let options = prepared.load_options(arguments.parameters.iter().cloned().collect());
         let loaded = template::load(&template, &options).map_err(StartError::Template)?;
-        let settings = config
+        let settings = prepared
+            .config
             .stages
             .resolve(&loaded.apis, &loaded.api_logical_ids)
             .map_err(ConfigErrors)?;
 
         let state = StateFolder::open(folder.join(".gatepost"), arguments.fresh)?;
-        let store = Store::open(
-            &state.path().join("store.sqlite"),
-            Retention {
-                max_tombstones: config.limits.max_tombstones,
-                tombstone_age: config.limits.tombstone_age,
-                log_age: config.logs.retention,
-                max_bytes: config.logs.max_bytes as u64,
-            },
-        )?;
-        let ca = LocalCa::open_or_create(state.path())?;
-        let ca_bundle = ca.certificate_file().to_owned();
-        let combined = state.path().join("ca-bundle.pem");
-        ca.write_bundle(&combined)?;
-        let tls = server_config(match &config.server.tls {
-            Some(files) => CertificateSource::Files {
-                certificate: files.certificate.clone(),
-                key: files.key.clone(),
-            },
-            None => CertificateSource::LocalCa {
-                ca: Arc::new(ca),
-                addresses: listen.iter().map(SocketAddr::ip).collect(),
-            },
-        })?;
-
-        let (mut observer, events) = Observer::new(EVENT_QUEUE);
-        if arguments.quiet {
-            observer = observer.without_traffic();
-        }
-        tokio::spawn(terminal.follow(events, Arc::clone(&store)));
-        let functions = LocalRunner::new(
-            RunnerConfig {
-                region: region.clone(),
-                account_id: ACCOUNT_ID.into(),
-                management_endpoints: management_endpoints(&loaded.apis, &local_authority),
-                ca_bundle: Some(CaBundle {
-                    local_ca: ca_bundle.clone(),
-                    combined,
-                }),
-                env_file,
-                own_environment: env::vars().collect(),
-                async_delay: config.functions.async_delay,
-                retry_delays: config.functions.retry_delays.clone(),
-                init_timeout: config.functions.init_timeout,
-                max_processes: config.functions.max_processes,
-                guard_command: vec![env::current_exe()?.into(), "__guard".into()],
-                access_keys: Arc::clone(&access.keys),
-                permissions: Arc::clone(&access.function_permissions),
-                ..RunnerConfig::new(
-                    state.path().to_owned(),
-                    format!("http://{local_authority}"),
-                    observer.clone(),
-                )
-            },
-            loaded.functions.clone(),
-        );
-        let lambda = lambda(&config.functions, &functions, &outward, &region);
-        let gateway = Gateway::new(GatewayConfig {
-            limits: config.limits.clone(),
-            region: region.clone(),
-            account_id: ACCOUNT_ID.into(),
-            auth_mode: access.mode,
-            access_keys: access.keys,
-            node: 0,
-            logging_level: config.logs.level,
-            store,
-            lambda,
-            outward,
-            observer,
-        });
+        let node_options = NodeOptions {
+            home_page,
+            env_file,
+            quiet: arguments.quiet,
+            gone_reason_header: true,
+        };
+        let (mut node, events) = Node::open(prepared, state, node_options)?;
+        let Server {
+            gateway, functions, ..
+        } = &*node.server;
+        tokio::spawn(terminal.follow(events, Arc::clone(gateway.store())));
+        node.set_management_endpoints(&loaded.apis);
+        functions.replace_functions(loaded.functions.clone());
+        functions.replace_policies(loaded.function_policies.clone());
         gateway.serve_usage_plans(loaded.usage_plans.clone());
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), &settings)
             .map_err(StartError::Deploy)?;
         let mut notes = rewritten_lines(&loaded);
-        for said in tables::create(&region, &loaded.tables).await {
+        for said in tables::create(&options.region, &loaded.tables).await {
             match said {
                 Said::Note(note) => notes.push(note),
                 Said::Warning(warning) => terminal.warning(&warning),
             }
         }
-        let server = Arc::new(Server {
-            gateway,
-            functions,
-            authority,
-            home_page,
-            queries: Queries::new(QueryLimits {
-                timeout: config.logs.query_timeout,
-                memory: config.logs.query_memory,
-                concurrent: config.logs.max_queries,
-            }),
-            gone_reason_header: true,
-        });
-        declare_log_groups(&server, &loaded, *terminal);
-        for listener in listeners {
-            let serving =
-                listener::serve(Arc::clone(&server), listener, Some(Arc::clone(&tls)), None);
-            tokio::spawn(serving);
-        }
+        let mut warnings = node.declare_log_groups(&loaded.log_groups);
+        node.listen();
+        warnings.extend(node.warnings.clone());
+        warnings.extend(loaded.warnings.iter().map(ToString::to_string));
         let mut app = Self {
             terminal: *terminal,
             arguments,
@@ -246,27 +104,17 @@ impl App {
             folder,
             loaded,
             options,
-            stages: config.stages,
-            server,
-            ca_bundle,
-            listen: listen.iter().map(SocketAddr::ip).collect(),
-            local_authority,
+            node,
             api_ports: Vec::new(),
             notes,
             warned_of_services: BTreeSet::new(),
-            port,
-            tls,
-            _state: state,
         };
         app.open_api_ports()?;
         if app.arguments.warm {
-            app.server.functions.warm();
+            app.node.server.functions.warm();
         }
-        for warning in &access.warnings {
-            terminal.warning(warning);
-        }
-        for warning in &app.loaded.warnings {
-            terminal.warning(&warning.to_string());
+        for warning in warnings {
+            terminal.warning(&warning);
         }
         app.warn_of_real_calls();
         Ok(app)
@@ -274,7 +122,7 @@ impl App {
 
     /// Warns of services that are called at AWS itself, once each.
     fn warn_of_real_calls(&mut self) {
-        let services = &self.server.gateway.outward().services;
+        let services = &self.node.server.gateway.outward().services;
         for warning in services::real_calls(&self.loaded.apis, services) {
             if self.warned_of_services.insert(warning.clone()) {
                 self.terminal.warning(&warning);
@@ -295,17 +143,9 @@ impl App {
             {
                 continue;
             }
-            let last = self.api_ports.last().map_or(self.port, |(_, port)| *port);
-            let Port { number, listeners } = ports::listen_next(&self.listen, last)?;
-            for listener in listeners {
-                let serving = listener::serve(
-                    Arc::clone(&self.server),
-                    listener,
-                    Some(Arc::clone(&self.tls)),
-                    Some(api.api_id.clone()),
-                );
-                tokio::spawn(serving);
-            }
+            let last = self.api_ports.last();
+            let last = last.map_or(self.node.port, |(_, port)| *port);
+            let number = self.node.listen_for(&api.api_id, last)?;
             self.api_ports.push((api.api_id.clone(), number));
         }
         Ok(())
@@ -329,16 +169,19 @@ impl App {
             template::load(&self.template, &self.options).map_err(|errors| error_lines(&errors))?;
         // All that can refuse comes before anything changes.
         let settings = self
+            .node
+            .config
             .stages
             .resolve(&loaded.apis, &loaded.api_logical_ids)
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        self.server
+        self.node
+            .server
             .gateway
             .check(&loaded.apis, &settings)
             .map_err(|errors| compile_lines(&errors))?;
         if let Some(path) = &self.arguments.env_file {
             let env_file = read_env_file(path).map_err(|error| vec![error.to_string()])?;
-            self.server.functions.set_env_file(env_file);
+            self.node.server.functions.set_env_file(env_file);
         }
         self.deploy(&loaded, &settings)?;
         for warning in &loaded.warnings {
@@ -382,7 +225,7 @@ impl App {
     ) -> Result<(), Vec<String>> {
         let Server {
             gateway, functions, ..
-        } = &*self.server;
+        } = &*self.node.server;
         let is_kept = |function: &&Function| {
             let mut kept = loaded.functions.iter();
             kept.any(|kept| kept.name == function.name)
@@ -398,27 +241,35 @@ impl App {
             .iter()
             .map(|function| function.name.clone())
             .collect();
-        functions
-            .set_management_endpoints(management_endpoints(&loaded.apis, &self.local_authority));
+        self.node.set_management_endpoints(&loaded.apis);
+        // What may be invoked before or after the change may be while it happens.
+        let mut policies = self.loaded.function_policies.clone();
+        for (name, policy) in &loaded.function_policies {
+            let statements = policies.entry(name.clone()).or_default();
+            statements.statements.extend_from_slice(&policy.statements);
+        }
+        functions.replace_policies(policies);
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         gateway.serve_usage_plans(loaded.usage_plans.clone());
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
             .map_err(|errors| compile_lines(&errors))?;
+        functions.replace_policies(loaded.function_policies.clone());
         functions.remove_functions(&removed_names);
-        declare_log_groups(&self.server, loaded, self.terminal);
+        for warning in self.node.declare_log_groups(&loaded.log_groups) {
+            self.terminal.warning(&warning);
+        }
         Ok(())
     }
 
     /// Closes the connections, runs the `$disconnect` routes, ends the functions.
     pub async fn stop(&self) {
-        self.server.gateway.drain().await;
-        self.server.functions.shutdown().await;
+        self.node.stop().await;
     }
 
     /// The keys as they are served, which have a value even when the template gives none.
     fn ready_api_keys(&self) -> Vec<ReadyApiKey> {
-        let served = self.server.gateway.usage_plans();
+        let served = self.node.server.gateway.usage_plans();
         let keys = served.plans().api_keys.iter();
         keys.map(|key| ReadyApiKey {
             api_key_id: key.api_key_id.to_string(),
@@ -432,7 +283,7 @@ impl App {
     /// What start-up says.
     pub fn ready(&self) -> Ready {
         let several = self.loaded.apis.len() > 1;
-        let authority = &self.server.authority;
+        let authority = &self.node.server.authority;
         let apis = self.loaded.apis.iter().map(|api| ReadyApi {
             api_id: api.api_id.to_string(),
             name: api.name.clone(),
@@ -470,10 +321,10 @@ impl App {
         Ready {
             template: self.template.clone(),
             stack_name: self.loaded.stack_name.clone(),
-            port: self.port,
+            port: self.node.port,
             authority: authority.clone(),
-            has_page: self.server.home_page.is_some(),
-            ca_bundle: self.ca_bundle.clone(),
+            has_page: self.node.server.home_page.is_some(),
+            ca_bundle: self.node.ca_bundle.clone(),
             apis: apis.collect(),
             api_keys: self.ready_api_keys(),
             functions: functions.collect(),
@@ -484,117 +335,10 @@ impl App {
     }
 }
 
-/// Makes the log groups that are there before their first event.
-fn declare_log_groups(server: &Server, loaded: &template::App, terminal: Terminal) {
-    for (name, error) in declare_groups(server, &loaded.log_groups) {
-        terminal.warning(&format!("the log group {name} cannot be made: {error}"));
-    }
-}
-
-/// What invokes functions: the local runner, unless endpoints are configured.
-fn lambda(
-    config: &FunctionsConfig,
-    local: &Arc<LocalRunner>,
-    outward: &Outward,
-    region: &str,
-) -> Arc<dyn InvokeFunction> {
-    let client = |base: &str| {
-        let credentials = outward.services.credentials.clone();
-        // Emulators take any.
-        let credentials = credentials
-            .unwrap_or_else(|| Credentials::new("gatepost", "gatepost", None, None, "dummy"));
-        InvokeEndpoint::new(outward.http.clone(), base, region, credentials)
-    };
-    let others: Arc<dyn InvokeFunction> = match &config.endpoint {
-        None => Arc::clone(local) as _,
-        Some(base) => Arc::new(client(base)),
-    };
-    if config.endpoints.is_empty() {
-        return others;
-    }
-    let endpoints = config.endpoints.iter();
-    let endpoints = endpoints.map(|(name, base)| (name.as_str().into(), client(base)));
-    Arc::new(FunctionEndpoints {
-        endpoints: endpoints.collect(),
-        others,
-    })
-}
-
-/// Functions that Gatepost would look for at itself would be looked for without end.
-fn refuse_own_endpoint(config: &FunctionsConfig, authority: &str) -> Result<(), StartError> {
-    let is_own = |base: &&String| {
-        let rest = base.split_once("://").map_or("", |(_, rest)| rest);
-        rest.split('/').next() == Some(authority)
-    };
-    match config
-        .endpoints
-        .values()
-        .chain(&config.endpoint)
-        .find(is_own)
-    {
-        Some(base) => Err(StartError::Usage(format!(
-            "[functions]: the endpoint {base} is Gatepost itself: remove it, and functions run here"
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// The path of a stage: plain when there is one API only.
-fn stage_path(api_id: &ApiId, stage: &str, several: bool) -> String {
-    if several {
-        format!("/_aws/execute-api/{api_id}/{stage}")
-    } else {
-        format!("/{stage}")
-    }
-}
-
-/// The callback URL of each function: that of the stage whose routes call it; with one API only,
-/// of its first stage for all others too.
-fn management_endpoints(apis: &[Api], authority: &str) -> BTreeMap<FunctionName, String> {
-    let mut endpoints = BTreeMap::new();
-    for api in apis {
-        let Some((stage, definition)) = api
-            .stages
-            .iter()
-            .find_map(|stage| Some((stage, api.deployed_to(stage)?)))
-        else {
-            continue;
-        };
-        let path = stage_path(&api.api_id, stage.stage_name.as_str(), apis.len() > 1);
-        for integration in &definition.integrations {
-            let function = integration
-                .integration_uri
-                .as_deref()
-                .and_then(lambda_function_of_uri)
-                .and_then(|arn| gatepost_model::arn::FunctionReference::parse(arn).ok());
-            if let Some(function) = function {
-                endpoints
-                    .entry(function.name)
-                    .or_insert_with(|| format!("http://{authority}{path}"));
-            }
-        }
-    }
-    endpoints
-}
-
 /// What start-up says of URLs that named AWS and name Gatepost now.
 fn rewritten_lines(loaded: &template::App) -> Vec<String> {
     let line = |url: &template::RewrittenUrl| {
         format!("Rewritten: {}: {} is {} here", url.place, url.from, url.to)
     };
     loaded.rewritten_urls.iter().map(line).collect()
-}
-
-/// Host and port where this machine's programs reach us: `localhost` wherever that does.
-fn local_authority(listen: &[SocketAddr], port: u16) -> String {
-    let is_localhost = |address: &SocketAddr| {
-        let ip = address.ip();
-        ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST
-    };
-    match listen.first() {
-        Some(address) if !listen.iter().any(is_localhost) => {
-            SocketAddr::new(address.ip(), port).to_string()
-        }
-        _ => format!("localhost:{port}"),
-    }
 }

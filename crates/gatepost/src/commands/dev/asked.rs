@@ -7,8 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Arguments, start_error::StartError};
-use crate::config::Config;
+use super::Arguments;
+use crate::{config::Config, node::StartError};
 
 /// Names of a template that is not named.
 const TEMPLATES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
@@ -55,14 +55,14 @@ pub fn folder_of(template: &Path) -> PathBuf {
 }
 
 /// The configuration: the file named, or `gatepost.toml` beside the template.
-pub fn load_config(arguments: &Arguments, folder: &Path) -> Result<Config, StartError> {
+pub fn load_config(named: Option<&Path>, folder: &Path) -> Result<Config, StartError> {
     let beside = folder.join("gatepost.toml");
-    let file = match &arguments.config {
+    let file = match named {
         Some(file) if !file.is_file() => {
             let text = format!("there is no configuration file {}", file.display());
             return Err(StartError::NoFile(text));
         }
-        Some(file) => Some(file.clone()),
+        Some(file) => Some(file.to_owned()),
         None => beside.is_file().then_some(beside),
     };
     let environment: Vec<(String, String)> = env::vars().collect();

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 pub use self::text::{Style, printable};
-use super::start_error::StartError;
+use crate::node::StartError;
 
 /// Where `dev` prints. Data goes to stdout, warnings and errors to stderr.
 #[derive(Clone, Copy)]

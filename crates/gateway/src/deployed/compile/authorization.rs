@@ -34,6 +34,7 @@ pub(super) fn compile_authorization(
             Ok(DeployedAuthorization::Custom(DeployedAuthorizer {
                 authorizer_id: id.clone(),
                 function: WithStageVariables(authorizer.authorizer_uri.clone()),
+                by_role: authorizer.credentials_arn.is_some(),
                 identity_source: identity_sources(authorizer.identity_source.iter(), place)?,
                 bulkhead: surroundings.bulkhead(Owner::Authorizer(id.clone())),
             }))

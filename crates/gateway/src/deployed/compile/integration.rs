@@ -57,7 +57,12 @@ fn backend(integration: &Integration, surroundings: &Surroundings<'_>) -> Result
         uri.ok_or_else(|| format!("an {} integration needs an integrationUri", kind.as_str()))
     };
     let resolve = |uri: &str| surroundings.resolve(uri);
-    let function = || uri().map(|uri| LambdaFunction(resolve(uri)));
+    let function = || {
+        uri().map(|uri| LambdaFunction {
+            uri: resolve(uri),
+            by_role: integration.credentials_arn.is_some(),
+        })
+    };
     let endpoint = || {
         Ok::<_, String>(HttpEndpoint {
             url: UrlTemplate::parse(&resolve(uri()?)),

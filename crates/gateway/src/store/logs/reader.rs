@@ -161,10 +161,10 @@ impl LogReader {
             let Some(log_group) = group_of(&self.database, &mut groups, row.get(1)?)? else {
                 continue;
             };
-            if filter.includes_group(&log_group) {
-                if !found.take(filter, read_events(row, &log_group)?) {
-                    break;
-                }
+            if filter.includes_group(&log_group)
+                && !found.take(filter, read_events(row, &log_group)?)
+            {
+                break;
             }
         }
         drop(rows);

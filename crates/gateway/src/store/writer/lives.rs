@@ -1,17 +1,36 @@
 //! Writing the lives of connections, and the calls that were refused to reach them.
 
-use gatepost_model::connection_id::ConnectionId;
+use gatepost_model::{connection_id::ConnectionId, request_context::ConnectionContext};
 use rusqlite::{Transaction, params};
 
 use crate::{
     connection::client::ClientKey,
+    disconnects::kept_context,
     lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
     store::{Opening, Past, lives::end_to_columns, sql_ms},
-    tombstones::Tombstone,
+    tombstones::{End, Tombstone},
 };
 
 /// Of the refused calls for one id the first so many are kept, and as many of the latest.
 const KEPT: i64 = 10;
+
+pub(super) fn write_connecting(
+    transaction: &Transaction<'_>,
+    context: &ConnectionContext,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO connections (id, api_id, opened_at_ms, context)
+             VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            context.connection_id.as_bytes().as_slice(),
+            context.api_id.as_str(),
+            sql_ms(context.connected_at_ms),
+            kept_context::write(context),
+        ])?;
+    Ok(())
+}
 
 pub(super) fn write_opened(
     transaction: &Transaction<'_>,
@@ -22,8 +41,11 @@ pub(super) fn write_opened(
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO connections
-             (id, api_id, client_key, opened_at_ms, established_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO connections
+             (id, api_id, client_key, opened_at_ms, established_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (id) DO UPDATE SET client_key = excluded.client_key,
+             opened_at_ms = excluded.opened_at_ms,
+             established_at_ms = excluded.established_at_ms",
         )?
         .execute(params![
             id.as_bytes().as_slice(),
@@ -52,8 +74,8 @@ fn write_handshake(
     transaction
         .prepare_cached(
             "UPDATE connections SET stage = ?2, connect_request_id = ?3, source_ip = ?4,
-             user_agent = ?5, authorized_as = ?6, connect_status = ?7, connect_detail = ?8
-             WHERE id = ?1",
+             user_agent = ?5, authorized_as = ?6, connect_status = ?7, connect_detail = ?8,
+             connect_fault = ?9 WHERE id = ?1",
         )?
         .execute(params![
             id.as_bytes().as_slice(),
@@ -64,6 +86,7 @@ fn write_handshake(
             handshake.authorized_as,
             handshake.status,
             handshake.detail,
+            handshake.fault,
         ])?;
     Ok(())
 }
@@ -83,7 +106,8 @@ pub(super) fn write_ended(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT (id) DO UPDATE SET ended_at_ms = excluded.ended_at_ms,
              cause = excluded.cause, code = excluded.code, reason = excluded.reason,
-             replaced_by = excluded.replaced_by",
+             replaced_by = excluded.replaced_by, client_key = excluded.client_key,
+             context = CASE WHEN ?9 THEN NULL ELSE context END",
         )?
         .execute(params![
             id.as_bytes().as_slice(),
@@ -94,6 +118,8 @@ pub(super) fn write_ended(
             code,
             reason,
             replaced_by.map(|by| by.as_bytes().as_slice()),
+            // Refused, it has no `$disconnect`.
+            matches!(tombstone.end, End::Refused),
         ])?;
     match past {
         Past::Established(activity) => write_activity(transaction, id, activity),
@@ -141,7 +167,8 @@ pub(super) fn write_disconnected(
     transaction
         .prepare_cached(
             "UPDATE connections SET disconnect_at_ms = ?2, disconnect_request_id = ?3,
-             disconnect_status = ?4, disconnect_error = ?5 WHERE id = ?1",
+             disconnect_status = ?4, disconnect_error = ?5, disconnect_tries = ?6,
+             context = NULL, disconnect_due_ms = NULL WHERE id = ?1",
         )?
         .execute(params![
             id.as_bytes().as_slice(),
@@ -149,7 +176,47 @@ pub(super) fn write_disconnected(
             request_id.map(gatepost_model::RequestId::as_str),
             record.status,
             record.error,
+            record.tries,
         ])?;
+    Ok(())
+}
+
+/// The `$disconnect` stays owed, and is due at `due_ms`.
+pub(super) fn write_delayed(
+    transaction: &Transaction<'_>,
+    id: &ConnectionId,
+    record: &DisconnectRecord,
+    due_ms: u64,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "UPDATE connections SET disconnect_at_ms = ?2, disconnect_request_id = ?3,
+             disconnect_status = ?4, disconnect_error = ?5, disconnect_tries = ?6,
+             disconnect_due_ms = ?7 WHERE id = ?1",
+        )?
+        .execute(params![
+            id.as_bytes().as_slice(),
+            sql_ms(record.at_ms),
+            record
+                .request_id
+                .as_ref()
+                .map(gatepost_model::RequestId::as_str),
+            record.status,
+            record.error,
+            record.tries,
+            sql_ms(due_ms),
+        ])?;
+    Ok(())
+}
+
+pub(super) fn write_due(
+    transaction: &Transaction<'_>,
+    id: &ConnectionId,
+    due_ms: u64,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("UPDATE connections SET disconnect_due_ms = ?2 WHERE id = ?1")?
+        .execute(params![id.as_bytes().as_slice(), sql_ms(due_ms)])?;
     Ok(())
 }
 

@@ -42,12 +42,12 @@ pub(super) fn prune(
         sql_ms(now_ms.saturating_sub(age_ms))
     };
     database.execute(
-        "DELETE FROM connections WHERE ended_at_ms < ?1",
+        "DELETE FROM connections WHERE ended_at_ms < ?1 AND context IS NULL",
         [before(retention.tombstone_age)],
     )?;
     database.execute(
         "DELETE FROM connections WHERE ended_at_ms <= (SELECT ended_at_ms FROM connections
-         WHERE ended_at_ms IS NOT NULL ORDER BY ended_at_ms DESC LIMIT 1 OFFSET ?1)",
+         WHERE ended_at_ms IS NOT NULL ORDER BY ended_at_ms DESC LIMIT 1 OFFSET ?1) AND context IS NULL",
         [i64::try_from(retention.max_tombstones).unwrap_or(i64::MAX)],
     )?;
     database.execute(

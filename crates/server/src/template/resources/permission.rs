@@ -1,10 +1,14 @@
 //! `AWS::Lambda::Permission`: what lets API Gateway invoke a function.
 
-use gatepost_model::arn::{FunctionReference, lambda_function_of_uri};
-use gatepost_wire::iam_policy::arn_like;
+use gatepost_model::{
+    FunctionName,
+    arn::{FunctionReference, lambda_function_of_uri},
+    function_policy::PolicyStatement,
+};
+use gatepost_wire::function_policy::lets_api_gateway;
 
 use super::{ApiDraft, Declared, Reading};
-use crate::template::{Permission, document::Position};
+use crate::{lambda::FunctionPolicies, template::document::Position};
 
 /// A function that API Gateway calls with its own right, not that of a role.
 pub(super) struct Call {
@@ -20,8 +24,11 @@ pub(super) enum Caller {
     Authorizer(String),
 }
 
-/// `AWS::Lambda::Permission`.
-pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Permission> {
+/// `AWS::Lambda::Permission`: the function, and what its policy says.
+pub(super) fn read(
+    declared: &Declared<'_>,
+    reading: &Reading<'_>,
+) -> Option<(FunctionName, PolicyStatement)> {
     let properties = declared.properties(
         &["Action", "FunctionName", "Principal"],
         &[
@@ -35,19 +42,28 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Per
         reading,
     )?;
     let function = properties.string("FunctionName")?;
-    if let Err(error) = FunctionReference::parse(&function) {
-        properties.error("FunctionName", error.to_string(), "use !Ref Function");
-    }
-    Some(Permission {
-        function,
+    let function = match FunctionReference::parse(&function) {
+        Ok(function) => function,
+        Err(error) => {
+            properties.error("FunctionName", error.to_string(), "use !Ref Function");
+            return None;
+        }
+    };
+    let statement = PolicyStatement {
+        statement_id: declared.resource.logical_id.clone(),
+        qualifier: function.qualifier,
         action: properties.string("Action")?,
         principal: properties.string("Principal")?,
         source_arn: properties.string("SourceArn"),
-    })
+        source_account: properties.string("SourceAccount"),
+        event_source_token: properties.string("EventSourceToken"),
+        principal_org_id: properties.string("PrincipalOrgID"),
+    };
+    Some((function.name, statement))
 }
 
-/// Warns of functions that API Gateway on AWS may not invoke: their calls fail there, and only there.
-pub(super) fn warn_of_missing(api: &ApiDraft, reading: &Reading<'_>, permissions: &[Permission]) {
+/// Warns of functions that API Gateway may not invoke: their calls fail.
+pub(super) fn warn_of_missing(api: &ApiDraft, reading: &Reading<'_>, policies: &FunctionPolicies) {
     let base = reading.arn("execute-api", &api.api_id);
     for Call {
         position,
@@ -73,34 +89,24 @@ pub(super) fn warn_of_missing(api: &ApiDraft, reading: &Reading<'_>, permissions
                 ("the authorizer".to_owned(), vec![source])
             }
         };
+        let account = reading.account_id();
+        let policy = policies.get(&function.name);
         let is_allowed = |source: &String| {
-            let mut permissions = permissions.iter();
-            permissions.any(|permission| permission.lets_api_gateway(&function, source))
+            policy.is_some_and(|policy| {
+                lets_api_gateway(policy, function.qualifier.as_deref(), source, account)
+            })
         };
         if !sources.iter().all(is_allowed) {
             let name = &function.name;
             reading.diagnostics().warn(
                 *position,
                 format!(
-                    "nothing lets API Gateway invoke {name} for {what}: it works here, and fails \
-                     on AWS"
+                    "nothing lets API Gateway invoke {name} for {what}: AWS answers `Internal \
+                     server error`, and so does Gatepost"
                 ),
-                "add an AWS::Lambda::Permission with `Principal: apigateway.amazonaws.com`",
+                "add an AWS::Lambda::Permission with `Principal: apigateway.amazonaws.com`, or set \
+                 [functions] require_permissions = false",
             );
         }
-    }
-}
-
-impl Permission {
-    fn lets_api_gateway(&self, function: &FunctionReference, source: &str) -> bool {
-        let is_of_function = FunctionReference::parse(&self.function).is_ok_and(|reference| {
-            reference.name == function.name && reference.qualifier == function.qualifier
-        });
-        let is_principal = self.principal == "*" || self.principal.starts_with("apigateway.");
-        let pattern = self.source_arn.as_deref().unwrap_or("*");
-        is_of_function
-            && is_principal
-            && arn_like(&self.action, "lambda:InvokeFunction")
-            && arn_like(pattern, source)
     }
 }

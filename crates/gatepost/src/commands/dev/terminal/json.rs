@@ -1,7 +1,7 @@
 //! Events as JSON lines.
 
 use gatepost_gateway::observe::Event;
-use gatepost_model::{ApiId, route::RouteKey};
+use gatepost_model::{fault::FaultKind, route::RouteKey};
 use serde_json::{Value, json};
 
 use super::{Ready, Refusal, refusal};
@@ -105,12 +105,18 @@ pub(super) fn event(event: &Event) -> Value {
             "connectionId": connection_id.to_string(), "sourceIp": source_ip,
         }),
         Event::ConnectionRefused {
-            api_id,
+            source_ip,
             status,
             detail,
+            fault,
+            request,
         } => json!({
-            "event": "refused", "apiId": api_id.as_ref().map(ApiId::as_str),
-            "status": status, "detail": detail,
+            "event": "refused", "apiId": request.as_ref().map(|it| it.api_id.as_str()),
+            "stage": request.as_ref().map(|it| it.stage.as_str()),
+            "connectionId": request.as_ref().map(|it| it.connection_id.to_string()),
+            "requestId": request.as_ref().map(|it| it.request_id.as_str()),
+            "sourceIp": source_ip, "status": status, "detail": detail,
+            "reason": fault.map(FaultKind::slug),
         }),
         Event::ConnectionClosed {
             api_id,

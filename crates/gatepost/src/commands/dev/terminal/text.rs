@@ -3,8 +3,12 @@
 
 use std::{env, fmt::Write as _, io::IsTerminal as _};
 
-use gatepost_gateway::{clock::now_ms, observe::Event};
+use gatepost_gateway::{
+    clock::now_ms,
+    observe::{Event, RefusedRequest},
+};
 use gatepost_model::request_context::iso_time;
+use gatepost_server::error_pages;
 
 use super::{Ready, ReadyApi, Refusal, refusal};
 
@@ -150,6 +154,15 @@ impl Style {
         }
     }
 
+    /// Where a long line of a screen breaks, where the eye wants it.
+    fn gap(self) -> String {
+        if self.screen {
+            format!("\n{INDENT}")
+        } else {
+            " ".into()
+        }
+    }
+
     /// The line of an event.
     pub fn event(self, event: &Event) -> String {
         let now = iso_time(now_ms());
@@ -169,11 +182,31 @@ impl Style {
                 "{connection_id} {} on {stage} from {source_ip}",
                 self.good("opened")
             ),
-            Event::ConnectionRefused { status, detail, .. } => format!(
-                "{} handshake refused: {}",
-                self.status(*status),
-                printable(detail)
-            ),
+            Event::ConnectionRefused {
+                source_ip,
+                status,
+                detail,
+                fault,
+                request,
+            } => {
+                let place = request.as_ref().map(|request| {
+                    let RefusedRequest {
+                        stage, request_id, ..
+                    } = &**request;
+                    format!(" on {stage} from {source_ip} (request {request_id})")
+                });
+                let place = place.unwrap_or_else(|| format!(" from {source_ip}"));
+                let refused = format!("{} handshake refused{place}:", self.status(*status));
+                let gap = self.gap();
+                let detail = printable(detail);
+                match fault.and_then(|kind| error_pages::mend(kind.slug())) {
+                    None => format!("{refused}{gap}{detail}"),
+                    Some((slug, mend)) => format!(
+                        "{refused}{gap}{detail} ({}).{gap}To mend it: {mend}",
+                        self.bold(slug)
+                    ),
+                }
+            }
             Event::ConnectionClosed {
                 connection_id,
                 cause,
@@ -217,12 +250,7 @@ impl Style {
                         return format!("{status} {method} @connections {id} by {caller}: {text}");
                     }
                 };
-                // Long lines of a screen break where the eye wants it.
-                let gap = if self.screen {
-                    format!("\n{INDENT}")
-                } else {
-                    " ".into()
-                };
+                let gap = self.gap();
                 format!(
                     "{status} {method} @connections {id} by {caller}:{gap}{text} ({}).{gap}To mend \
                      it: {advice}.",

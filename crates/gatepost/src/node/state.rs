@@ -1,4 +1,4 @@
-//! `.gatepost/` beside the template: what survives a restart.
+//! The folder of what survives a restart, `.gatepost/` beside the template.
 
 use std::{
     fs::{self, File},

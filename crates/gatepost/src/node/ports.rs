@@ -1,4 +1,4 @@
-//! The ports of `dev`: one for everything, and one for each API when there are several.
+//! The ports of a node: one for everything, and in `dev` one for each API when there are several.
 
 use std::{
     io,

@@ -1,0 +1,148 @@
+//! The journal of `$disconnect` in the store: what is owed, and when it is due. A row is in hand, and
+//! not due, while somebody carries it out; after a crash all are due.
+
+use std::sync::{Arc, mpsc};
+
+use gatepost_model::{
+    ApiId, connection::CloseCause, connection_id::ConnectionId, request_context::ConnectionContext,
+};
+use rusqlite::{Connection as Database, OptionalExtension, params};
+use tokio::sync::oneshot;
+
+use super::{Command, Lifecycle, Store, lives::cause_from_columns, sql_ms};
+
+/// A `$disconnect` that waited in the store.
+#[derive(Debug)]
+pub struct OwedDisconnect {
+    /// The connection.
+    pub connection_id: ConnectionId,
+    /// Its API.
+    pub api_id: ApiId,
+    /// Its context, as [`crate::disconnects::kept_context`] writes it.
+    pub context: String,
+    /// How it ended.
+    pub cause: CloseCause,
+    /// When, milliseconds since the epoch.
+    pub ended_at_ms: u64,
+    /// How often it was tried.
+    pub tries: u32,
+}
+
+/// What is due, and when the next will be.
+#[derive(Debug, Default)]
+pub struct OwedDisconnects {
+    /// Taken: whoever has them carries them out.
+    pub taken: Vec<OwedDisconnect>,
+    /// When there is more to do, milliseconds since the epoch.
+    pub next_due_ms: Option<u64>,
+}
+
+/// The disk does not take the journal.
+#[derive(Debug, thiserror::Error)]
+#[error("the store does not take the connection: make room on its disk")]
+pub struct NotJournalled;
+
+/// A question for what is due.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub now_ms: u64,
+    pub at_most: usize,
+    pub done: mpsc::SyncSender<OwedDisconnects>,
+}
+
+impl Store {
+    /// Notes that the `$connect` route of a connection is about to run, and waits until that is on
+    /// disk: from then on its `$disconnect` comes, whatever happens.
+    ///
+    /// # Errors
+    /// [`NotJournalled`].
+    pub async fn journal(&self, context: &Arc<ConnectionContext>) -> Result<(), NotJournalled> {
+        let (written, wait) = oneshot::channel();
+        let change = Lifecycle::Connecting(Arc::clone(context));
+        if self.changes.push(change, Some(written)) {
+            // When the queue is full the writer is awake.
+            let _ = self.queue.try_send(Command::Wake);
+        }
+        wait.await.map_err(|_| NotJournalled)
+    }
+
+    /// Connections of earlier runs whose `$disconnect` was owed when the store was opened.
+    pub fn owed_at_start(&self) -> u64 {
+        self.owed_at_start
+    }
+
+    /// Takes what is due, behind all that was recorded before. Blocks.
+    pub fn take_owed(&self, now_ms: u64, at_most: usize) -> OwedDisconnects {
+        let (done, wait) = mpsc::sync_channel(1);
+        let asked = Asked {
+            now_ms,
+            at_most,
+            done,
+        };
+        if self.queue.send(Command::TakeOwed(asked)).is_err() {
+            return OwedDisconnects::default();
+        }
+        // Not answered, the disk did not take it: nothing was taken, and it is asked again.
+        wait.recv().unwrap_or(OwedDisconnects {
+            taken: Vec::new(),
+            next_due_ms: Some(now_ms.saturating_add(1000)),
+        })
+    }
+}
+
+/// Notes what an earlier run left open as lost, and what it owes as due; gives how many that are.
+pub(super) fn take_stock(database: &Database, now_ms: u64) -> rusqlite::Result<u64> {
+    let now = sql_ms(now_ms);
+    let lost = CloseCause::NodeLost.slug();
+    database.execute(
+        "UPDATE connections SET ended_at_ms = ?1, cause = ?2 WHERE ended_at_ms IS NULL",
+        params![now, lost],
+    )?;
+    database.execute(
+        "UPDATE connections SET disconnect_due_ms = ?1
+         WHERE context IS NOT NULL AND disconnect_due_ms IS NULL",
+        [now],
+    )?;
+    let owed = "SELECT COUNT(*) FROM connections WHERE context IS NOT NULL";
+    database.query_row(owed, [], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))
+}
+
+/// Takes what is due out of the journal's waiting line; it stays owed.
+pub(super) fn take(database: &Database, asked: &Asked) -> rusqlite::Result<OwedDisconnects> {
+    let now = sql_ms(asked.now_ms);
+    let mut due = database.prepare_cached(
+        "SELECT id, api_id, context, cause, code, reason, ended_at_ms, disconnect_tries
+         FROM connections WHERE context IS NOT NULL AND disconnect_due_ms <= ?1
+         ORDER BY disconnect_due_ms LIMIT ?2",
+    )?;
+    let at_most = i64::try_from(asked.at_most).unwrap_or(i64::MAX);
+    let taken = due.query_map(params![now, at_most], |row| {
+        let slug = row.get::<_, Option<String>>(3)?.unwrap_or_default();
+        Ok(OwedDisconnect {
+            connection_id: ConnectionId::from_bytes(row.get(0)?),
+            api_id: ApiId::from(row.get::<_, String>(1)?),
+            context: row.get(2)?,
+            cause: cause_from_columns(&slug, row.get(4)?, row.get(5)?),
+            ended_at_ms: row.get::<_, Option<i64>>(6)?.unwrap_or(now).cast_unsigned(),
+            tries: row.get(7)?,
+        })
+    })?;
+    let taken: Vec<_> = taken.collect::<rusqlite::Result<_>>()?;
+    let mut in_hand =
+        database.prepare_cached("UPDATE connections SET disconnect_due_ms = NULL WHERE id = ?1")?;
+    for owed in &taken {
+        in_hand.execute([owed.connection_id.as_bytes().as_slice()])?;
+    }
+    let next = database
+        .prepare_cached(
+            "SELECT disconnect_due_ms FROM connections
+             WHERE context IS NOT NULL AND disconnect_due_ms IS NOT NULL
+             ORDER BY disconnect_due_ms LIMIT 1",
+        )?
+        .query_row([], |row| row.get::<_, i64>(0))
+        .optional()?;
+    Ok(OwedDisconnects {
+        taken,
+        next_due_ms: next.map(i64::cast_unsigned),
+    })
+}

@@ -1,0 +1,74 @@
+//! `GetTags`, `TagResource`, `UntagResource` of API keys and usage plans, by ARN:
+//! `arn:aws:apigateway:{region}::/apikeys/{id}` and `…::/usageplans/{id}`.
+
+use std::collections::BTreeMap;
+
+use gatepost_gateway::{gateway::Gateway, usage_plans::Change};
+use gatepost_model::usage_plan::UsagePlans;
+use serde_json::{Value, json};
+
+use super::{api_key, change_api_key, change_usage_plan, usage_plan};
+use crate::{
+    control_plane::rescue::ControlPlaneError,
+    shapes::apigateway::{TagResourceRequest, UntagResourceRequest},
+};
+
+/// What an ARN names.
+enum Tagged<'a> {
+    ApiKey(&'a str),
+    UsagePlan(&'a str),
+}
+
+impl<'a> Tagged<'a> {
+    fn parse(arn: &'a str) -> Result<Self, ControlPlaneError> {
+        let resource = match arn.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+            ["arn", _, "apigateway", _region, _account, resource] => *resource,
+            _ => "",
+        };
+        match resource.split('/').collect::<Vec<_>>().as_slice() {
+            ["", "apikeys", id] => Ok(Self::ApiKey(id)),
+            ["", "usageplans", id] => Ok(Self::UsagePlan(id)),
+            _ => Err(ControlPlaneError::NotFoundTagged(arn.to_owned())),
+        }
+    }
+
+    fn tags<'c>(
+        &self,
+        change: &'c mut Change<'_>,
+    ) -> Result<&'c mut BTreeMap<String, String>, ControlPlaneError> {
+        match self {
+            Self::ApiKey(id) => Ok(&mut change_api_key::find(change, id)?.tags),
+            Self::UsagePlan(id) => Ok(&mut change_usage_plan::find(change, id)?.tags),
+        }
+    }
+}
+
+pub(super) fn body(plans: &UsagePlans, arn: &str) -> Result<Value, ControlPlaneError> {
+    let tags = match Tagged::parse(arn)? {
+        Tagged::ApiKey(id) => &api_key::find(plans, id)?.tags,
+        Tagged::UsagePlan(id) => &usage_plan::find(plans, id)?.tags,
+    };
+    Ok(json!({ "tags": tags }))
+}
+
+pub(super) fn tag(
+    gateway: &Gateway,
+    request: TagResourceRequest,
+) -> Result<Value, ControlPlaneError> {
+    gateway.change_usage_plans(|change| {
+        let tags = Tagged::parse(&request.resource_arn)?.tags(change)?;
+        tags.extend(request.tags);
+        Ok(Value::Null)
+    })
+}
+
+pub(super) fn untag(
+    gateway: &Gateway,
+    request: &UntagResourceRequest,
+) -> Result<Value, ControlPlaneError> {
+    gateway.change_usage_plans(|change| {
+        let tags = Tagged::parse(&request.resource_arn)?.tags(change)?;
+        tags.retain(|key, _| !request.tag_keys.contains(key));
+        Ok(Value::Null)
+    })
+}

@@ -1,0 +1,100 @@
+//! What is said of a request that does not have its operation's shape: the one place for the texts.
+//!
+//! They are those of Coral, the framework that AWS's services are built with. Where a service is
+//! known to answer otherwise (control-and-observability spec D.5), `own_text` has it.
+
+/// Why a request cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ShapeError {
+    /// `SerializationException`: no JSON, or of other types than the members have.
+    #[error("{0}")]
+    Serialization(String),
+    /// The members violate the model: `BadRequestException` of API Gateway, `ValidationException`
+    /// of Lambda.
+    #[error("{0}")]
+    Validation(String),
+}
+
+impl ShapeError {
+    /// The body is no JSON object.
+    pub(super) fn no_document(cause: &str) -> Self {
+        Self::Serialization(format!("Could not parse request body into json: {cause}"))
+    }
+
+    /// A value of another type; `found` and `wanted` in Coral's words.
+    pub(super) fn wrong_type(found: &str, wanted: &str) -> Self {
+        Self::Serialization(match found {
+            "structure" => "Start of structure or map found where not expected.".to_owned(),
+            "list" => "Start of list found where not expected".to_owned(),
+            _ if wanted == "list" || wanted == "map" => format!("Expected {wanted} or null"),
+            _ => format!("{found} can not be converted to {wanted}"),
+        })
+    }
+
+    /// The violations, of which there is at least one.
+    pub(super) fn violated(violations: &[Violation]) -> Self {
+        if let Some(own) = violations.iter().find_map(|violation| violation.own) {
+            return Self::Validation(own.to_owned());
+        }
+        let count = violations.len();
+        let errors = if count == 1 { "error" } else { "errors" };
+        let texts: Vec<&str> = violations.iter().map(|one| one.text.as_str()).collect();
+        Self::Validation(format!(
+            "{count} validation {errors} detected: {}",
+            texts.join("; ")
+        ))
+    }
+}
+
+/// The most characters of a value that are repeated to whoever sent it.
+const MAX_SHOWN: usize = 256;
+
+/// A member that violates the model.
+#[derive(Debug)]
+pub(super) struct Violation {
+    text: String,
+    own: Option<&'static str>,
+}
+
+impl Violation {
+    /// A required member is missing.
+    pub(super) fn missing(path: &str) -> Self {
+        Self {
+            text: format!(
+                "Value null at '{path}' failed to satisfy constraint: Member must not be null"
+            ),
+            own: None,
+        }
+    }
+
+    /// A value is not as it must be; secret ones are not repeated.
+    pub(super) fn of(path: &str, value: Option<&str>, demand: &str) -> Self {
+        let shown = value.map_or_else(String::new, |value| {
+            let mut shown: String = value.chars().take(MAX_SHOWN).collect();
+            if shown.len() < value.len() {
+                shown.push('…');
+            }
+            format!(" '{shown}'")
+        });
+        Self {
+            text: format!("Value{shown} at '{path}' failed to satisfy constraint: {demand}"),
+            own: None,
+        }
+    }
+
+    /// A value is none of an enumeration.
+    pub(super) fn not_of_set(path: &str, value: &str, name: &str, set: &[&str]) -> Self {
+        let demand = format!("Member must satisfy enum value set: [{}]", set.join(", "));
+        Self {
+            own: own_text(name),
+            ..Self::of(path, Some(value), &demand)
+        }
+    }
+}
+
+fn own_text(enumeration: &str) -> Option<&'static str> {
+    match enumeration {
+        "ProtocolType" => Some("Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]"),
+        _ => None,
+    }
+}

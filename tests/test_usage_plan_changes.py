@@ -1,0 +1,216 @@
+"""API keys, usage plans and the account, made and changed by calls to `apigateway`."""
+
+import re
+
+import pytest
+from botocore.exceptions import ClientError
+from support.keys import NEVER, REQUIRED, VALUE, api_key, keyed, usage_plan
+from support.template import Mock
+
+OWN = "by-a-call-0123456789abcdef"
+
+
+@pytest.fixture
+def app(dev):
+    """`$connect` requires a key, which nobody has yet."""
+    return dev(keyed({}, routes={"$connect": Mock(route=REQUIRED)}))
+
+
+@pytest.fixture
+def api_gateway(app):
+    return app.aws("apigateway")
+
+
+def plain(answer):
+    return {k: v for k, v in answer.items() if k != "ResponseMetadata"}
+
+
+def status(answer):
+    return answer["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def refused(call, **arguments):
+    with pytest.raises(ClientError) as error:
+        call(**arguments)
+    answer = error.value.response
+    return status(answer), answer["Error"]["Code"], answer["Error"]["Message"]
+
+
+def patch(op, path, value=None):
+    operation = {"op": op, "path": path}
+    return operation if value is None else {**operation, "value": value}
+
+
+def stage_of(app):
+    return {"apiId": app.api()["apiId"], "stage": "prod"}
+
+
+def let_in(app, api_gateway, value=OWN, **plan):
+    """A key and a plan of the stage, made by calls."""
+    key = api_gateway.create_api_key(name="own", value=value, enabled=True)
+    plan = api_gateway.create_usage_plan(name="own", apiStages=[stage_of(app)], **plan)
+    api_gateway.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
+    return key["id"], plan["id"]
+
+
+def test_a_key_and_plan_made_by_calls_are_served_at_once(app, api_gateway, present):
+    assert present(app, OWN).status == 403
+    key, plan = let_in(app, api_gateway)
+    assert present(app, OWN).status == 101
+    api_gateway.update_api_key(apiKey=key, patchOperations=[patch("replace", "/enabled", "false")])
+    assert present(app, OWN).status == 403
+    api_gateway.update_api_key(apiKey=key, patchOperations=[patch("replace", "/enabled", "true")])
+    assert present(app, OWN).status == 101
+    removed = api_gateway.delete_usage_plan_key(usagePlanId=plan, keyId=key)
+    assert status(removed) == 202
+    assert present(app, OWN).status == 403
+
+
+def test_a_throttle_and_a_quota_set_by_a_patch_hold_at_once(app, api_gateway, present):
+    _, plan = let_in(app, api_gateway)
+    api_gateway.update_usage_plan(
+        usagePlanId=plan,
+        patchOperations=[
+            patch("replace", "/throttle/rateLimit", str(NEVER)),
+            patch("replace", "/throttle/burstLimit", "1"),
+        ],
+    )
+    assert [present(app, OWN).status for _ in range(2)] == [101, 429]
+    api_gateway.update_usage_plan(
+        usagePlanId=plan,
+        patchOperations=[
+            patch("remove", "/throttle"),
+            patch("replace", "/quota/limit", "2"),
+            patch("replace", "/quota/period", "MONTH"),
+        ],
+    )
+    assert [present(app, OWN).status for _ in range(3)] == [101, 101, 429]
+
+
+def test_what_calls_made_survives_restarts_and_reloads(app, api_gateway, present):
+    key, plan = let_in(app, api_gateway, quota={"limit": 5, "period": "DAY"})
+    api_gateway.update_account(
+        patchOperations=[
+            patch("replace", "/cloudwatchRoleArn", "arn:aws:iam::000000000000:role/logs")
+        ]
+    )
+    before = plain(api_gateway.get_usage_plan(usagePlanId=plan))
+    app.restart()
+    api_gateway = app.aws("apigateway")
+    assert plain(api_gateway.get_usage_plan(usagePlanId=plan)) == before
+    assert api_gateway.get_api_key(apiKey=key, includeValue=True)["value"] == OWN
+    role = api_gateway.get_account()["cloudwatchRoleArn"]
+    assert role == "arn:aws:iam::000000000000:role/logs"
+    assert present(app, OWN).status == 101
+
+
+def test_what_is_deleted_does_not_come_back(app, api_gateway, present):
+    key, plan = let_in(app, api_gateway)
+    assert status(api_gateway.delete_api_key(apiKey=key)) == 202
+    assert present(app, OWN).status == 403
+    assert api_gateway.get_usage_plan_keys(usagePlanId=plan)["items"] == []
+    assert status(api_gateway.delete_usage_plan(usagePlanId=plan)) == 202
+    app.restart()
+    api_gateway = app.aws("apigateway")
+    assert api_gateway.get_api_keys()["items"] == []
+    assert api_gateway.get_usage_plans()["items"] == []
+
+
+def test_a_key_without_a_value_gets_one_and_is_disabled(api_gateway):
+    key = api_gateway.create_api_key(name="made")
+    assert status(key) == 201
+    assert re.fullmatch("[a-z0-9]{10}", key["id"])
+    assert re.fullmatch("[A-Za-z0-9]{40}", key["value"])
+    assert key["enabled"] is False
+    assert key["createdDate"] == key["lastUpdatedDate"]
+    again = api_gateway.get_api_key(apiKey=key["id"], includeValue=True)
+    assert again["value"] == key["value"]
+    assert "value" not in api_gateway.get_api_key(apiKey=key["id"])
+
+
+def test_values_of_keys_are_long_enough_and_no_two_the_same(api_gateway):
+    create = api_gateway.create_api_key
+    assert refused(create, name="a", value="x" * 19) == (
+        400,
+        "BadRequestException",
+        "API Key value should be at least 20 characters",
+    )
+    assert refused(create, name="a", value="x" * 129) == (
+        400,
+        "BadRequestException",
+        "API Key value exceeds maximum size of 128 characters",
+    )
+    create(name="a", value=OWN)
+    assert refused(create, name="b", value=OWN) == (
+        409,
+        "ConflictException",
+        "API Key already exists",
+    )
+
+
+def test_what_is_not_there_is_not_found(app, api_gateway):
+    nothing = {"patchOperations": []}
+    key = (404, "NotFoundException", "Invalid API Key identifier specified")
+    plan = (404, "NotFoundException", "Invalid Usage Plan ID specified")
+    assert refused(api_gateway.update_api_key, apiKey="nothing", **nothing) == key
+    assert refused(api_gateway.delete_api_key, apiKey="nothing") == key
+    assert refused(api_gateway.update_usage_plan, usagePlanId="nothing", **nothing) == plan
+    assert refused(api_gateway.delete_usage_plan, usagePlanId="nothing") == plan
+    made = api_gateway.create_usage_plan(name="made")["id"]
+    add = api_gateway.create_usage_plan_key
+    assert refused(add, usagePlanId=made, keyId="nothing", keyType="API_KEY") == key
+    stages = [{"apiId": app.api()["apiId"], "stage": "nothing"}]
+    assert refused(api_gateway.create_usage_plan, name="b", apiStages=stages) == (
+        404,
+        "NotFoundException",
+        f"API Stage not found: {app.api()['apiId']}:nothing",
+    )
+
+
+def test_a_refused_patch_changes_nothing(api_gateway):
+    plan = api_gateway.create_usage_plan(name="before")["id"]
+    refusal = refused(
+        api_gateway.update_usage_plan,
+        usagePlanId=plan,
+        patchOperations=[patch("replace", "/name", "after"), patch("replace", "/id", "x")],
+    )
+    assert refusal[:2] == (400, "BadRequestException")
+    assert refusal[2].startswith("Invalid patch path '/id' specified for op 'replace'. Must be one of: [")
+    assert api_gateway.get_usage_plan(usagePlanId=plan)["name"] == "before"
+
+
+def test_a_key_has_one_plan_for_a_stage(app, api_gateway):
+    key, plan = let_in(app, api_gateway)
+    other = api_gateway.create_usage_plan(name="other", apiStages=[stage_of(app)])["id"]
+    for usage_plan_id in (plan, other):
+        refusal = refused(
+            api_gateway.create_usage_plan_key,
+            usagePlanId=usage_plan_id,
+            keyId=key,
+            keyType="API_KEY",
+        )
+        assert refusal[:2] == (409, "ConflictException")
+
+
+def test_what_the_template_declares_is_changed_there_alone(dev):
+    app = dev(keyed({"Ann": api_key(VALUE), **usage_plan("Ann")}))
+    api_gateway = app.aws("apigateway")
+    [key] = api_gateway.get_api_keys()["items"]
+    [plan] = api_gateway.get_usage_plans()["items"]
+    for call, arguments in [
+        (api_gateway.update_api_key, {"apiKey": key["id"], "patchOperations": []}),
+        (api_gateway.delete_api_key, {"apiKey": key["id"]}),
+        (api_gateway.delete_usage_plan, {"usagePlanId": plan["id"]}),
+    ]:
+        code, error, message = refused(call, **arguments)
+        assert (code, error) == (409, "ConflictException")
+        assert "is the template's: change it there" in message
+
+
+def test_tags_are_put_and_taken_by_arn(api_gateway):
+    key = api_gateway.create_api_key(name="a", tags={"team": "web"})["id"]
+    arn = f"arn:aws:apigateway:us-east-1::/apikeys/{key}"
+    assert status(api_gateway.tag_resource(resourceArn=arn, tags={"tier": "1"})) == 204
+    assert api_gateway.get_tags(resourceArn=arn)["tags"] == {"team": "web", "tier": "1"}
+    assert status(api_gateway.untag_resource(resourceArn=arn, tagKeys=["team"])) == 204
+    assert api_gateway.get_api_key(apiKey=key)["tags"] == {"tier": "1"}
