@@ -263,6 +263,7 @@ impl Node {
             lambda,
             outward,
             observer,
+            metrics: Arc::default(),
         });
         let server = Arc::new(Server {
             gateway,

@@ -34,7 +34,7 @@ use crate::{
     integration::{invoke_function::InvokeFunction, outward::Outward},
     lifecycle::cut,
     new_id::random_bytes,
-    observe::Observer,
+    observe::{Observer, metrics::Metrics},
     pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
     store::{Lifecycle, Store},
@@ -64,6 +64,8 @@ pub struct GatewayConfig {
     pub outward: Outward,
     /// Who is told what happens.
     pub observer: Observer,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// `loggingLevel` of stages that set none.
     pub logging_level: LoggingLevel,
 }
@@ -208,6 +210,11 @@ impl Gateway {
     /// The embedded store.
     pub fn store(&self) -> &Arc<Store> {
         &self.config.store
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.config.metrics
     }
 
     /// Who is told what happens.
@@ -362,6 +369,7 @@ impl Gateway {
         }
         let store = Arc::clone(&self.config.store);
         self.usage_plans.load().record_usage(&store);
+        self.metrics().roll(Moment::now().epoch_ms, &store);
         // The store's writer cannot panic; were it gone, there is nothing to flush.
         let _ = tokio::task::spawn_blocking(move || store.flush()).await;
     }

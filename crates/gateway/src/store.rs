@@ -7,6 +7,7 @@ mod lives;
 mod log_changes;
 mod log_queue;
 mod logs;
+mod metrics;
 mod owed;
 mod requests;
 mod schema;
@@ -40,7 +41,7 @@ use crate::{
     connection::client::ClientKey,
     lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
     new_id::random_bytes,
-    observe::AccessLogEntry,
+    observe::{AccessLogEntry, metrics::MetricRow},
     tombstones::Tombstone,
     usage_plans::Made,
 };
@@ -165,6 +166,8 @@ pub enum Lifecycle {
         /// `name`.
         name: Box<str>,
     },
+    /// Requests were counted.
+    Counted(Vec<MetricRow>),
     /// An API key used its plan.
     Usage {
         /// The plan.

@@ -23,7 +23,7 @@ use crate::{
     auth::{IdentifiedRequest, VerifiedRequest},
     body::{BodyError, read_body},
     control_plane::{self, ControlPlane},
-    lambda, logs, respond,
+    lambda, logs, monitoring, respond,
     server::{Peer, Server},
     sts,
     target::Target,
@@ -45,6 +45,8 @@ pub enum Service {
     Lambda,
     /// `logs`: CloudWatch Logs.
     Logs,
+    /// `monitoring`: CloudWatch.
+    Monitoring,
     /// `sts`.
     Sts,
     /// Another one, by its signing name or target prefix.
@@ -60,6 +62,7 @@ impl Service {
                 "apigateway" => Some(Self::ApiGateway),
                 "lambda" => Some(Self::Lambda),
                 "logs" => Some(Self::Logs),
+                "monitoring" => Some(Self::Monitoring),
                 "sts" => Some(Self::Sts),
                 // Only `@connections` and handshakes are signed so, and they are none of these.
                 "execute-api" => None,
@@ -71,6 +74,7 @@ impl Service {
             let prefix = target.split('.').next().unwrap_or_default();
             return Some(match prefix {
                 logs::TARGET => Self::Logs,
+                monitoring::TARGET => Self::Monitoring,
                 other => Self::Other(other.to_owned()),
             });
         }
@@ -98,6 +102,7 @@ impl Service {
             Self::ApiGateway => "apigateway",
             Self::Lambda => "lambda",
             Self::Logs => "logs",
+            Self::Monitoring => "monitoring",
             Self::Sts => "sts",
             Self::Other(name) => name,
         }
@@ -185,6 +190,7 @@ async fn answer(
             lambda::invoke_api::handle(&server.made_functions, gateway.lambda(), request).await
         }
         Service::Sts => sts::handle(&request).map(Full::new),
+        Service::Monitoring => monitoring::handle(server, &request).await,
         Service::Logs => match logs::Operation::of(&request.head.headers) {
             Some(operation) => logs::handle(server, operation, &request).await,
             None => not_implemented("logs", &request.head.headers),

@@ -12,7 +12,7 @@ use super::{
 /// Before a request is answered its function runs; the clocks of both are one.
 const AROUND_MS: i64 = 5_000;
 /// The latest events that are looked through for an invocation of which no request is known.
-const MAX_LOOKED_AT: i64 = 200_000;
+const MAX_LOOKED_AT: i64 = 100_000;
 /// Lines of an invocation that are told.
 const MAX_LINES: usize = 200;
 const OF_FUNCTIONS: &str = "/aws/lambda/";
@@ -169,10 +169,12 @@ impl LifeReader {
             return Ok(None);
         };
         let mut statement = self.database.prepare_cached(
+            // In the order of writing: by the stream's index all of its lines would be sorted.
             "SELECT timestamp_ms, message FROM log_events
-             WHERE log_group = ?1 AND stream = ?2 AND rowid >= ?3 ORDER BY rowid",
+             WHERE +log_group = ?1 AND +stream = ?2 AND rowid BETWEEN ?3 AND ?3 + ?4
+             ORDER BY rowid",
         )?;
-        let mut rows = statement.query(params![group, stream, row])?;
+        let mut rows = statement.query(params![group, stream, row, MAX_LOOKED_AT])?;
         let mut log = FunctionLog {
             function: function.to_owned(),
             lines: Vec::new(),

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::Connection as Database;
 
-use super::{StoreError, functions, sql_ms, usage, usage_plans};
+use super::{StoreError, functions, metrics, sql_ms, usage, usage_plans};
 use crate::clock::now_ms;
 
 pub(super) const VERSION: i64 = 8;
@@ -210,6 +210,7 @@ fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
         }
     }
     transaction.execute_batch(usage::SCHEMA)?;
+    transaction.execute_batch(metrics::SCHEMA)?;
     transaction.execute_batch(functions::SCHEMA)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.execute(

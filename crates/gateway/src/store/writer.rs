@@ -21,7 +21,7 @@ use super::{
     Command, Lifecycle, LogChange, LogChangeError, LogQueue, OwedDisconnects, Retention,
     changes::{Change, Changes},
     log_changes::AskedLogChange,
-    owed, usage,
+    metrics, owed, usage,
 };
 use crate::clock::now_ms;
 
@@ -228,6 +228,7 @@ fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<
                 params![api_id.as_str(), name],
             )
             .map(drop),
+        Lifecycle::Counted(rows) => metrics::write(transaction, rows),
         Lifecycle::Usage {
             usage_plan_id,
             api_key_id,
