@@ -27,6 +27,8 @@ use crate::clock::now_ms;
 
 /// Log entries committed at once at most: handshakes wait for no longer than they take.
 const BATCH: usize = 512;
+/// How long a log entry waits for others: a commit costs as much as many of them.
+const GATHER: Duration = Duration::from_millis(5);
 /// How often old rows are removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// Bytes of log entries after which they are removed sooner.
@@ -86,10 +88,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             if let Some(first) = first {
-                let batch: Vec<_> = std::iter::once(first)
-                    .chain(commands.try_iter())
-                    .take(BATCH)
-                    .collect();
+                let batch = gather(first, commands);
                 written_bytes = self.take_over(batch).saturating_add(written_bytes);
             }
             if written_bytes > PRUNE_BYTES || pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY)
@@ -175,6 +174,7 @@ impl Writer {
                     let AskedLogChange {
                         log_group, change, ..
                     } = &**asked;
+                    self.log_groups.finish(&transaction)?;
                     let changed = self.log_groups.change(&transaction, log_group, change);
                     answers.changed.push(changed);
                 }
@@ -183,9 +183,25 @@ impl Writer {
                 Command::Wake | Command::Flush(_) => {}
             }
         }
+        self.log_groups.finish(&transaction)?;
         transaction.commit()?;
         Ok(answers)
     }
+}
+
+/// What is committed together: log entries wait for others, and whatever else comes ends the wait.
+fn gather(first: Command, commands: &Receiver<Command>) -> Vec<Command> {
+    let until = Instant::now() + GATHER;
+    let mut batch = vec![first];
+    while batch.len() < BATCH && matches!(batch.last(), Some(Command::Log(_))) {
+        let left = until.saturating_duration_since(Instant::now());
+        match commands.recv_timeout(left) {
+            Ok(command) => batch.push(command),
+            Err(_) => return batch,
+        }
+    }
+    batch.extend(commands.try_iter().take(BATCH - batch.len()));
+    batch
 }
 
 fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<()> {
