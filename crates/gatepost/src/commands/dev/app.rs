@@ -254,7 +254,14 @@ impl App {
         gateway
             .deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)
             .map_err(|errors| compile_lines(&errors))?;
-        functions.replace_policies(loaded.function_policies.clone());
+        // A message that met the old route may still be on its way to a removed function.
+        let mut policies = loaded.function_policies.clone();
+        for name in &removed_names {
+            if let Some(policy) = self.loaded.function_policies.get(name) {
+                policies.insert(name.clone(), policy.clone());
+            }
+        }
+        functions.replace_policies(policies);
         functions.remove_functions(&removed_names);
         for warning in self.node.declare_log_groups(&loaded.log_groups) {
             self.terminal.warning(&warning);
