@@ -431,6 +431,19 @@ def test_what_aws_refuses_is_refused_in_its_words(dev, settings, text):
     assert re.match(r"\S*template\.json:\d+: ", refused.stderr)
 
 
+def test_a_variable_that_aws_does_not_have_is_warned_of(dev):
+    settings = {
+        "DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:x",
+        "Format": "$context.requestId $context.conectionId $context.authorizer.role $context.foo",
+    }
+    app = dev(silent_app(stage_properties={"AccessLogSettings": settings}))
+    told = [event["text"] for event in app.events("warning")]
+    assert [re.sub(r"^.*\.json:\d+: ", "", text) for text in told] == [
+        "there is no $context.conectionId: it is `-` in every row; did you mean `connectionId`?",
+        "there is no $context.foo: it is `-` in every row; leave it out",
+    ]
+
+
 def test_a_destination_other_than_a_log_group_is_warned_of(dev, connect):
     firehose = "arn:aws:firehose:us-east-1:000000000000:deliverystream/amazon-apigateway-x"
     settings = {"DestinationArn": firehose, "Format": "$context.requestId"}

@@ -249,6 +249,18 @@ def test_a_template_with_a_syntax_error_is_warned_of_at_start_with_its_place(app
     assert any(re.fullmatch(place + re.escape(template) + ".*", text) for text in warned)
 
 
+def test_a_name_that_aws_does_not_have_is_warned_of_with_its_place(dev):
+    template = '{"statusCode": 200}\n$context.conectionId $input.jsn("$") $util.urlencode("x")'
+    app = dev(websocket_app({"$default": Mock(integration={"RequestTemplates": {"$default": template}})}))
+    told = [event["text"] for event in app.events("warning")]
+    assert [re.sub(r"^.*\.json:\d+: ", "", text) for text in told] == [
+        "the mapping template $default: 2:1: there is no $context.conectionId; did you mean "
+        "`connectionId`?",
+        "the mapping template $default: 2:22: there is no $input.jsn; did you mean `json`?",
+        "the mapping template $default: 2:38: there is no $util.urlencode; did you mean `urlEncode`?",
+    ]
+
+
 def test_what_a_client_sends_is_never_a_template(client, module_backend):
     say(client, "sent", user="$context.connectionId #set($x = 1)$x ${x} #end", tags="$util", o="#if(")
     got = module_backend.received("/sent")[0].body

@@ -1,6 +1,7 @@
 """Templates that cannot run: everything wrong is said at once, as `file:line: what, and the mend`,
 and nothing half starts."""
 
+import json
 import re
 
 import pytest
@@ -217,6 +218,13 @@ def test_what_is_not_acted_on_is_named_once_and_does_not_stop_the_app(dev):
     assert app.ready["notActedOn"] == {"AWS::SQS::Queue": ["Jobs", "More"], "AWS::IAM::Role": ["Role"]}
     [warning] = app.events("warning")
     assert "Main would call the real AWS: QUEUE names sqs.us-east-1" in warning["text"]
+
+
+def test_a_template_without_a_websocket_api_is_warned_of(dev):
+    api = {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": "x", "ProtocolType": "HTTP"}}
+    app = dev("Resources:\n  Api: " + json.dumps(api))
+    [warning] = app.events("warning")
+    assert "the template has no WebSocket API; give it" in warning["text"]
 
 
 def test_the_same_template_with_parameters_conditions_and_mappings_runs(dev, connect):

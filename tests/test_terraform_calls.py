@@ -1,7 +1,8 @@
 """The calls that Terraform's AWS provider makes for its resources of WebSocket APIs, with their
 bodies, and that every read-back is what it would store, so that the next plan is empty.
 
-Of `aws_api_gateway_api_key`, `_usage_plan`, `_usage_plan_key` and `_account`.
+Of `aws_api_gateway_api_key`, `_usage_plan`, `_usage_plan_key` and `_account`, and of
+`aws_apigatewayv2_domain_name` and `_api_mapping`.
 """
 
 import pytest
@@ -178,3 +179,49 @@ def test_account(api_gateway):
     # Destroying resets it.
     api_gateway.update_account(patchOperations=patches(("replace", "/cloudwatchRoleArn", "")))
     assert "cloudwatchRoleArn" not in api_gateway.get_account()
+
+
+def test_domain_name_and_api_mapping(app):
+    v2 = app.aws("apigatewayv2")
+    name = "ws.example.com"
+
+    def configuration(certificate):
+        return {
+            "CertificateArn": f"arn:aws:acm:us-east-1:000000000000:certificate/{certificate}",
+            "EndpointType": "REGIONAL",
+            "IpAddressType": "ipv4",
+            "SecurityPolicy": "TLS_1_2",
+        }
+
+    def state():
+        domain = v2.get_domain_name(DomainName=name)
+        [found] = domain["DomainNameConfigurations"]
+        # The provider waits for this.
+        assert found["DomainNameStatus"] == "AVAILABLE"
+        return kept(found, *configuration("1")), domain["Tags"]
+
+    v2.create_domain_name(
+        DomainName=name,
+        DomainNameConfigurations=[configuration("1")],
+        RoutingMode="API_MAPPING_ONLY",
+        Tags={"env": "test"},
+    )
+    assert state() == (configuration("1"), {"env": "test"})
+    v2.update_domain_name(DomainName=name, DomainNameConfigurations=[configuration("2")])
+    arn = f"arn:aws:apigateway:us-east-1::/domainnames/{name}"
+    v2.untag_resource(ResourceArn=arn, TagKeys=["env"])
+    v2.tag_resource(ResourceArn=arn, Tags={"stage": "prod"})
+    assert state() == (configuration("2"), {"stage": "prod"})
+
+    target = {"ApiId": app.api()["apiId"], "Stage": "prod"}
+    made = v2.create_api_mapping(DomainName=name, ApiMappingKey="v1", **target)
+    ids = {"DomainName": name, "ApiMappingId": made["ApiMappingId"]}
+    expected = {**target, "ApiMappingKey": "v1", "ApiMappingId": made["ApiMappingId"]}
+    assert kept(v2.get_api_mapping(**ids), *expected) == expected
+    v2.update_api_mapping(**ids, ApiId=target["ApiId"], ApiMappingKey="v2")
+    expected["ApiMappingKey"] = "v2"
+    assert kept(v2.get_api_mapping(**ids), *expected) == expected
+    v2.delete_api_mapping(**ids)
+    assert_gone(v2.get_api_mapping, **ids)
+    v2.delete_domain_name(DomainName=name)
+    assert_gone(v2.get_domain_name, DomainName=name)

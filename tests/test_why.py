@@ -371,3 +371,23 @@ def test_a_refused_post_is_told_by_its_request_with_its_line(app, raw_socket, co
     said = asked(app, refused(app, own))
     assert (said["connectionId"], said["reason"]) == (own, "closed-by-client")
     assert "was answered with status code [410]. Gone" in said["request"]["lines"][-1]["text"]
+
+
+# Patterns.
+
+
+def test_who_keeps_posting_to_what_is_gone_is_told_with_the_missing_step(dev, connect):
+    app = dev(silent_app())
+    assert run(app.folder, "--stale").returncode == 1
+    for _ in range(3):
+        own = connection_id(connect(app.url()))
+        app.client().delete_connection(ConnectionId=own)
+        for _ in range(2):
+            refused(app, own)
+    until(lambda: '"calls": 12' in run(app.folder, "--stale", "--json").stdout, "all calls")
+    [caller] = json.loads(run(app.folder, "--stale", "--json").stdout)["callers"]
+    assert (caller["caller"], caller["ids"], caller["repeated"]) == ("127.0.0.1", 3, 3)
+    assert caller["since"] < caller["until"]
+    assert caller["missingStep"].startswith("there is no $disconnect route")
+    text = run(app.folder, "--stale").stdout
+    assert "127.0.0.1 called 3 ids that are gone 12 times" in text

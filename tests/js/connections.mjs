@@ -23,7 +23,7 @@ const client = new ApiGatewayManagementApiClient({
     accessKeyId: process.env.AWS_ACCESS_KEY_ID ?? "test",
     secretAccessKey: process.env.AWS_SECRET_ACCESS_KEY ?? "test",
   },
-  maxAttempts: 1,
+  maxAttempts: Number(process.env.MAX_ATTEMPTS ?? 1),
 });
 
 try {

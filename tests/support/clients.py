@@ -30,14 +30,20 @@ def boto3_sdk(endpoint, connection_id, operation, data=""):
     return {"sourceIp": result["Identity"]["SourceIp"]} if operation == "get" else {}
 
 
-def javascript_sdk(endpoint, connection_id, operation, data="", key=("test", "test")):
+def javascript_sdk(
+    endpoint, connection_id, operation, data="", key=("test", "test"), attempts=1
+):
     """The AWS SDK for JavaScript v3."""
     # A module on stdin finds its packages from the working directory.
     script = (ROOT / "tests" / "js" / "connections.mjs").read_text()
     arguments = ["node", "--input-type=module", "-", endpoint, connection_id, operation, data]
-    credentials = {"AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1]}
+    variables = {
+        "AWS_ACCESS_KEY_ID": key[0],
+        "AWS_SECRET_ACCESS_KEY": key[1],
+        "MAX_ATTEMPTS": str(attempts),
+    }
     return _result(
-        arguments, input=script, cwd=NODE_MODULES.parent, env={**os.environ, **credentials}
+        arguments, input=script, cwd=NODE_MODULES.parent, env={**os.environ, **variables}
     )
 
 

@@ -28,7 +28,7 @@ use gatepost_gateway::{
 use gatepost_model::{ApiId, FunctionName, function::Function, stage_settings::SettingsByStage};
 use gatepost_server::{
     admin::AdminAccess,
-    lambda::{CaBundle, LocalRunner, RunnerConfig},
+    lambda::{CaBundle, LocalRunner, MadeFunctions, RunnerConfig},
     listener,
     logs::{Queries, QueryLimits, declare_groups},
     server::{Door, Server},
@@ -261,6 +261,7 @@ impl Node {
             },
             Vec::new(),
         );
+        let made_functions = MadeFunctions::open(Arc::clone(&store), Arc::clone(&functions))?;
         let lambda = functions::invoker(&config.functions, &functions, &outward, &region);
         let gateway = Gateway::new(GatewayConfig {
             limits: config.limits.clone(),
@@ -274,10 +275,12 @@ impl Node {
             lambda,
             outward,
             observer,
+            metrics: Arc::default(),
         });
         let server = Arc::new(Server {
             gateway,
             functions,
+            made_functions,
             authority,
             home_page: options.home_page,
             queries: Queries::new(QueryLimits {
@@ -395,7 +398,14 @@ impl Node {
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         gateway.serve_usage_plans(loaded.usage_plans.clone());
         gateway.deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)?;
-        functions.replace_policies(loaded.function_policies.clone());
+        // A message that met the old route may still be on its way to a removed function.
+        let mut policies = loaded.function_policies.clone();
+        for name in &removed_names {
+            if let Some(policy) = before.function_policies.get(name) {
+                policies.insert(name.clone(), policy.clone());
+            }
+        }
+        functions.replace_policies(policies);
         functions.remove_functions(&removed_names);
         Ok(self.declare_log_groups(&loaded.log_groups))
     }

@@ -58,6 +58,7 @@ const NO_LOGS: LogSettings = LogSettings {
 
 fn route(route_key: &str) -> Arc<DeployedRoute> {
     Arc::new(DeployedRoute {
+        series: Arc::default(),
         route_key: RouteKey::parse(route_key).unwrap(),
         two_way: true,
         throttle: None,
@@ -74,6 +75,8 @@ fn stage() -> Arc<StageSlot> {
     let api_id = ApiId::from("abcdef1234");
     let custom = ["sendMessage", "join", "leave"].map(|key| (key.into(), route(key)));
     let deployed = DeployedStage {
+        unrouted_series: Arc::default(),
+        connections_series: Arc::default(),
         api_id: api_id.clone(),
         stage_name: "prod".into(),
         stage_variables: Arc::default(),

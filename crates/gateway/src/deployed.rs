@@ -21,7 +21,10 @@ use gatepost_model::{
 };
 use gatepost_wire::expression::selection::SelectionExpression;
 
-use crate::{integration::bulkhead::Bulkhead, observe::AccessLog};
+use crate::{
+    integration::bulkhead::Bulkhead,
+    observe::{AccessLog, metrics::RouteSeries},
+};
 
 pub use compile::CompileError;
 pub use integration::{Backend, DeployedIntegration, HttpEndpoint, LambdaFunction, Transformation};
@@ -79,6 +82,10 @@ pub struct DeployedStage {
     pub disable_execute_api_endpoint: bool,
     /// What is logged where no route is selected.
     pub log_settings: LogSettings,
+    /// What is counted where no route is selected.
+    pub unrouted_series: Arc<RouteSeries>,
+    /// What is counted of posts by `@connections`.
+    pub connections_series: Arc<RouteSeries>,
     /// The `$connect` route.
     pub connect: Option<Arc<DeployedRoute>>,
     /// The `$disconnect` route.
@@ -111,6 +118,8 @@ pub struct DeployedRoute {
     pub integration: Option<Arc<DeployedIntegration>>,
     /// What is logged of its requests.
     pub log_settings: LogSettings,
+    /// What is counted of its requests.
+    pub series: Arc<RouteSeries>,
 }
 
 /// What the logs tell of a request.

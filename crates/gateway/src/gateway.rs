@@ -24,21 +24,23 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
+    applied_posts::AppliedPosts,
     auth::{AccessKeys, Auth, AuthMode},
     clock::Moment,
     connection::Connection,
+    control::Sources,
     deployed::{CompileError, DeployedStage, StageSlot},
     disconnects::{self, Disconnects},
     held_posts::{Establishing, HeldInAll, HeldPosts},
     integration::{invoke_function::InvokeFunction, outward::Outward},
     lifecycle::cut,
     new_id::random_bytes,
-    observe::Observer,
+    observe::{Observer, metrics::Metrics},
     pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
     store::{Lifecycle, Store},
     tombstones::Tombstones,
-    usage_plans::{ServedPlans, Sources},
+    usage_plans::ServedPlans,
 };
 
 /// What a gateway is made of.
@@ -63,6 +65,8 @@ pub struct GatewayConfig {
     pub outward: Outward,
     /// Who is told what happens.
     pub observer: Observer,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// `loggingLevel` of stages that set none.
     pub logging_level: LoggingLevel,
 }
@@ -78,8 +82,10 @@ pub struct Gateway {
     pub auth: Auth,
     apis: ArcSwap<ApiTable>,
     usage_plans: ArcSwap<ServedPlans>,
-    pub(crate) plan_sources: Mutex<Sources>,
+    pub(crate) sources: Mutex<Sources>,
     work: Work,
+    /// The posts that SDKs may make again.
+    pub applied_posts: AppliedPosts,
     /// The `$disconnect` routes that are owed.
     pub disconnects: Disconnects,
     /// The posts that wait for connections.
@@ -104,7 +110,7 @@ impl ApiTable {
 }
 
 /// An API and its stages.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DeployedApi {
     /// The API.
     pub api: Arc<Api>,
@@ -150,20 +156,22 @@ impl Gateway {
             Arc::clone(&config.access_keys),
         );
         let held = Arc::new(HeldInAll::new(&config.limits));
-        let made = config.store.made_usage_plans();
+        let applied_posts = AppliedPosts::new(config.limits.max_applied_posts);
+        let made = config.store.made();
         let sources = Mutex::new(Sources {
             made,
             ..Sources::default()
         });
         let gateway = Arc::new(Self {
             config,
+            applied_posts,
             throttle,
             auth,
             registry: Registry::new(),
             tombstones,
             apis: ArcSwap::default(),
             usage_plans: ArcSwap::default(),
-            plan_sources: sources,
+            sources,
             work: Work::default(),
             disconnects: Disconnects::default(),
             held,
@@ -205,6 +213,11 @@ impl Gateway {
         &self.config.store
     }
 
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.config.metrics
+    }
+
     /// Who is told what happens.
     pub fn observer(&self) -> &Observer {
         &self.config.observer
@@ -223,6 +236,10 @@ impl Gateway {
     /// How many connections handshake, are open or close.
     pub fn connections(&self) -> usize {
         self.registry.len()
+    }
+
+    pub(crate) fn serve_apis(&self, table: Arc<ApiTable>) {
+        self.apis.store(table);
     }
 
     pub(crate) fn serve_plans(&self, plans: UsagePlans) {
@@ -252,11 +269,13 @@ impl Gateway {
         domain_names: Vec<DomainName>,
         settings: &SettingsByStage,
     ) -> Result<(), Vec<CompileError>> {
+        let mut sources = self.sources.lock();
         let before = self.apis.load_full();
         let compiled = compile(apis, &before, &self.config, settings)?;
+        sources.declared.domain_names = domain_names;
         let mut table = ApiTable {
             apis: BTreeMap::new(),
-            domain_names,
+            domain_names: sources.domain_names(),
         };
         for (api, deployed_stages) in compiled {
             let mut stages = HashMap::new();
@@ -357,6 +376,7 @@ impl Gateway {
         }
         let store = Arc::clone(&self.config.store);
         self.usage_plans.load().record_usage(&store);
+        self.metrics().roll(Moment::now().epoch_ms, &store);
         // The store's writer cannot panic; were it gone, there is nothing to flush.
         let _ = tokio::task::spawn_blocking(move || store.flush()).await;
     }

@@ -103,7 +103,7 @@ pub async fn invoke(
         return Ok(answer);
     }
     let timeout = request.integration.timeout;
-    let bulkhead = &request.integration.bulkhead;
+    let (bulkhead, series) = (&request.integration.bulkhead, &request.integration.series);
     let config = &gateway.config;
     let began = Instant::now();
     let call = async {
@@ -120,6 +120,7 @@ pub async fn invoke(
     let answer = pin!(bulkhead.call(wait, timeout, call));
     let answer = log.while_waiting(answer).await;
     let latency_ms = millis_since(began);
+    series.integration_took(latency_ms);
     log.integration_answered(latency_ms);
     let answer = answer.map_err(NoAnswer::of_integration)??;
     answer.log(latency_ms, log);

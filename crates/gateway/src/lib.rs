@@ -1,9 +1,11 @@
 //! The core of Gatepost: what happens to a connection, a message and a post. It knows no socket
 //! address and no template; servers hand it verified requests.
 
+pub mod applied_posts;
 pub mod auth;
 pub mod clock;
 pub mod connection;
+pub mod control;
 pub mod deployed;
 pub mod disconnects;
 pub mod explanation;

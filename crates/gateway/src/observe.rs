@@ -2,6 +2,7 @@
 //! bounded queue that never makes serving wait.
 
 mod access_log;
+pub mod metrics;
 mod request_log;
 
 use std::sync::{

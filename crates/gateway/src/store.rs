@@ -2,15 +2,18 @@
 //! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
 mod changes;
+mod control;
+mod functions;
 mod lives;
 mod log_changes;
 mod log_queue;
 mod logs;
+mod metrics;
 mod owed;
 mod requests;
 mod schema;
+mod stale;
 mod usage;
-mod usage_plans;
 mod writer;
 
 use std::{
@@ -36,17 +39,18 @@ use rusqlite::{Connection as Database, OptionalExtension, params};
 use crate::{
     clock::now_ms,
     connection::client::ClientKey,
+    control::Made,
     lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
     new_id::random_bytes,
-    observe::AccessLogEntry,
+    observe::{AccessLogEntry, metrics::MetricRow},
     tombstones::Tombstone,
-    usage_plans::Made,
 };
 
 use changes::Changes;
 use log_queue::LogQueue;
 use writer::Writer;
 
+pub use functions::FunctionNotKept;
 pub use lives::{LifeReader, RefusedCalls, StoredConnection};
 pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
@@ -55,6 +59,7 @@ pub use logs::{
 };
 pub use owed::{NotJournalled, OwedDisconnect, OwedDisconnects};
 pub use requests::{FunctionLog, LoggedLine, LoggedRequest};
+pub use stale::StaleCaller;
 
 /// Log entries and questions that may wait for the disk; more are counted as dropped.
 /// The channel touches its whole ring in time, so this is memory too.
@@ -161,6 +166,8 @@ pub enum Lifecycle {
         /// `name`.
         name: Box<str>,
     },
+    /// Requests were counted.
+    Counted(Vec<MetricRow>),
     /// An API key used its plan.
     Usage {
         /// The plan.
@@ -267,6 +274,7 @@ enum Command {
     Log(LogEntry),
     TakeOwed(owed::Asked),
     ChangeLogGroup(Box<log_changes::AskedLogChange>),
+    ChangeFunction(Box<functions::FunctionChange>),
     Flush(mpsc::SyncSender<()>),
 }
 
@@ -332,7 +340,7 @@ impl Store {
         let owed_at_start = owed::take_stock(&writer, now_ms()).map_err(damaged)?;
         let reader = Database::open(path).map_err(damaged)?;
         let logs_reader = Database::open(path).map_err(damaged)?;
-        let made = usage_plans::read(&reader).map_err(damaged)?;
+        let made = control::read(&reader).map_err(damaged)?;
         let control = open_for_control(path).map_err(damaged)?;
         let (queue, commands) = mpsc::sync_channel(QUEUE);
         let changes = Arc::new(Changes::default());

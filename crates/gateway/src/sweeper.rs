@@ -42,6 +42,9 @@ async fn run(gateway: Weak<Gateway>) {
         sweep(&gateway, last_sweep_ms, now).await;
         last_sweep_ms = now.monotonic_ms;
         gateway.usage_plans().record_usage(&gateway.config.store);
+        gateway
+            .metrics()
+            .roll_when_due(now.epoch_ms, gateway.store());
         lost_log_entries.tell(&gateway);
         let dropped = gateway.config.store.dropped();
         if lost == 0 && dropped > 0 {

@@ -68,7 +68,8 @@ struct Recent {
 /// The connections of a recognisable client, oldest first.
 #[derive(Debug, Default)]
 struct Client {
-    live: Vec<ConnectionId>,
+    /// With the times at which their handshakes began, milliseconds since the epoch.
+    live: Vec<(ConnectionId, u64)>,
     /// Those in memory that ended and were not replaced.
     ended: VecDeque<ConnectionId>,
 }
@@ -118,7 +119,7 @@ impl Tombstones {
                     }
                 }
             }
-            client.live.push(id);
+            client.live.push((id, opening.began_at_ms));
         }
         self.store.record(Lifecycle::Opened {
             id,
@@ -128,8 +129,9 @@ impl Tombstones {
         });
     }
 
-    /// A connection ended. One that was lost without a word, while its client has exactly one
-    /// younger connection, was replaced by that.
+    /// A connection ended. One that was lost without a word, or that closed before its client's
+    /// next handshake began, while its client has exactly one younger connection, was replaced by
+    /// that.
     pub fn ended(&self, id: ConnectionId, mut tombstone: Tombstone, past: Past) {
         let mut recent = self.recent.lock();
         if let Some(key) = tombstone.client_key {
@@ -139,14 +141,15 @@ impl Tombstones {
                 End::Closed(CloseCause::ClientVanished | CloseCause::IdleTimeout)
             );
             // The oldest of two: the other one is younger.
-            if let (true, [first, successor]) = (lost, client.live.as_slice())
+            if let [(first, _), (successor, began_at_ms)] = client.live.as_slice()
                 && *first == id
+                && (lost || *began_at_ms > tombstone.at_ms)
             {
                 tombstone.replaced_by = Some(*successor);
             } else {
                 client.ended.push_back(id);
             }
-            client.live.retain(|other| *other != id);
+            client.live.retain(|(other, _)| *other != id);
         }
         self.store.record(Lifecycle::Ended {
             id,
@@ -280,10 +283,14 @@ mod tests {
         }
 
         fn ended(&self, number: u64, client: i64, cause: CloseCause) {
+            self.ended_at(number, client, cause, now_ms());
+        }
+
+        fn ended_at(&self, number: u64, client: i64, cause: CloseCause, at_ms: u64) {
             let tombstone = Tombstone {
                 api_id: api(),
                 end: End::Closed(cause),
-                at_ms: now_ms(),
+                at_ms,
                 replaced_by: None,
                 client_key: Some(ClientKey::from_number(client)),
             };
@@ -328,6 +335,21 @@ mod tests {
         // It never was among the live ones: its client left during the handshake.
         clients.ended(4, 7, CloseCause::ClientVanished);
         assert_eq!(clients.replaced_by(4).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_comes_back_while_its_connection_closes_replaces_it() {
+        let clients = Fixture::new();
+        let earlier = now_ms() - 1000;
+        clients.opened(1, 7);
+        clients.opened(2, 7);
+        // It began to close before the other handshake, and is noted after it.
+        clients.ended_at(1, 7, CloseCause::Deleted, earlier);
+        assert_eq!(clients.replaced_by(1).await, Some(id(2)));
+        // Of two that were open at once none replaces the other.
+        clients.opened(3, 7);
+        clients.ended_at(2, 7, CloseCause::Deleted, now_ms() + 1000);
+        assert_eq!(clients.replaced_by(2).await, None);
     }
 
     #[tokio::test]

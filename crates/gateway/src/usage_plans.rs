@@ -3,7 +3,6 @@
 //! meter of its own, which outlive a deployment.
 
 pub mod meter;
-mod sources;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -24,9 +23,6 @@ use crate::{
     store::{Lifecycle, Store},
 };
 use meter::Meter;
-
-pub(crate) use sources::Sources;
-pub use sources::{Change, Made};
 
 /// Days of usage that are kept and may be asked for with `GetUsage`: AWS's 90, and this one.
 pub const USAGE_DAYS: u32 = 91;

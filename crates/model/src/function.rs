@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use crate::FunctionName;
 
+/// The version that changes: what a function is now.
+pub const LATEST: &str = "$LATEST";
+
 /// `FunctionConfiguration`, as far as running it here needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
@@ -11,6 +14,8 @@ pub struct Function {
     pub name: FunctionName,
     /// `FunctionArn`, unqualified.
     pub arn: String,
+    /// `Version`: `$LATEST`, or the number of the version that this is.
+    pub version: String,
     /// The template's logical id, for messages.
     pub logical_id: String,
     /// `Runtime`.

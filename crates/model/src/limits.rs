@@ -62,6 +62,9 @@ pub struct Limits {
     pub max_held_posts: usize,
     /// Their greatest size, bytes. Gatepost's own.
     pub max_held_bytes: usize,
+    /// Posts of SDKs that are remembered, 8 bytes each, so that a retry does not send them again.
+    /// Gatepost's own.
+    pub max_applied_posts: usize,
     /// Ended connections that are remembered, so that a 410 has its reason. Gatepost's own.
     pub max_tombstones: usize,
     /// How long ended connections are remembered. Gatepost's own.
@@ -101,6 +104,7 @@ impl Default for Limits {
             max_authorizer_result_bytes: 8192,
             max_held_posts: 1000,
             max_held_bytes: 16_777_216,
+            max_applied_posts: 65_536,
             max_tombstones: 1_000_000,
             tombstone_age: Duration::from_secs(86_400),
             account_throttle: ThrottleSettings::default(),

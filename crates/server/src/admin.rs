@@ -10,7 +10,7 @@ use hyper::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    error_pages, respond,
+    error_pages, prometheus, respond,
     server::{Door, Peer, Server},
     target::{Target, host_of},
 };
@@ -118,6 +118,7 @@ pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response
     }
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/_gatepost/health") => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
+        (&Method::GET, "/_gatepost/metrics") => prometheus::response(&server.gateway),
         (&Method::GET, "/_gatepost/ready") => {
             let apis = server.gateway.apis().apis.len();
             let connections = server.gateway.connections();
@@ -127,7 +128,8 @@ pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response
         _ => respond::error(
             StatusCode::NOT_FOUND,
             "NotFoundException",
-            "Gatepost has /_gatepost/health, /_gatepost/ready and /_gatepost/errors/{reason}",
+            "Gatepost has /_gatepost/health, /_gatepost/ready, /_gatepost/metrics and \
+             /_gatepost/errors/{reason}",
         ),
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     auth::{IdentifiedRequest, VerifiedRequest},
     body::{BodyError, read_body},
     control_plane::{self, ControlPlane},
-    lambda, logs, respond,
+    lambda, logs, monitoring, respond,
     server::{Peer, Server},
     sts,
     target::Target,
@@ -32,6 +32,9 @@ use crate::{
 /// The greatest body of an AWS API call, bytes: above Lambda's synchronous payload, so that Lambda
 /// itself refuses what is larger.
 const MAX_BODY_BYTES: usize = 7 * 1024 * 1024;
+
+/// The greatest body with a function's code, bytes: a package of 50 MB in base64.
+const MAX_CODE_BODY_BYTES: usize = 70_167_211;
 
 /// The AWS service that a request is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub enum Service {
     Lambda,
     /// `logs`: CloudWatch Logs.
     Logs,
+    /// `monitoring`: CloudWatch.
+    Monitoring,
     /// `sts`.
     Sts,
     /// Another one, by its signing name or target prefix.
@@ -57,6 +62,7 @@ impl Service {
                 "apigateway" => Some(Self::ApiGateway),
                 "lambda" => Some(Self::Lambda),
                 "logs" => Some(Self::Logs),
+                "monitoring" => Some(Self::Monitoring),
                 "sts" => Some(Self::Sts),
                 // Only `@connections` and handshakes are signed so, and they are none of these.
                 "execute-api" => None,
@@ -68,6 +74,7 @@ impl Service {
             let prefix = target.split('.').next().unwrap_or_default();
             return Some(match prefix {
                 logs::TARGET => Self::Logs,
+                monitoring::TARGET => Self::Monitoring,
                 other => Self::Other(other.to_owned()),
             });
         }
@@ -95,6 +102,7 @@ impl Service {
             Self::ApiGateway => "apigateway",
             Self::Lambda => "lambda",
             Self::Logs => "logs",
+            Self::Monitoring => "monitoring",
             Self::Sts => "sts",
             Self::Other(name) => name,
         }
@@ -115,6 +123,9 @@ pub async fn handle(
     };
     let authority = Target::of(&request).authority;
     let (head, body) = request.into_parts();
+    let code_operation = (service == Service::Lambda)
+        .then(|| lambda::invoke_api::operation_with_code(&head))
+        .flatten();
     let auth = &server.gateway.auth;
     // Before the body: who has no key need not send one.
     let identified =
@@ -122,13 +133,20 @@ pub async fn handle(
             Ok(identified) => identified,
             Err(error) => return respond::closing(rescue::refused(&service, &error)),
         };
-    let body = match read_body(body, MAX_BODY_BYTES).await {
+    let (max_bytes, limit) = match code_operation {
+        Some(operation) => (MAX_CODE_BODY_BYTES, (MAX_CODE_BODY_BYTES, operation)),
+        None => (MAX_BODY_BYTES, (6_291_456, "InvokeFunction")),
+    };
+    let body = match read_body(body, max_bytes).await {
         Ok(body) => body,
         Err(BodyError::TooLarge) => {
+            let (bytes, operation) = limit;
             return respond::error(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RequestTooLargeException",
-                "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+                &format!(
+                    "Request must be smaller than {bytes} bytes for the {operation} operation"
+                ),
             );
         }
         Err(BodyError::Broken) => return respond::status(StatusCode::BAD_REQUEST),
@@ -169,9 +187,10 @@ async fn answer(
             control_plane.handle(&request)
         }
         Service::Lambda => {
-            lambda::invoke_api::handle(&server.functions, gateway.lambda(), request).await
+            lambda::invoke_api::handle(&server.made_functions, gateway.lambda(), request).await
         }
         Service::Sts => sts::handle(&request).map(Full::new),
+        Service::Monitoring => monitoring::handle(server, &request).await,
         Service::Logs => match logs::Operation::of(&request.head.headers) {
             Some(operation) => logs::handle(server, operation, &request).await,
             None => not_implemented("logs", &request.head.headers),

@@ -61,6 +61,7 @@ pub async fn handle(
     call.put_ids(&mut response);
     let posted = payload.as_deref().unwrap_or_default();
     call.log(server, posted, response.status(), failure.as_ref());
+    call.count(server, failure.as_ref());
     call.tell(server, response.status(), failure);
     response
 }

@@ -2,11 +2,13 @@
 //! in `v1` what WebSocket APIs need of `apigateway`.
 //!
 //! Its answers are made from the model's values. What changes APIs answers `501` with the
-//! operation's name: they come from templates. API keys, usage plans and the account are changed
-//! by calls too ([`change`]).
+//! operation's name: they come from templates. Custom domain names, API keys, usage plans and the
+//! account are changed by calls too ([`change`]).
 
 mod api;
 mod authorizer;
+mod change_domain_name;
+mod changes;
 mod deployment;
 mod domain_name;
 mod integration;
@@ -32,15 +34,10 @@ use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
 
-use self::{
-    page::Page,
-    rescue::ControlPlaneError,
-    v1::changes::{self, ChangeRequest},
-};
+use self::{changes::ChangeRequest, page::Page, rescue::ControlPlaneError};
 use crate::{
     auth::{AccessDenied, Authorized, VerifiedRequest},
     respond,
-    shapes::Matched,
 };
 
 /// Why nothing is carried out.
@@ -69,13 +66,12 @@ fn authorize<'a>(request: &'a VerifiedRequest<'_>) -> Result<Authorized<'a>, Ref
         .map_err(Refusal::AccessDenied)
 }
 
-/// Answers a request that changes API keys, usage plans or the account, once that is kept and
-/// served; `None` when the request is no such.
+/// Answers a request that changes something, once the change is kept and served; `None` when the request is no such.
 pub async fn change(
     gateway: &Arc<Gateway>,
     request: &VerifiedRequest<'_>,
 ) -> Option<Response<Full<Bytes>>> {
-    let change = change_request(request)?;
+    let change = ChangeRequest::new(request)?;
     match authorize(request) {
         Ok(_) => {}
         Err(Refusal::AccessDenied(denied)) => return Some(respond::access_denied(&denied)),
@@ -89,26 +85,6 @@ pub async fn change(
         Err(error) => rescue::error_response(&error),
     };
     Some(response.map(Full::new))
-}
-
-fn change_request(request: &VerifiedRequest<'_>) -> Option<ChangeRequest> {
-    let uri = &request.head.uri;
-    let segments = uri::segments(uri.path()).ok()?;
-    let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-    let query = uri.query().unwrap_or_default();
-    let method = &request.head.method;
-    match Matched::find(method, &segments, query)? {
-        Matched::Operation(operation, path) if changes::is_change(method, operation) => {
-            Some(ChangeRequest {
-                operation,
-                path,
-                query: query.to_owned(),
-                headers: request.head.headers.clone(),
-                body: request.body.clone(),
-            })
-        }
-        _ => None,
-    }
 }
 
 /// What there is to read.

@@ -17,7 +17,9 @@ mod hint;
 mod invocation;
 pub mod invoke_api;
 mod log_stream;
+mod made;
 mod memory;
+mod operations;
 mod pool;
 mod process;
 mod runner;
@@ -26,4 +28,5 @@ mod runtime_lookup;
 mod supervise;
 
 pub use config::{CaBundle, Caller, RunnerConfig};
+pub use made::{MadeFunctions, MadeFunctionsError};
 pub use runner::{FunctionPolicies, LocalRunner};

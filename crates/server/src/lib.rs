@@ -12,6 +12,8 @@ pub mod error_pages;
 pub mod lambda;
 pub mod listener;
 pub mod logs;
+mod monitoring;
+mod prometheus;
 mod respond;
 pub mod server;
 pub mod shapes;

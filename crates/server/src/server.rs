@@ -14,7 +14,7 @@ use hyper::{Request, Response, StatusCode, body::Incoming};
 use crate::{
     admin::{self, AdminAccess},
     aws_apis, connections_api, data_plane,
-    lambda::LocalRunner,
+    lambda::{LocalRunner, MadeFunctions},
     logs::Queries,
     respond,
     target::{self, Target},
@@ -26,6 +26,8 @@ pub struct Server {
     pub gateway: Arc<Gateway>,
     /// The functions that run here.
     pub functions: Arc<LocalRunner>,
+    /// Those of them that were made by calls.
+    pub made_functions: Arc<MadeFunctions>,
     /// Where clients reach the APIs, e.g. `localhost:4100`.
     pub authority: String,
     /// The page at `/`, for the demo.

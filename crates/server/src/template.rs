@@ -192,6 +192,15 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<App, TemplateErrors> {
     let diagnostics = Diagnostics::new(path);
     let read = read(path, options, &diagnostics, |_, _| ());
     let app = read.map(|(app, ())| app).unwrap_or_default();
+    // One of functions alone is run for them.
+    let has_http_api = app
+        .not_acted_on
+        .iter()
+        .any(|(kind, _)| kind.ends_with("(HTTP)"));
+    if app.apis.is_empty() && (has_http_api || app.functions.is_empty()) {
+        let mend = "give it an AWS::ApiGatewayV2::Api whose ProtocolType is WEBSOCKET";
+        diagnostics.warn(Position::START, "the template has no WebSocket API", mend);
+    }
     let (mut app, warnings) = diagnostics.finish(app)?;
     app.warnings = warnings;
     Ok(app)

@@ -20,6 +20,7 @@ mod document;
 mod evaluate;
 mod hosts;
 mod methods;
+mod misnamed;
 mod parser;
 mod print;
 mod problem;
@@ -32,8 +33,8 @@ use std::collections::HashMap;
 
 use gatepost_model::request_context::RequestContext;
 
-pub use self::problem::Problem;
 use self::syntax::{Macro, Node};
+pub use self::{misnamed::Misnamed, problem::Problem};
 
 /// The greatest template, bytes. AWS: 300 KB.
 const MAX_TEMPLATE_BYTES: usize = 300 * 1024;
@@ -141,6 +142,12 @@ impl Template {
             macros,
             names,
         })
+    }
+
+    /// The names below `$context`, `$input` and `$util` that AWS does not have, so that they print
+    /// nothing, or their source.
+    pub fn misnamed(&self) -> Vec<Misnamed> {
+        misnamed::find(self)
     }
 
     /// Renders the template.

@@ -3,6 +3,7 @@
 mod cloudwatch;
 mod logs;
 mod print;
+mod stale;
 mod stored;
 
 use std::{
@@ -35,14 +36,17 @@ pub struct Arguments {
     /// A connection id, or the request id of a refused call, a refused handshake or a message
     // Ids may begin with `-`.
     #[arg(
-        required_unless_present = "about",
-        conflicts_with = "about",
+        required_unless_present_any = ["about", "stale"],
+        conflicts_with_all = ["about", "stale"],
         allow_hyphen_values = true
     )]
     pub id: Option<String>,
     /// Print the page about a reason or an error
     #[arg(long, value_name = "SLUG")]
     pub about: Option<String>,
+    /// Say who keeps posting to ids that are gone, and what is likely missing
+    #[arg(long, conflicts_with_all = ["about", "log_file", "cloudwatch"])]
+    pub stale: bool,
     /// The store
     #[arg(long, value_name = "FILE", default_value = STORE)]
     pub store: PathBuf,
@@ -73,6 +77,13 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> ExitCode {
     let (text, code) = match (&arguments.about, &arguments.id) {
         (Some(slug), _) => about(slug, arguments.json),
+        (None, None) if arguments.stale => match stale::stale(&arguments.store, arguments.json) {
+            Ok(said) => said,
+            Err(error) => {
+                eprintln!("gatepost: {}", printable(&error));
+                return ExitCode::from(2);
+            }
+        },
         (None, Some(id)) if !arguments.log_file.is_empty() || !arguments.cloudwatch.is_empty() => {
             match logs::explained(arguments, id) {
                 Ok(explained) => {

@@ -87,6 +87,11 @@ pub(super) fn limits(reader: &mut Reader) -> Limits {
         ),
         max_held_posts: reader.number("limits.max_held_posts", aws.max_held_posts, 1..=1_000_000),
         max_held_bytes: reader.size("limits.max_held_bytes", aws.max_held_bytes, KIB..=GIB),
+        max_applied_posts: reader.number(
+            "limits.max_applied_posts",
+            aws.max_applied_posts,
+            0..=100_000_000,
+        ),
         max_tombstones: reader.number("limits.max_tombstones", aws.max_tombstones, 1..=100_000_000),
         tombstone_age: reader.duration("limits.tombstone_age", aws.tombstone_age, SECOND..=YEAR),
         account_throttle,

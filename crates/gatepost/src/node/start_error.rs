@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use gatepost_gateway::{deployed::CompileError, store::StoreError};
-use gatepost_server::{template::TemplateErrors, tls::TlsError};
+use gatepost_server::{lambda::MadeFunctionsError, template::TemplateErrors, tls::TlsError};
 
 use super::{ports::PortError, state::StateError};
 use crate::{access::AccessError, config::ConfigErrors, outward::OutwardError};
@@ -38,6 +38,9 @@ pub enum StartError {
     /// The store is damaged.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The functions of an earlier run cannot be served.
+    #[error(transparent)]
+    MadeFunctions(#[from] MadeFunctionsError),
     /// The local CA is damaged.
     #[error(transparent)]
     Tls(#[from] TlsError),

@@ -361,6 +361,7 @@ impl Drop for Live {
             None => (CloseCause::ClientVanished, now.epoch_ms),
         };
         let context = &connection.context;
+        gateway.metrics().closes.add(cause.slug(), "");
         gateway.tombstones.ended(
             context.connection_id,
             Tombstone {

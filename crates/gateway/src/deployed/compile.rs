@@ -21,7 +21,7 @@ use gatepost_wire::expression::selection::SelectionExpression;
 
 use self::surroundings::Surroundings;
 use super::{DeployedRoute, DeployedStage};
-use crate::{gateway::GatewayConfig, pipeline::throttle};
+use crate::{gateway::GatewayConfig, observe::metrics::CONNECTIONS_ROUTE, pipeline::throttle};
 
 /// Why an API cannot be deployed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,6 +100,8 @@ impl DeployedStage {
                 api_key_source,
                 disable_execute_api_endpoint: definition.disable_execute_api_endpoint,
                 log_settings: surroundings.log_settings(None),
+                unrouted_series: surroundings.series(None),
+                connections_series: surroundings.series(Some(CONNECTIONS_ROUTE)),
                 connect,
                 disconnect,
                 default,
@@ -147,6 +149,7 @@ fn compile_route(
     surroundings: &Surroundings<'_>,
 ) -> Result<DeployedRoute, CompileError> {
     let place = format!("route {}", route.route_key);
+    let series = surroundings.series(Some(route.route_key.as_str()));
     let authorization =
         authorization::compile_authorization(route, definition, surroundings, &place)?;
     let required = route
@@ -165,6 +168,7 @@ fn compile_route(
             Some(Arc::new(integration::compile_integration(
                 integration,
                 surroundings,
+                &series,
                 &place,
             )?))
         }
@@ -184,5 +188,6 @@ fn compile_route(
         )?,
         integration,
         log_settings: surroundings.log_settings(Some(&route.route_key)),
+        series,
     })
 }

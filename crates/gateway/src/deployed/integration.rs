@@ -11,11 +11,14 @@ use gatepost_wire::expression::parameter_mapping::ParameterMapping;
 use hyper::Method;
 
 use super::{IntegrationResponses, InvalidUrl, Templates, UrlTemplate};
-use crate::integration::{
-    aws_service::{AwsService, InvalidService},
-    bulkhead::Bulkhead,
-    http_client::HttpClient,
-    vpc_link::UnknownVpcLink,
+use crate::{
+    integration::{
+        aws_service::{AwsService, InvalidService},
+        bulkhead::Bulkhead,
+        http_client::HttpClient,
+        vpc_link::UnknownVpcLink,
+    },
+    observe::metrics::RouteSeries,
 };
 
 /// An integration as it is served.
@@ -29,6 +32,8 @@ pub struct DeployedIntegration {
     pub content_handling: Option<ContentHandlingStrategy>,
     /// Holds back calls beyond what may be under way.
     pub bulkhead: Arc<Bulkhead>,
+    /// What is counted of the requests of its route.
+    pub series: Arc<RouteSeries>,
     /// What it calls.
     pub backend: Backend,
 }

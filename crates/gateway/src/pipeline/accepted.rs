@@ -2,7 +2,7 @@
 //! task panics, the id leaves the registry with a tombstone, and `$disconnect` runs if `$connect`
 //! had accepted it.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use gatepost_model::{
     ApiId, connection::CloseCause, connection_id::ConnectionId, request_context::ConnectionContext,
@@ -151,6 +151,10 @@ impl Accepted {
             Moment::now(),
         );
         self.established = true;
+        self.gateway
+            .metrics()
+            .connects
+            .fetch_add(1, Ordering::Relaxed);
         if let Some(held) = &self.held {
             held.deliver(&connection, self.gateway.limits());
         }

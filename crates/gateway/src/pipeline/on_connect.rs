@@ -32,7 +32,7 @@ use crate::{
     integration::{self, bulkhead::Wait},
     lifecycle::HandshakeRecord,
     new_id,
-    observe::{Event, RefusedRequest, RequestLog},
+    observe::{Event, RefusedRequest, RequestLog, metrics::blame_of_answer},
     store::Lifecycle,
 };
 
@@ -88,14 +88,26 @@ pub async fn on_connect(
         connected_at_ms: issued.since_ms,
     };
     let mut log = handshake.begin_log();
+    let route = deployed.connect.as_ref();
+    let series = route.map_or(&deployed.unrouted_series, |route| &route.series);
+    series.connecting();
     match handshake.run(&mut log).await {
         Ok((context, response)) => {
+            series.done(None);
             log.write(&Entry::Connected);
             log.end(ACCEPTED);
             let record = HandshakeRecord::new(&context, &handshake.request_id, ACCEPTED);
             Ok(issued.accept(context, request, response, record))
         }
         Err(refusal) => {
+            let blame = if let Some(kind) = refusal.fault {
+                gateway.metrics().faults.add(kind.slug(), "handshake");
+                Some(kind.blame())
+            } else {
+                let integration = route.and_then(|route| route.integration.as_ref());
+                blame_of_answer(integration.map(|it| &it.backend), refusal.status)
+            };
+            series.done(blame);
             log.end(refusal.status);
             let context = handshake.context(handshake.identity(None), None);
             let record = HandshakeRecord::new(&context, &handshake.request_id, refusal.status);

@@ -21,7 +21,7 @@ use crate::{
     gateway::Gateway,
     integration::{self, bulkhead::Wait},
     lifecycle::{DisconnectRecord, cut},
-    observe::{Event, RequestLog},
+    observe::{Event, RequestLog, metrics::blame_of_answer},
 };
 
 /// The status of an end that no integration heard of.
@@ -75,11 +75,16 @@ pub(crate) fn deliver_disconnect(
         stage_variables: Arc::clone(&deployed.stage_variables),
     };
     let route = deployed.disconnect.as_ref();
+    let series = route.map_or(&deployed.unrouted_series, |route| &route.series);
+    if disconnect.tries == 0 {
+        series.received();
+    }
     let settings = route.map_or(&deployed.log_settings, |route| &route.log_settings);
     let mut log = RequestLog::begin(gateway.store(), stage, settings, &context, true);
     log.api_key_not_required(RouteKey::Disconnect.as_str());
     log.starting_execution(RouteKey::Disconnect.as_str());
     let Some(route) = route else {
+        series.done(None);
         nobody_heard(gateway, &disconnect, log);
         return;
     };
@@ -125,6 +130,7 @@ async fn run(
     let started = Instant::now();
     let replied = match integration_request::build(request, None, &mut log) {
         Ok(None) => {
+            request.route.series.done(None);
             nobody_heard(gateway, disconnect, log);
             return;
         }
@@ -137,8 +143,14 @@ async fn run(
         Err(fault) => Err(fault),
     };
     let (status, error, never_sent) = match replied {
-        Ok(reply) => (reply.status, reply.problem, false),
+        Ok(reply) => {
+            let integration = request.route.integration.as_ref();
+            let blame = blame_of_answer(integration.map(|it| &it.backend), reply.status);
+            request.route.series.done(blame);
+            (reply.status, reply.problem, false)
+        }
         Err(fault) => {
+            request.route.series.done(Some(fault.kind.blame()));
             log.fault(&fault);
             let status = fault.kind.handshake_status();
             (status, Some(fault.detail), fault.never_sent)

@@ -23,7 +23,10 @@ use crate::{
     connection::{Connection, message::Message},
     gateway::Gateway,
     integration::{self, IntegrationRequest, bulkhead::Wait},
-    observe::{Event, RequestLog},
+    observe::{
+        Event, RequestLog,
+        metrics::{RouteSeries, blame_of_answer},
+    },
 };
 
 /// What a message came to when it was received.
@@ -46,23 +49,31 @@ pub(crate) fn on_message(
     let Some(received) = ReceivedMessage::new(connection, message, now_ms) else {
         return Walked::Done(None);
     };
-    let unrouted = received.deployed.log_settings.clone();
+    let deployed = Arc::clone(&received.deployed);
     let selected = received.select_route();
-    let (context, settings) = match &selected {
-        Ok(routed) => (&routed.context, &routed.route.log_settings),
-        Err(message) => (&message.context, &unrouted),
+    let (context, settings, series) = match &selected {
+        Ok(routed) => {
+            let route = &routed.route;
+            (&routed.context, &route.log_settings, &route.series)
+        }
+        Err(message) => {
+            let unrouted = &deployed.unrouted_series;
+            (&message.context, &deployed.log_settings, unrouted)
+        }
     };
     let (store, stage) = (gateway.store(), &connection.stage);
     let route = selected
         .as_ref()
         .ok()
         .map(|routed| Arc::clone(&routed.route));
+    series.received();
     let mut outcome = Outcome {
         log: RequestLog::begin(store, stage, settings, context, route.is_some()),
         gateway,
         connection,
         request_id: context.request_id.clone(),
         route_key: route.as_ref().map(|route| route.route_key.clone()),
+        series: Arc::clone(series),
         started,
     };
     let passed = gateway.throttle.pass_message(route.as_deref());
@@ -131,6 +142,7 @@ fn invoke_detached(
             connection: &connection,
             request_id: routed.context.request_id.clone(),
             route_key: Some(routed.context.route_key.clone()),
+            series: Arc::clone(&routed.route.series),
             started,
             log,
         };
@@ -161,6 +173,7 @@ struct Outcome<'a> {
     connection: &'a Connection,
     request_id: RequestId,
     route_key: Option<RouteKey>,
+    series: Arc<RouteSeries>,
     started: Instant,
     log: RequestLog,
 }
@@ -179,6 +192,12 @@ impl Outcome<'_> {
         });
         match replied {
             Ok((status, problem, message)) => {
+                let integration = routed.route.integration.as_ref();
+                let blame = blame_of_answer(integration.map(|it| &it.backend), status);
+                self.series.done(blame);
+                if message.is_some() {
+                    self.series.sent();
+                }
                 self.tell(status, problem);
                 message
             }
@@ -187,6 +206,9 @@ impl Outcome<'_> {
     }
 
     fn of_fault(mut self, fault: &Fault) -> String {
+        self.series.done(Some(fault.kind.blame()));
+        let metrics = self.gateway.metrics();
+        metrics.faults.add(fault.kind.slug(), "message");
         self.log.fault(fault);
         let frame = rescue::frame(fault, &self.connection_id(), &self.request_id);
         self.tell(fault.kind.handshake_status(), Some(fault.detail.clone()));

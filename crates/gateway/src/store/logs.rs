@@ -6,6 +6,7 @@
 
 mod events;
 mod execution;
+pub(super) mod packed;
 mod reader;
 
 pub(super) use execution::{KeptRequest, stream_of};

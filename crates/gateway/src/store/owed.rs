@@ -18,7 +18,7 @@ pub struct OwedDisconnect {
     pub connection_id: ConnectionId,
     /// Its API.
     pub api_id: ApiId,
-    /// Its context, as [`crate::disconnects::kept_context`] writes it.
+    /// Its context, as `disconnects::kept_context` writes it.
     pub context: String,
     /// How it ended.
     pub cause: CloseCause,

@@ -4,12 +4,15 @@ use gatepost_model::connection_id::ConnectionId;
 use gatepost_wire::execution_log::Entry;
 use rusqlite::{OptionalExtension, params};
 
-use super::{LifeReader, ReadError, logs::KeptRequest};
+use super::{
+    LifeReader, ReadError,
+    logs::{KeptRequest, packed},
+};
 
 /// Before a request is answered its function runs; the clocks of both are one.
 const AROUND_MS: i64 = 5_000;
 /// The latest events that are looked through for an invocation of which no request is known.
-const MAX_LOOKED_AT: i64 = 200_000;
+const MAX_LOOKED_AT: i64 = 100_000;
 /// Lines of an invocation that are told.
 const MAX_LINES: usize = 200;
 const OF_FUNCTIONS: &str = "/aws/lambda/";
@@ -119,7 +122,8 @@ impl LifeReader {
             "SELECT log_events.rowid, log_group, stream FROM log_groups
              JOIN log_events ON log_group = id
              WHERE name LIKE '/aws/lambda/%' AND timestamp_ms BETWEEN ?2 AND ?3
-             AND message LIKE 'START RequestId: ' || ?1 || ' %' LIMIT 1",
+             AND instr(message, 'START RequestId: ' || ?1 || ' ') > 0
+             ORDER BY timestamp_ms, log_events.rowid LIMIT 1",
         )?;
         let start = statement.query_row(params![id, first_ms, last_ms], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
@@ -137,7 +141,7 @@ impl LifeReader {
         let mut statement = self.database.prepare_cached(
             "SELECT rowid, log_group, stream FROM log_events
              WHERE rowid > (SELECT MAX(rowid) FROM log_events) - ?2
-             AND message LIKE 'START RequestId: ' || ?1 || ' %' ORDER BY rowid DESC LIMIT 1",
+             AND instr(message, 'START RequestId: ' || ?1 || ' ') > 0 ORDER BY rowid DESC LIMIT 1",
         )?;
         let start = statement.query_row(params![id, MAX_LOOKED_AT], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
@@ -165,27 +169,34 @@ impl LifeReader {
             return Ok(None);
         };
         let mut statement = self.database.prepare_cached(
+            // In the order of writing: by the stream's index all of its lines would be sorted.
             "SELECT timestamp_ms, message FROM log_events
-             WHERE log_group = ?1 AND stream = ?2 AND rowid >= ?3 ORDER BY rowid",
+             WHERE +log_group = ?1 AND +stream = ?2 AND rowid BETWEEN ?3 AND ?3 + ?4
+             ORDER BY rowid",
         )?;
-        let mut rows = statement.query(params![group, stream, row])?;
+        let mut rows = statement.query(params![group, stream, row, MAX_LOOKED_AT])?;
         let mut log = FunctionLog {
             function: function.to_owned(),
             lines: Vec::new(),
         };
-        while let Some(row) = rows.next()?
-            && log.lines.len() < MAX_LINES
-        {
-            let text: String = row.get(1)?;
-            let is_last = text.starts_with(&format!("REPORT RequestId: {id}"));
-            log.lines.push(LoggedLine {
-                at_ms: row.get(0)?,
-                text,
-            });
-            if is_last {
-                break;
+        let (start, end) = (
+            format!("START RequestId: {id} "),
+            format!("REPORT RequestId: {id}"),
+        );
+        while let Some(row) = rows.next()? {
+            let at_ms = row.get(0)?;
+            for text in packed::lines(row.get_ref(1)?) {
+                // Lines of the invocation before may be in the same row.
+                if log.lines.is_empty() && !text.starts_with(&start) {
+                    continue;
+                }
+                let is_last = text.starts_with(&end);
+                log.lines.push(LoggedLine { at_ms, text });
+                if is_last || log.lines.len() == MAX_LINES {
+                    return Ok(Some(log));
+                }
             }
         }
-        Ok(Some(log))
+        Ok((!log.lines.is_empty()).then_some(log))
     }
 }

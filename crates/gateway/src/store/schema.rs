@@ -4,10 +4,10 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::Connection as Database;
 
-use super::{StoreError, sql_ms, usage, usage_plans};
+use super::{StoreError, control, functions, metrics, sql_ms, usage};
 use crate::clock::now_ms;
 
-pub(super) const VERSION: i64 = 7;
+pub(super) const VERSION: i64 = 9;
 /// The first version whose lives are read as they are.
 const LIVES: i64 = 6;
 
@@ -147,6 +147,10 @@ const VERSION_6: &str = "
     CREATE INDEX connections_by_due ON connections (disconnect_due_ms) WHERE context IS NOT NULL;
 ";
 
+/// From version 8 to version 9: a row of `log_events` may hold several lines, which earlier versions
+/// cannot read (`logs/packed.rs`).
+const VERSION_9: &str = "";
+
 /// Sees to it that the file has the tables of this version.
 pub(super) fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
     let damaged = |source| StoreError::Damaged {
@@ -198,13 +202,17 @@ fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
         (4, VERSION_4),
         (5, VERSION_5),
         (6, VERSION_6),
-        (7, usage_plans::SCHEMA),
+        (7, control::USAGE_PLANS),
+        (8, control::DOMAIN_NAMES),
+        (9, VERSION_9),
     ] {
         if version < target {
             transaction.execute_batch(change)?;
         }
     }
     transaction.execute_batch(usage::SCHEMA)?;
+    transaction.execute_batch(metrics::SCHEMA)?;
+    transaction.execute_batch(functions::SCHEMA)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.execute(
         "INSERT OR IGNORE INTO meta (key, value) VALUES ('created_at_ms', ?1)",

@@ -14,19 +14,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection as Database, Transaction, params};
+use rusqlite::{Connection as Database, Transaction, TransactionBehavior, params};
 
 use self::log_entries::LogGroups;
 use super::{
     Command, Lifecycle, LogChange, LogChangeError, LogQueue, OwedDisconnects, Retention,
     changes::{Change, Changes},
     log_changes::AskedLogChange,
-    owed, usage,
+    metrics, owed, usage,
 };
 use crate::clock::now_ms;
 
 /// Log entries committed at once at most: handshakes wait for no longer than they take.
 const BATCH: usize = 512;
+/// How long a log entry waits for others: a commit costs as much as many of them.
+const GATHER: Duration = Duration::from_millis(5);
 /// How often old rows are removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// Bytes of log entries after which they are removed sooner.
@@ -86,10 +88,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             if let Some(first) = first {
-                let batch: Vec<_> = std::iter::once(first)
-                    .chain(commands.try_iter())
-                    .take(BATCH)
-                    .collect();
+                let batch = gather(first, commands);
                 written_bytes = self.take_over(batch).saturating_add(written_bytes);
             }
             if written_bytes > PRUNE_BYTES || pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY)
@@ -114,6 +113,7 @@ impl Writer {
         // whose end was not written is later found `node-lost` or forgotten.
         let changes = self.changes.take();
         let written = self.write_batch(&changes, &batch);
+        let is_written = written.is_ok();
         if written.is_err() {
             self.log_groups.forget();
             self.log_queue.drop_entries(logged.entries as u64);
@@ -140,12 +140,13 @@ impl Writer {
                     let changed = changes.next().unwrap_or(Err(LogChangeError::NotWritten));
                     let _ = asked.done.send(changed);
                 }
+                Command::ChangeFunction(change) if is_written => change.is_written(),
                 Command::TakeOwed(asked) => {
                     if let Some(owed) = owed.next() {
                         let _ = asked.done.send(owed);
                     }
                 }
-                Command::Wake | Command::Log(_) => {}
+                Command::Wake | Command::Log(_) | Command::ChangeFunction(_) => {}
             }
         }
         if prunes { usize::MAX } else { logged.bytes }
@@ -159,7 +160,10 @@ impl Writer {
         let synchronous = if is_awaited { "FULL" } else { "NORMAL" };
         self.database
             .pragma_update(None, "synchronous", synchronous)?;
-        let transaction = self.database.transaction()?;
+        // Others write too: what is read in it is still so when it is written.
+        let transaction = self
+            .database
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         for change in changes {
             write(&transaction, &change.lifecycle)?;
         }
@@ -170,16 +174,34 @@ impl Writer {
                     let AskedLogChange {
                         log_group, change, ..
                     } = &**asked;
+                    self.log_groups.finish(&transaction)?;
                     let changed = self.log_groups.change(&transaction, log_group, change);
                     answers.changed.push(changed);
                 }
+                Command::ChangeFunction(change) => change.write(&transaction)?,
                 Command::TakeOwed(asked) => answers.owed.push(owed::take(&transaction, asked)?),
                 Command::Wake | Command::Flush(_) => {}
             }
         }
+        self.log_groups.finish(&transaction)?;
         transaction.commit()?;
         Ok(answers)
     }
+}
+
+/// What is committed together: log entries wait for others, and whatever else comes ends the wait.
+fn gather(first: Command, commands: &Receiver<Command>) -> Vec<Command> {
+    let until = Instant::now() + GATHER;
+    let mut batch = vec![first];
+    while batch.len() < BATCH && matches!(batch.last(), Some(Command::Log(_))) {
+        let left = until.saturating_duration_since(Instant::now());
+        match commands.recv_timeout(left) {
+            Ok(command) => batch.push(command),
+            Err(_) => return batch,
+        }
+    }
+    batch.extend(commands.try_iter().take(BATCH - batch.len()));
+    batch
 }
 
 fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<()> {
@@ -209,6 +231,7 @@ fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<
                 params![api_id.as_str(), name],
             )
             .map(drop),
+        Lifecycle::Counted(rows) => metrics::write(transaction, rows),
         Lifecycle::Usage {
             usage_plan_id,
             api_key_id,

@@ -19,7 +19,7 @@ pub(super) fn refused(service: &Service, error: &SigV4Error) -> Response<Full<By
         ),
         Service::Sts => sts::refused(error).map(Full::new),
         // The JSON protocols answer every fault of the caller with 400.
-        Service::Logs | Service::Other(_) => {
+        Service::Logs | Service::Monitoring | Service::Other(_) => {
             let error_type = error.error_type();
             let body = json!({ "__type": error_type, "message": error.to_string() });
             let mut response = respond::json(StatusCode::BAD_REQUEST, body.to_string());

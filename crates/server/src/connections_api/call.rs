@@ -20,6 +20,7 @@ use gatepost_model::{
     RequestId,
     connection::InvalidConnectionId,
     connection_id::ConnectionId,
+    fault::Blame,
     request_context::{Identity, Signer},
 };
 use gatepost_wire::{
@@ -259,6 +260,28 @@ impl Call {
             endpoint_request_id: None,
             fault: None,
             authorizer: None,
+        }
+    }
+
+    /// Counts the call and what came of it. AWS counts posts only, and as messages those that went
+    /// well.
+    pub fn count(&self, server: &Server, failure: Option<&Failure>) {
+        let metrics = server.gateway.metrics();
+        let operation = self.operation().unwrap_or("other");
+        let outcome = failure.map_or("ok", |failure| failure.slug().unwrap_or("refused"));
+        metrics.calls.add(operation, outcome);
+        if let Some(Failure::Gone(reason)) = failure {
+            metrics.gone.add(reason.slug(), operation);
+        }
+        let deployed = self.stage.as_ref().map(|stage| stage.deployed.load());
+        if let Ok(Some(deployed)) = deployed.as_deref()
+            && self.method == Method::POST
+        {
+            let series = &deployed.connections_series;
+            if failure.is_none() {
+                series.sent();
+            }
+            series.done(failure.map(|_| Blame::Client));
         }
     }
 

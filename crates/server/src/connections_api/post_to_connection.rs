@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use gatepost_gateway::{
+    applied_posts::Invocation,
     clock::Moment,
     connection::{Connection, message::Message, outbox::SendError},
     deployed::StageSlot,
@@ -10,9 +11,17 @@ use gatepost_gateway::{
 };
 use gatepost_wire::payload::is_binary;
 use http_body_util::Full;
-use hyper::{Response, StatusCode, header::CONTENT_TYPE};
+use hyper::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderName},
+};
 
 use super::{Authorized, Failure, ended, success};
+
+/// What SDKs send with each attempt of a call, a UUID.
+const INVOCATION_ID: HeaderName = HeaderName::from_static("amz-sdk-invocation-id");
+/// Which attempt it is.
+const SDK_REQUEST: HeaderName = HeaderName::from_static("amz-sdk-request");
 
 /// Puts the payload into the connection's outbox as one message. On AWS that is text, in which bytes
 /// that are no UTF-8 become U+FFFD (data-plane spec 8.1); stages with `binary_frames` send what is
@@ -22,13 +31,46 @@ pub(super) fn post_to_connection(
     connection: &Connection,
     call: &Authorized<'_>,
 ) -> Result<Response<Full<Bytes>>, Failure> {
+    let invocation = invocation(gateway, connection, call);
+    if is_retry(call) && invocation.is_some_and(|it| gateway.applied_posts.was_applied(it)) {
+        return Ok(success(StatusCode::OK, Bytes::new()));
+    }
     let message = message(&connection.stage, call);
     let now = Moment::now();
     let sent = connection.send(&message, gateway.limits(), now);
     if sent.is_ok() {
         connection.activity.posted(now);
+        if let Some(invocation) = invocation {
+            gateway.applied_posts.applied(invocation);
+        }
     }
     answer(&sent, || ended(connection))
+}
+
+/// The SDK's call that this is an attempt of.
+fn invocation(
+    gateway: &Gateway,
+    connection: &Connection,
+    call: &Authorized<'_>,
+) -> Option<Invocation> {
+    let request = call.request();
+    let id = request.head.headers.get(INVOCATION_ID)?.as_bytes();
+    let connection_id = &connection.context.connection_id;
+    let posts = &gateway.applied_posts;
+    Some(posts.invocation(connection_id, id, request.body.len()))
+}
+
+/// Whether an SDK made the call before: `amz-sdk-request: attempt=2; max=3`.
+fn is_retry(call: &Authorized<'_>) -> bool {
+    let attempt = call.request().head.headers.get(SDK_REQUEST);
+    let attempt = attempt.and_then(|value| value.to_str().ok());
+    attempt.is_some_and(|value| {
+        let mut parts = value.split(';').map(str::trim);
+        parts.any(|part| {
+            let number = part.strip_prefix("attempt=");
+            number.is_some_and(|number| number.parse().is_ok_and(|number: u32| number > 1))
+        })
+    })
 }
 
 /// Waits for a connection whose `$connect` route runs, on a stage that holds posts.

@@ -23,14 +23,15 @@ pub(super) fn body(domain_name: &DomainName) -> Value {
     json!({
         "apiMappingSelectionExpression": "$request.basepath",
         "domainName": domain_name.domain_name,
-        "domainNameConfigurations": [{
+        "domainNameConfigurations": [present(json!({
+            "certificateArn": domain_name.certificate_arn,
             "domainNameStatus": "AVAILABLE",
             "endpointType": "REGIONAL",
             "ipAddressType": "ipv4",
             "securityPolicy": "TLS_1_2",
-        }],
+        }))],
         "routingMode": "API_MAPPING_ONLY",
-        "tags": {},
+        "tags": domain_name.tags,
     })
 }
 

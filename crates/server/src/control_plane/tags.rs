@@ -1,12 +1,16 @@
-//! `GetTags`, by ARN: `arn:aws:apigateway:{region}::/apis/{apiId}`, `…/stages/{stageName}` and
+//! `GetTags`, `TagResource`, `UntagResource`, by ARN: `arn:aws:apigateway:{region}::/apis/{apiId}`, `…/stages/{stageName}` and
 //! `…::/domainnames/{domainName}`.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use gatepost_gateway::{control::Change, gateway::Gateway};
 use gatepost_model::{api::Api, domain_name::DomainName};
 use serde_json::{Value, json};
 
-use super::{api, domain_name, rescue::ControlPlaneError, stage};
+use super::{
+    api, change_domain_name, changes::of_template, domain_name, rescue::ControlPlaneError, stage,
+};
+use crate::shapes::apigatewayv2::{TagResourceRequest, UntagResourceRequest};
 
 pub(super) fn body(
     apis: &[Arc<Api>],
@@ -14,18 +18,62 @@ pub(super) fn body(
     arn: &str,
 ) -> Result<Value, ControlPlaneError> {
     let not_found = || ControlPlaneError::NotFoundTagged(arn.to_owned());
-    let resource = match arn.splitn(6, ':').collect::<Vec<_>>().as_slice() {
-        ["arn", _, "apigateway", _region, _account, resource] => *resource,
-        _ => return Err(not_found()),
-    };
+    let resource = resource(arn).ok_or_else(not_found)?;
     match resource.split('/').collect::<Vec<_>>().as_slice() {
         ["", "apis", api_id] => Ok(json!({ "tags": api::find(apis, api_id)?.tags })),
         ["", "apis", api_id, "stages", stage_name] => {
             Ok(json!({ "tags": stage::find(api::find(apis, api_id)?, stage_name)?.tags }))
         }
         ["", "domainnames", name] => {
-            domain_name::find(domain_names, name).map(|_| json!({ "tags": {} }))
+            domain_name::find(domain_names, name).map(|found| json!({ "tags": found.tags }))
         }
         _ => Err(not_found()),
     }
+}
+
+/// What stands behind the region and account.
+fn resource(arn: &str) -> Option<&str> {
+    match arn.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+        ["arn", _, "apigateway", _region, _account, resource] => Some(resource),
+        _ => None,
+    }
+}
+
+/// The tags of what calls made; those of APIs are their template's.
+fn tags_to_change<'a>(
+    gateway: &Gateway,
+    change: &'a mut Change<'_>,
+    arn: &str,
+) -> Result<&'a mut BTreeMap<String, String>, ControlPlaneError> {
+    let not_found = || ControlPlaneError::NotFoundTagged(arn.to_owned());
+    let resource = resource(arn).ok_or_else(not_found)?;
+    match resource.split('/').collect::<Vec<_>>().as_slice() {
+        ["", "domainnames", name] => Ok(&mut change_domain_name::find(change, name)?.tags),
+        ["", "apis", api_id, ..] if gateway.apis().apis.contains_key(*api_id) => {
+            Err(of_template("API", api_id))
+        }
+        _ => Err(not_found()),
+    }
+}
+
+pub(super) fn tag(
+    gateway: &Gateway,
+    request: TagResourceRequest,
+) -> Result<Value, ControlPlaneError> {
+    gateway.change(|change| {
+        let tags = tags_to_change(gateway, change, &request.resource_arn)?;
+        tags.extend(request.tags.unwrap_or_default());
+        Ok(json!({}))
+    })
+}
+
+pub(super) fn untag(
+    gateway: &Gateway,
+    request: &UntagResourceRequest,
+) -> Result<Value, ControlPlaneError> {
+    gateway.change(|change| {
+        let tags = tags_to_change(gateway, change, &request.resource_arn)?;
+        tags.retain(|key, _| !request.tag_keys.contains(key));
+        Ok(Value::Null)
+    })
 }

@@ -5,18 +5,41 @@ mod account;
 mod api_key;
 mod change_api_key;
 mod change_usage_plan;
-pub(super) mod changes;
 mod page;
 mod patch;
 mod tags;
 mod usage;
 mod usage_plan;
 
+use gatepost_gateway::gateway::Gateway;
 use gatepost_model::usage_plan::UsagePlans;
 use serde_json::Value;
 
 use self::page::Page;
 use super::{ControlPlane, rescue::ControlPlaneError, uri};
+use crate::shapes::{Input, apigateway::Operation};
+
+/// Makes a change of API keys, usage plans or the account.
+pub(super) fn change(
+    operation: Operation,
+    gateway: &Gateway,
+    input: &Input<'_>,
+) -> Result<Value, ControlPlaneError> {
+    match operation {
+        Operation::CreateApiKey => change_api_key::create(gateway, input.read()?),
+        Operation::UpdateApiKey => change_api_key::update(gateway, input.read()?),
+        Operation::DeleteApiKey => change_api_key::delete(gateway, &input.read()?),
+        Operation::CreateUsagePlan => change_usage_plan::create(gateway, input.read()?),
+        Operation::UpdateUsagePlan => change_usage_plan::update(gateway, input.read()?),
+        Operation::DeleteUsagePlan => change_usage_plan::delete(gateway, &input.read()?),
+        Operation::CreateUsagePlanKey => change_usage_plan::add_key(gateway, &input.read()?),
+        Operation::DeleteUsagePlanKey => change_usage_plan::remove_key(gateway, &input.read()?),
+        Operation::TagResource => tags::tag(gateway, input.read()?),
+        Operation::UntagResource => tags::untag(gateway, &input.read()?),
+        Operation::UpdateAccount => account::update(gateway, input.read()?),
+        _ => Err(ControlPlaneError::UnknownOperation),
+    }
+}
 
 impl ControlPlane<'_> {
     /// The operations, by path; `None` when that reads nothing of these.

@@ -2,10 +2,10 @@
 //! folder, named by their content, so that each is unpacked once.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs::{self, File},
     hash::{DefaultHasher, Hash, Hasher},
-    io::{self, Read},
+    io::{self, Read, Write},
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     time::SystemTime,
@@ -127,6 +127,49 @@ impl CodeStore {
             layers: layers.collect::<Result<_, _>>()?,
             fingerprint: fingerprint(function),
         })
+    }
+
+    /// Packages that were uploaded.
+    pub fn package_folder(&self) -> PathBuf {
+        self.folder.join("packages")
+    }
+
+    /// Lays a package down under the name of its SHA-256, and unpacks it, so that it is known to be
+    /// one. Writes files: not for an async task.
+    pub fn keep_package(&self, package: &[u8]) -> Result<(PathBuf, [u8; 32]), CodeError> {
+        let hash: [u8; 32] = Sha256::digest(package).into();
+        let folder = self.package_folder();
+        fs::create_dir_all(&folder).map_err(io_error(&folder))?;
+        let path = folder.join(format!("{}.zip", hex(&hash)));
+        if !path.is_file() {
+            let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(io_error(&folder))?;
+            file.write_all(package).map_err(io_error(&path))?;
+            // Before anything names it.
+            file.as_file().sync_all().map_err(io_error(&path))?;
+            file.persist(&path)
+                .map_err(|error| io_error(&path)(error.error))?;
+        }
+        match self.unzipped(&path) {
+            Ok(_) => Ok((path, hash)),
+            Err(error) => {
+                if matches!(error, CodeError::Io { .. }) {
+                    return Err(error);
+                }
+                // What cannot be removed only takes space.
+                let _ = fs::remove_file(&path);
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes all packages but these.
+    pub fn retain_packages(&self, used: &BTreeSet<PathBuf>) {
+        let entries = fs::read_dir(self.package_folder()).into_iter();
+        let paths = entries.flatten().flatten().map(|entry| entry.path());
+        for path in paths.filter(|path| !used.contains(path)) {
+            // What cannot be removed is removed at another start.
+            let _ = fs::remove_file(path);
+        }
     }
 
     /// Writes a text of ours where an interpreter can read it.

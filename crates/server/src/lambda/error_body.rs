@@ -107,6 +107,27 @@ pub(super) fn function_not_found(arn: &str) -> InvokeError {
     )
 }
 
+/// Something that belongs to a function is not there.
+pub(super) fn not_found(message: impl Into<String>) -> InvokeError {
+    error(404, "ResourceNotFoundException", message)
+}
+
+pub(super) fn conflict(message: impl Into<String>) -> InvokeError {
+    error(409, "ResourceConflictException", message)
+}
+
+/// The `RevisionId` of a request is not the present one.
+pub(super) fn precondition_failed(read_by: &str) -> InvokeError {
+    error(
+        412,
+        "PreconditionFailedException",
+        format!(
+            "The Revision Id provided does not match the latest Revision Id. Call the {read_by} API \
+             to retrieve the latest Revision Id"
+        ),
+    )
+}
+
 /// `reason` is `ReservedFunctionConcurrentInvocationLimitExceeded` and the like.
 pub(super) fn throttled(reason: &str) -> InvokeError {
     InvokeError {
@@ -138,6 +159,10 @@ pub(super) fn invalid_request_content(cause: &str) -> InvokeError {
 
 pub(super) fn invalid_parameter(message: impl Into<String>) -> InvokeError {
     error(400, "InvalidParameterValueException", message)
+}
+
+pub(super) fn serialization(message: impl Into<String>) -> InvokeError {
+    error(400, "SerializationException", message)
 }
 
 pub(super) fn validation(message: impl Into<String>) -> InvokeError {
@@ -181,6 +206,8 @@ pub(super) fn of(error: &InvokeError) -> Value {
             json!({"Reason": error.reason, "Type": kind, "message": message})
         }
         "ValidationException" => json!({"message": message}),
+        // This one has both.
+        "SerializationException" => json!({"Type": kind, "Message": message, "message": message}),
         "ResourceNotFoundException"
         | "ServiceException"
         | "InvalidRuntimeException"

@@ -8,14 +8,15 @@ use bytes::Bytes;
 use gatepost_gateway::{integration::invoke_function::InvokeFunction, new_id};
 use gatepost_model::{
     arn::FunctionReference,
-    function::{Function, FunctionCode},
     invocation::{InvocationType, InvokeError, InvokeRequest, InvokeResponse},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts,
+};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::{error_body, invocation::new_trace_id, runner::LocalRunner};
+use super::{error_body, invocation::new_trace_id, made::MadeFunctions, operations};
 use crate::{
     auth::{AccessDenied, Authorized, VerifiedRequest},
     respond,
@@ -25,8 +26,6 @@ use crate::{
 
 /// `X-Amz-Client-Context` may be this long.
 const MAX_CLIENT_CONTEXT: usize = 3583;
-const MAX_ITEMS: usize = 10_000;
-const DEFAULT_ITEMS: usize = 50;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
@@ -35,11 +34,11 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 /// Answers a request to a path under `/2015-03-31/` and Lambda's other API versions: `lambda`
 /// invokes functions, wherever they run, `runner` knows those of this machine. What is not built yet answers 501 with the operation's name.
 pub async fn handle(
-    runner: &LocalRunner,
+    functions: &Arc<MadeFunctions>,
     lambda: &dyn InvokeFunction,
     request: VerifiedRequest<'_>,
 ) -> Response<Full<Bytes>> {
-    match carry_out(runner, lambda, &request).await {
+    match carry_out(functions, lambda, &request).await {
         Ok(response) => response,
         Err(Refusal::Denied(denied)) => respond::access_denied(&denied),
         Err(Refusal::Failed(error)) => refuse(&error),
@@ -47,7 +46,7 @@ pub async fn handle(
 }
 
 /// Why an operation gives nothing.
-enum Refusal {
+pub(super) enum Refusal {
     Denied(AccessDenied),
     Failed(InvokeError),
 }
@@ -65,7 +64,7 @@ impl From<InvokeError> for Refusal {
 }
 
 async fn carry_out(
-    runner: &LocalRunner,
+    functions: &Arc<MadeFunctions>,
     lambda: &dyn InvokeFunction,
     request: &VerifiedRequest<'_>,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
@@ -90,36 +89,41 @@ async fn carry_out(
             let call = may("lambda:InvokeAsync", name, None)?;
             invoke_async(lambda, name, &call).await
         }
-        (&Method::GET, ["2015-03-31", "functions"] | ["2015-03-31", "functions", ""]) => {
-            let call = request.authorize("lambda:ListFunctions", "*")?;
-            list_functions(runner, &query, &call)
+        (method, steps) => {
+            let path_query = uri.query().unwrap_or_default();
+            match Matched::<Operation>::find(method, steps, path_query) {
+                Some(Matched::Operation(operation, members)) => {
+                    return operations::carry_out(functions, operation, members, request).await;
+                }
+                Some(Matched::Other(name)) => Err(error_body::not_implemented(name)),
+                None => {
+                    let unknown = format!("{method} /{}", steps.join("/"));
+                    Err(error_body::not_implemented(&unknown))
+                }
+            }
         }
-        (&Method::GET, ["2015-03-31", "functions", name]) => {
-            let call = may("lambda:GetFunction", name, qualifier)?;
-            get_function(runner, name, qualifier, &call)
-        }
-        (&Method::GET, ["2015-03-31", "functions", name, "configuration"]) => {
-            let call = may("lambda:GetFunctionConfiguration", name, qualifier)?;
-            get_function_configuration(runner, name, qualifier, &call)
-        }
-        (method, steps) => Err(error_body::not_implemented(&operation_name(method, steps))),
     };
     Ok(answer?)
 }
 
-/// The name of the operation that a request means; method and path where none is known.
-fn operation_name(method: &Method, steps: &[&str]) -> String {
-    let found = Matched::<Operation>::find(method, steps, "");
-    found.map_or_else(
-        || format!("{method} /{}", steps.join("/")),
-        |found| found.name().to_owned(),
-    )
+/// The name of the operation when its request carries a function's code.
+pub(crate) fn operation_with_code(head: &Parts) -> Option<&'static str> {
+    let path = head.uri.path().strip_prefix("/2015-03-31/functions")?;
+    match head.method {
+        Method::POST if path.is_empty() || path == "/" => Some("CreateFunction"),
+        Method::PUT if path.ends_with("/code") => Some("UpdateFunctionCode"),
+        _ => None,
+    }
 }
 
 /// The function in policies: `arn:aws:lambda:{region}:{account}:function:{name}`, and the qualifier
 /// behind it when there is one. Functions are found by name alone, so whatever region and account
 /// the caller wrote, the policies about the function here decide.
-fn function_arn(request: &VerifiedRequest<'_>, name: &str, qualifier: Option<&str>) -> String {
+pub(super) fn function_arn(
+    request: &VerifiedRequest<'_>,
+    name: &str,
+    qualifier: Option<&str>,
+) -> String {
     let (region, account) = (request.region(), request.account_id());
     let (name, qualified) = match FunctionReference::parse(name) {
         Ok(function) => (function.name.to_string(), function.qualifier),
@@ -231,96 +235,6 @@ async fn invoke_async(
     ))
 }
 
-fn list_functions(
-    runner: &LocalRunner,
-    query: &HashMap<String, String>,
-    _call: &Authorized<'_>,
-) -> Result<Response<Full<Bytes>>, InvokeError> {
-    let max_items = match query.get("MaxItems").map(|text| text.parse::<usize>()) {
-        None => DEFAULT_ITEMS,
-        Some(Ok(items @ 1..=MAX_ITEMS)) => items,
-        Some(_) => {
-            return Err(error_body::validation(format!(
-                "MaxItems is not between 1 and {MAX_ITEMS}"
-            )));
-        }
-    };
-    let after = match query.get("Marker") {
-        None => String::new(),
-        Some(marker) => BASE64_STANDARD
-            .decode(marker)
-            .ok()
-            .and_then(|name| String::from_utf8(name).ok())
-            .ok_or_else(|| error_body::invalid_parameter("Invalid marker"))?,
-    };
-    let functions = runner.functions();
-    let mut rest = functions
-        .iter()
-        .filter(|function| function.name.as_str() > after.as_str());
-    let page: Vec<&Arc<Function>> = rest.by_ref().take(max_items).collect();
-    let last = page.last().filter(|_| rest.next().is_some());
-    let body = json!({
-        "Functions": page.iter().map(|function| configuration(function, "$LATEST")).collect::<Vec<_>>(),
-        "NextMarker": last.map(|function| BASE64_STANDARD.encode(function.name.as_str())),
-    });
-    Ok(json_response(StatusCode::OK, &new_id::uuid(), &body))
-}
-
-fn get_function(
-    runner: &LocalRunner,
-    name: &str,
-    qualifier: Option<&str>,
-    _call: &Authorized<'_>,
-) -> Result<Response<Full<Bytes>>, InvokeError> {
-    let (target, pool) = runner.target(name, qualifier)?;
-    let function = &pool.function;
-    let mut body = json!({
-        "Configuration": configuration(function, &target.version),
-        "Code": {"RepositoryType": "local"},
-        "Tags": {},
-    });
-    if let FunctionCode::Directory(path) | FunctionCode::Zip(path) = &function.code {
-        body["Code"]["Location"] = json!(format!("file://{}", path.display()));
-    }
-    if let Some(reserved) = function.reserved_concurrency {
-        body["Concurrency"] = json!({"ReservedConcurrentExecutions": reserved});
-    }
-    Ok(json_response(StatusCode::OK, &new_id::uuid(), &body))
-}
-
-fn get_function_configuration(
-    runner: &LocalRunner,
-    name: &str,
-    qualifier: Option<&str>,
-    _call: &Authorized<'_>,
-) -> Result<Response<Full<Bytes>>, InvokeError> {
-    let (target, pool) = runner.target(name, qualifier)?;
-    let body = configuration(&pool.function, &target.version);
-    Ok(json_response(StatusCode::OK, &new_id::uuid(), &body))
-}
-
-/// `FunctionConfiguration`; what has no meaning here is left out.
-fn configuration(function: &Function, version: &str) -> Value {
-    json!({
-        "FunctionName": function.name.as_str(),
-        "FunctionArn": function.arn,
-        "Runtime": function.runtime.identifier(),
-        "Handler": function.handler,
-        "Description": function.description.as_deref().unwrap_or_default(),
-        "Timeout": function.timeout.as_secs(),
-        "MemorySize": function.memory_mb,
-        "Version": version,
-        "Environment": {"Variables": function.environment},
-        "PackageType": "Zip",
-        "State": "Active",
-        "LastUpdateStatus": "Successful",
-        "LoggingConfig": {
-            "LogFormat": "Text",
-            "LogGroup": format!("/aws/lambda/{}", function.name),
-        },
-    })
-}
-
 fn client_context(
     headers: &HeaderMap,
     invocation_type: InvocationType,
@@ -361,7 +275,11 @@ fn refuse(error: &InvokeError) -> Response<Full<Bytes>> {
     response
 }
 
-fn json_response(status: StatusCode, request_id: &str, body: &Value) -> Response<Full<Bytes>> {
+pub(super) fn json_response(
+    status: StatusCode,
+    request_id: &str,
+    body: &Value,
+) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.to_string().into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -384,26 +302,4 @@ fn query(text: &str) -> HashMap<String, String> {
         .filter_map(|pair| pair.split_once('='))
         .map(|(name, value)| (decode(name), decode(value)))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refused_operation_is_named() {
-        for (method, path, name) in [
-            (Method::POST, "2015-03-31/functions", "CreateFunction"),
-            (Method::GET, "2018-10-31/layers", "ListLayers"),
-            (
-                Method::GET,
-                "2015-03-31/functions/f/aliases/live",
-                "GetAlias",
-            ),
-            (Method::GET, "2015-03-31/nothing", "GET /2015-03-31/nothing"),
-        ] {
-            let steps: Vec<&str> = path.split('/').collect();
-            assert_eq!(operation_name(&method, &steps), name);
-        }
-    }
 }

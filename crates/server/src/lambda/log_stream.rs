@@ -72,13 +72,13 @@ pub(super) enum Ending<'a> {
 }
 
 impl LogStream {
-    pub fn new(function: FunctionName, observer: Observer) -> Self {
+    pub fn new(function: FunctionName, version: &str, observer: Observer) -> Self {
         let today = OffsetDateTime::now_utc().date();
         let (year, month, day) = (today.year(), u8::from(today.month()), today.day());
         let instance = hex(&gatepost_gateway::new_id::random_bytes::<16>());
         Self {
             function,
-            name: format!("{year:04}/{month:02}/{day:02}/[$LATEST]{instance}").into(),
+            name: format!("{year:04}/{month:02}/{day:02}/[{version}]{instance}").into(),
             observer,
             state: Mutex::default(),
         }
@@ -312,7 +312,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_printed_stands_between_start_and_end() {
         let (observer, mut events) = Observer::new(100);
-        let log = LogStream::new("chat".into(), observer);
+        let log = LogStream::new("chat".into(), "$LATEST", observer);
         let (_pipe, mut writer) = log.open().unwrap();
         log.start("r-1", "$LATEST", true);
         writer.write_all(b"one\ntwo\rlines\nno line break").unwrap();
@@ -333,7 +333,7 @@ mod tests {
     #[tokio::test]
     async fn a_timeout_is_said_before_end() {
         let (observer, mut events) = Observer::new(100);
-        let log = LogStream::new("chat".into(), observer);
+        let log = LogStream::new("chat".into(), "$LATEST", observer);
         log.finish(&report(Ending::TimedOut(Duration::from_secs(3))), || 36);
         let lines = messages(&mut events);
         assert!(
@@ -347,7 +347,7 @@ mod tests {
     #[tokio::test]
     async fn a_line_without_end_is_cut_at_the_size_of_a_log_event() {
         let (observer, mut events) = Observer::new(100);
-        let log = LogStream::new("chat".into(), observer);
+        let log = LogStream::new("chat".into(), "$LATEST", observer);
         let state = &mut State::default();
         for _ in 0..5 {
             log.take(state, &vec![b'x'; 131_072]);
@@ -359,7 +359,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_tail_is_the_last_4_kb_of_this_invocation() {
-        let log = LogStream::new("chat".into(), Observer::none());
+        let log = LogStream::new("chat".into(), "$LATEST", Observer::none());
         let (_pipe, mut writer) = log.open().unwrap();
         log.start("r-1", "$LATEST", true);
         writer.write_all("ü".repeat(5000).as_bytes()).unwrap();

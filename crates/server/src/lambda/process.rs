@@ -91,7 +91,11 @@ impl Process {
         let function = Arc::clone(&pool.function);
         let process = Arc::new(Self {
             credentials: Credentials::new(),
-            log: LogStream::new(function.name.clone(), shared.config.observer.clone()),
+            log: LogStream::new(
+                function.name.clone(),
+                &function.version,
+                shared.config.observer.clone(),
+            ),
             pool: Arc::downgrade(pool),
             slot: Mutex::new(Slot {
                 phase: Phase::Starting {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::PathBuf,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -12,7 +13,7 @@ use gatepost_gateway::integration::invoke_function::{Invocation, InvokeFunction}
 use gatepost_model::{
     FunctionName,
     arn::FunctionReference,
-    function::Function,
+    function::{Function, LATEST},
     function_policy::{ApiSource, FunctionPolicy},
     invocation::{InvocationType, InvokeError, InvokeRequest, InvokeResponse},
 };
@@ -21,24 +22,35 @@ use serde::de::IgnoredAny;
 
 use super::{
     async_queue::AsyncQueue,
-    code,
+    code::{self, CodeError},
     config::{Caller, RunnerConfig, Shared},
     error_body::{self, MAX_EVENT_PAYLOAD, MAX_PAYLOAD},
     invocation::{Answer, Event, Job, Outcome},
     pool::Pool,
 };
 
-const LATEST: &str = "$LATEST";
-
 type Pools = HashMap<FunctionName, Arc<Pool>>;
 /// Who may invoke each function that has a policy.
 pub type FunctionPolicies = HashMap<FunctionName, FunctionPolicy>;
 
+/// The functions that were made by calls.
+type Made = HashMap<FunctionName, MadePools>;
+
+/// A function that was made by calls. Each of its versions has its own code and configuration.
+#[derive(Clone)]
+struct MadePools {
+    latest: Arc<Pool>,
+    versions: HashMap<String, Arc<Pool>>,
+}
+
 /// Runs functions as processes of this machine. Must be made inside of a Tokio runtime.
 pub struct LocalRunner {
     shared: Arc<Shared>,
+    /// The template's functions.
     pools: ArcSwap<Pools>,
+    made: ArcSwap<Made>,
     policies: ArcSwap<FunctionPolicies>,
+    made_policies: ArcSwap<FunctionPolicies>,
     queue: AsyncQueue,
     /// For asynchronous invocations, which must not keep the runner alive.
     me: Weak<Self>,
@@ -72,7 +84,9 @@ impl LocalRunner {
         let runner = Arc::new_cyclic(|me| Self {
             shared,
             pools: ArcSwap::default(),
+            made: ArcSwap::default(),
             policies: ArcSwap::default(),
+            made_policies: ArcSwap::default(),
             queue,
             me: me.clone(),
         });
@@ -116,6 +130,89 @@ impl LocalRunner {
         self.policies.store(Arc::new(policies));
     }
 
+    /// Serves a function that was made by calls as it is now, with its versions.
+    pub(super) fn serve_made(
+        &self,
+        latest: Function,
+        versions: Vec<Function>,
+        policy: &FunctionPolicy,
+    ) {
+        let name = latest.name.clone();
+        let present = self.made.load();
+        let present = present.get(&name);
+        let env_file = self.shared.env_file.read().clone();
+        let pool = |function: Function, old: Option<&Arc<Pool>>| {
+            let same = old.filter(|pool| *pool.function == function);
+            same.cloned().unwrap_or_else(|| {
+                let (shared, env_file) = (Arc::clone(&self.shared), Arc::clone(&env_file));
+                Pool::new(shared, Arc::new(function), None, env_file)
+            })
+        };
+        let versions = versions.into_iter().map(|function| {
+            let old = present.and_then(|made| made.versions.get(&function.version));
+            (function.version.clone(), pool(function, old))
+        });
+        let pools = MadePools {
+            versions: versions.collect(),
+            latest: pool(latest, present.map(|made| &made.latest)),
+        };
+        self.made_policies.rcu(|policies| {
+            let mut policies = FunctionPolicies::clone(policies);
+            policies.insert(name.clone(), policy.clone());
+            policies
+        });
+        self.made.rcu(|made| {
+            let mut made = Made::clone(made);
+            made.insert(name.clone(), pools.clone());
+            made
+        });
+    }
+
+    /// A function that was made by calls is no more: what is running finishes.
+    pub(super) fn remove_made(&self, name: &FunctionName) {
+        self.made.rcu(|made| {
+            let mut made = Made::clone(made);
+            made.remove(name);
+            made
+        });
+        self.made_policies.rcu(|policies| {
+            let mut policies = FunctionPolicies::clone(policies);
+            policies.remove(name);
+            policies
+        });
+    }
+
+    /// A function of the template.
+    pub(super) fn function_of_template(&self, name: &FunctionName) -> Option<Arc<Function>> {
+        let pools = self.pools.load();
+        pools.get(name).map(|pool| Arc::clone(&pool.function))
+    }
+
+    /// The resource policy of a function, if it has one.
+    pub(super) fn policy(&self, name: &FunctionName) -> Option<FunctionPolicy> {
+        let of_template = self.policies.load().get(name).cloned();
+        of_template.or_else(|| self.made_policies.load().get(name).cloned())
+    }
+
+    /// Lays a package of code down and proves that it can be unpacked: the file, and its SHA-256.
+    /// Writes files: not for an async task.
+    pub(super) fn keep_package(&self, package: &[u8]) -> Result<(PathBuf, [u8; 32]), CodeError> {
+        self.shared.code.keep_package(package)
+    }
+
+    /// The processes of a function's version.
+    fn pool_of(&self, name: &FunctionName, version: &str) -> Option<Arc<Pool>> {
+        if let Some(pool) = self.pools.load().get(name) {
+            return Some(Arc::clone(pool));
+        }
+        let made = self.made.load();
+        let made = made.get(name)?;
+        match version {
+            LATEST => Some(Arc::clone(&made.latest)),
+            version => made.versions.get(version).cloned(),
+        }
+    }
+
     /// Whether the function's own policy lets API Gateway invoke it, as far as that is asked.
     fn permit(&self, target: &Target, source: &ApiSource) -> Result<(), InvokeError> {
         let config = &self.shared.config;
@@ -123,11 +220,14 @@ impl LocalRunner {
             return Ok(());
         }
         let source_arn = source.arn(&config.region, &config.account_id);
-        let policies = self.policies.load();
-        let is_permitted = policies.get(&target.name).is_some_and(|policy| {
-            let qualifier = target.qualifier.as_deref();
-            lets_api_gateway(policy, qualifier, &source_arn, &config.account_id)
-        });
+        let (policies, made) = (self.policies.load(), self.made_policies.load());
+        let policy = policies.get(&target.name);
+        let is_permitted = policy
+            .or_else(|| made.get(&target.name))
+            .is_some_and(|policy| {
+                let qualifier = target.qualifier.as_deref();
+                lets_api_gateway(policy, qualifier, &source_arn, &config.account_id)
+            });
         if is_permitted {
             Ok(())
         } else {
@@ -180,9 +280,11 @@ impl LocalRunner {
 
     /// All functions, by name.
     pub fn functions(&self) -> Vec<Arc<Function>> {
-        let pools = self.pools.load();
+        let (pools, made) = (self.pools.load(), self.made.load());
+        let made = made.values().map(|made| &made.latest);
         let mut functions: Vec<_> = pools
             .values()
+            .chain(made.filter(|pool| !pools.contains_key(&pool.function.name)))
             .map(|pool| Arc::clone(&pool.function))
             .collect();
         functions.sort_by(|a, b| a.name.cmp(&b.name));
@@ -203,6 +305,7 @@ impl LocalRunner {
             ));
         }
         self.pools.store(Arc::default());
+        self.made.store(Arc::default());
         for process in self.shared.callers.processes() {
             process.stop();
         }
@@ -233,10 +336,13 @@ impl LocalRunner {
         let suffix = qualifier
             .map(|qualifier| format!(":{qualifier}"))
             .unwrap_or_default();
-        let pool = self.pools.load().get(&name).cloned();
-        let version = pool
+        let latest = self.pool_of(&name, LATEST);
+        let version = latest
             .as_ref()
             .and_then(|pool| version(&pool.function, qualifier));
+        let pool = version
+            .as_deref()
+            .and_then(|version| self.pool_of(&name, version));
         let (Some(pool), Some(version)) = (pool, version) else {
             let config = &self.shared.config;
             return Err(error_body::function_not_found(&format!(
@@ -303,17 +409,15 @@ impl LocalRunner {
 
     /// One attempt at an asynchronous invocation, by the function as it is now.
     pub(super) async fn attempt(&self, name: &FunctionName, event: Event) -> Outcome {
-        let Some(pool) = self.pools.load().get(name).cloned() else {
+        let Some(pool) = self.pool_of(name, &event.version) else {
             return Err(error_body::function_not_found(&event.function_arn));
         };
         run(&pool, event).await
     }
 
     pub(super) fn function(&self, name: &FunctionName) -> Option<Arc<Function>> {
-        self.pools
-            .load()
-            .get(name)
-            .map(|pool| Arc::clone(&pool.function))
+        let pool = self.pool_of(name, LATEST)?;
+        Some(Arc::clone(&pool.function))
     }
 
     pub(super) fn shared(&self) -> &Shared {

@@ -32,6 +32,8 @@ pub(super) async fn serve(stream: TcpStream, process: Arc<Process>) {
     // A connection that breaks shows as the end of the process or at the invocation's timeout.
     let _ = http1::Builder::new()
         .header_read_timeout(None)
+        // A client that asks for the next event behind its answer gets both answers in one write.
+        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }

@@ -1,12 +1,15 @@
 //! The Invoke API over HTTP: statuses, headers and bodies, byte for byte.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use gatepost_gateway::auth::{Auth, AuthMode};
+use gatepost_gateway::{
+    auth::{Auth, AuthMode},
+    store::{Retention, Store},
+};
 use gatepost_server::{
     auth::IdentifiedRequest,
-    lambda::invoke_api,
+    lambda::{MadeFunctions, invoke_api},
     server::{Door, Peer},
 };
 use http::{Request, Response};
@@ -27,6 +30,7 @@ def handler(event, context):
 ",
     );
     chat.aliases.insert("live".to_owned(), "2".to_owned());
+    chat.versions.push("2".to_owned());
     let mut none = python("none", "def handler(e, c): pass");
     none.reserved_concurrency = Some(0);
     World::new(vec![chat, none])
@@ -44,7 +48,17 @@ async fn send(world: &World, request: http::request::Builder, body: &str) -> Res
     let request = IdentifiedRequest::new(&auth, &peer, head, "localhost".to_owned(), "lambda")
         .and_then(|identified| identified.verify(Bytes::copy_from_slice(body.as_bytes())))
         .unwrap();
-    let (parts, body) = invoke_api::handle(&world.runner, &*world.runner, request)
+    let store = Store::open(
+        &world.folder.path().join("store.sqlite"),
+        Retention {
+            max_tombstones: 1,
+            tombstone_age: Duration::ZERO,
+            log_age: Duration::ZERO,
+            max_bytes: 1 << 20,
+        },
+    );
+    let functions = MadeFunctions::open(store.unwrap(), Arc::clone(&world.runner)).unwrap();
+    let (parts, body) = invoke_api::handle(&functions, &*world.runner, request)
         .await
         .into_parts();
     let body: Full<Bytes> = body;
@@ -205,7 +219,7 @@ async fn a_function_is_described() {
     for (name, value) in [
         (
             "FunctionArn",
-            json!("arn:aws:lambda:us-east-1:000000000000:function:chat"),
+            json!("arn:aws:lambda:us-east-1:000000000000:function:chat:live"),
         ),
         ("Runtime", json!("python3.11")),
         ("Handler", json!("app.handler")),
@@ -231,7 +245,7 @@ async fn a_function_is_described() {
 
 #[tokio::test]
 async fn an_operation_that_is_not_built_is_named_in_a_501() {
-    let response = send(&world(), Request::delete("/2015-03-31/functions/chat"), "").await;
+    let response = send(&world(), Request::get("/2018-10-31/layers"), "").await;
     assert_eq!(response.status(), 501);
     assert_eq!(
         header(&response, "x-amzn-ErrorType"),
@@ -239,6 +253,6 @@ async fn an_operation_that_is_not_built_is_named_in_a_501() {
     );
     assert_eq!(
         response.body(),
-        r#"{"Type":"Service","Message":"Gatepost does not answer Lambda's DeleteFunction yet"}"#
+        r#"{"Type":"Service","Message":"Gatepost does not answer Lambda's ListLayers yet"}"#
     );
 }

@@ -141,6 +141,7 @@ fn function(name: &str, runtime: &str, handler: &str, code: &str) -> Function {
         event_invoke_configs: BTreeMap::new(),
         aliases: BTreeMap::new(),
         versions: Vec::new(),
+        version: gatepost_model::function::LATEST.to_owned(),
         description: None,
     }
 }

@@ -11,6 +11,62 @@ const CONTEXT: &str = "$context.";
 /// What stands where a variable has no value.
 const UNSET: &str = "-";
 
+/// The variables that AWS documents (control-and-observability spec B.1), but for those below
+/// `authorizer.`, which are also what an authorizer names.
+const VARIABLES: &[&str] = &[
+    "apiId",
+    "stage",
+    "domainName",
+    "requestId",
+    "extendedRequestId",
+    "requestTime",
+    "requestTimeEpoch",
+    "routeKey",
+    "eventType",
+    "status",
+    "messageId",
+    "messageDirection",
+    "connectionId",
+    "connectedAt",
+    "disconnectReason",
+    "disconnectStatusCode",
+    "identity.accountId",
+    "identity.apiKey",
+    "identity.apiKeyId",
+    "identity.caller",
+    "identity.cognitoAuthenticationProvider",
+    "identity.cognitoAuthenticationType",
+    "identity.cognitoIdentityId",
+    "identity.cognitoIdentityPoolId",
+    "identity.principalOrgId",
+    "identity.sourceIp",
+    "identity.user",
+    "identity.userAgent",
+    "identity.userArn",
+    "authorize.error",
+    "authorize.latency",
+    "authorize.status",
+    "authenticate.error",
+    "authenticate.latency",
+    "authenticate.status",
+    "integration.error",
+    "integration.integrationStatus",
+    "integration.latency",
+    "integration.requestId",
+    "integration.status",
+    "integrationErrorMessage",
+    "integrationLatency",
+    "integrationStatus",
+    "awsEndpointRequestId",
+    "error.message",
+    "error.messageString",
+    "error.responseType",
+    "error.validationErrorString",
+    "waf.error",
+    "waf.latency",
+    "waf.status",
+];
+
 /// A compiled format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessLogFormat(Vec<Part>);
@@ -42,6 +98,20 @@ pub enum InvalidFormat {
 }
 
 impl AccessLogFormat {
+    /// The names in a format that AWS does not have, which are a `-` in every row.
+    pub fn misnamed(format: &str) -> Vec<&str> {
+        let names = format.split(CONTEXT).skip(1).map(variable_name);
+        names
+            .filter(|name| !name.is_empty() && !name.starts_with("authorizer."))
+            .filter(|name| !VARIABLES.contains(name))
+            .collect()
+    }
+
+    /// The names that AWS has, for who looks for another.
+    pub fn variables() -> &'static [&'static str] {
+        VARIABLES
+    }
+
     /// Compiles a format. A line break at its end, as YAML's blocks have one, is none of it.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! The variables of AWS's: `$context`, `$input`, `$stageVariables`, `$util`.
 
-mod context;
+pub(super) mod context;
 mod input;
 mod util;

@@ -33,7 +33,7 @@ pub fn find(config: &AdminConfig, state: &Path) -> Result<FoundToken, StartError
         return Ok((token, None));
     }
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(io::Error::from)?;
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
     let mut text = String::new();
     for byte in bytes {
         let _ = write!(text, "{byte:02x}");

@@ -37,6 +37,15 @@ pub(super) struct Answer {
 /// # Errors
 /// What to say: there is no store, or it cannot be read.
 pub(super) fn explain(store: &Path, id: &str) -> Result<Answer, String> {
+    let reader = open(store)?;
+    answer(&reader, id).map_err(|error| error.to_string())
+}
+
+/// The store's reader.
+///
+/// # Errors
+/// What to say: there is no store, or it cannot be read.
+pub(super) fn open(store: &Path) -> Result<LifeReader, String> {
     if !store.is_file() {
         return Err(format!(
             "there is no store {}: go to the folder of the template that `gatepost dev` served, or \
@@ -44,8 +53,7 @@ pub(super) fn explain(store: &Path, id: &str) -> Result<Answer, String> {
             store.display()
         ));
     }
-    let reader = LifeReader::open(store).map_err(|error| error.to_string())?;
-    answer(&reader, id).map_err(|error| error.to_string())
+    LifeReader::open(store).map_err(|error| error.to_string())
 }
 
 fn answer(reader: &LifeReader, id: &str) -> Result<Answer, ReadError> {

@@ -56,6 +56,7 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
         lambda: Arc::new(NoFunctions),
         outward: Outward::unconfigured(&Limits::default()).unwrap(),
         observer: Observer::none(),
+        metrics: Arc::default(),
         logging_level: LoggingLevel::Off,
     })
 }

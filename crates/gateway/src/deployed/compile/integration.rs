@@ -1,6 +1,6 @@
 //! Integrations, their templates and their responses.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use gatepost_model::{
     arn::lambda_function_of_uri,
@@ -23,12 +23,14 @@ use crate::{
         aws_service::{AwsService, InvalidService},
         bulkhead::Owner,
     },
+    observe::metrics::RouteSeries,
 };
 
 /// The integration of the route at `place`.
 pub(super) fn compile_integration(
     integration: &Integration,
     surroundings: &Surroundings<'_>,
+    series: &Arc<RouteSeries>,
     place: &str,
 ) -> Result<DeployedIntegration, CompileError> {
     let at = |what: String| {
@@ -46,6 +48,7 @@ pub(super) fn compile_integration(
         request_parameters,
         content_handling: integration.content_handling_strategy,
         bulkhead: surroundings.bulkhead(Owner::Integration(integration.integration_id.clone())),
+        series: Arc::clone(series),
         backend: backend(integration, surroundings).map_err(at)?,
     })
 }

@@ -25,7 +25,10 @@ use crate::{
         outward::Outward,
         vpc_link::UnknownVpcLink,
     },
-    observe::AccessLog,
+    observe::{
+        AccessLog,
+        metrics::{Metrics, RouteSeries},
+    },
 };
 
 /// What is around the routes of a stage.
@@ -37,6 +40,7 @@ pub(super) struct Surroundings<'a> {
     client_certificate: Option<ClientCertificate>,
     logging_level: LoggingLevel,
     access_log: Option<Arc<AccessLog>>,
+    metrics: &'a Metrics,
 }
 
 impl<'a> Surroundings<'a> {
@@ -67,6 +71,7 @@ impl<'a> Surroundings<'a> {
             client_certificate,
             logging_level: config.logging_level,
             access_log: logs::access_log(stage)?,
+            metrics: &config.metrics,
         })
     }
 
@@ -75,6 +80,17 @@ impl<'a> Surroundings<'a> {
         let route_key = route_key.map(RouteKey::as_str);
         let access_log = self.access_log.as_ref();
         log_settings(self.stage, route_key, self.logging_level, access_log)
+    }
+
+    /// What is counted of a route's requests; without one, of those that have no route. A route
+    /// cannot switch detailed metrics off that its stage has on, as captured from AWS.
+    pub(super) fn series(&self, route_key: Option<&str>) -> Arc<RouteSeries> {
+        let stage = self.stage;
+        let of_route = route_key.and_then(|route_key| stage.route_settings.get(route_key));
+        let detailed = stage.default_route_settings.detailed_metrics_enabled
+            || of_route.is_some_and(|settings| settings.detailed_metrics_enabled);
+        let (api_id, stage_name) = (&self.api.api_id, &stage.stage_name);
+        self.metrics.series(api_id, stage_name, route_key, detailed)
     }
 
     /// A text with the stage variables filled in.

@@ -2,12 +2,17 @@
 
 use std::ops::Range;
 
-use rusqlite::{Connection as Database, params};
+use rusqlite::{Connection as Database, params, types::ValueRef};
 
-use super::{LINE_BITS, LogLine, LogPage, LogPosition, LogQuery, LoggedStream, Streams};
+use super::{LINE_BITS, LogLine, LogPage, LogPosition, LogQuery, LoggedStream, Streams, packed};
 
 /// Lines that one query looks at, whatever it then picks: a store may keep millions.
 const MAX_LOOKED_AT: usize = 100_000;
+
+/// The row of the table that holds a place.
+fn row_of(place: LogPosition) -> i64 {
+    place.row >> LINE_BITS
+}
 
 /// The first row of the table that is not before a place.
 fn first_row(place: LogPosition) -> i64 {
@@ -40,7 +45,7 @@ pub(super) fn lines(
     let mut rows = statement.query(params![
         group,
         start.timestamp_ms,
-        first_row(start),
+        row_of(start),
         end.timestamp_ms,
         first_row(end),
         one_stream
@@ -49,25 +54,29 @@ pub(super) fn lines(
     let mut bytes = 0;
     let mut looked_at = 0;
     let mut last = None;
-    while let Some(row) = rows.next()? {
-        if looked_at == MAX_LOOKED_AT {
+    'page: while let Some(row) = rows.next()? {
+        if looked_at >= MAX_LOOKED_AT {
             page.unfinished_at = last;
             break;
         }
         looked_at += 1;
-        let position = LogPosition {
+        let first = LogPosition {
             timestamp_ms: row.get(0)?,
             row: row.get::<_, i64>(1)? << LINE_BITS,
         };
         let stream = row.get_ref(2)?.as_str().unwrap_or_default();
-        if query.streams.include(stream) {
-            let message: String = row.get(3)?;
+        if !query.streams.include(stream) {
+            last = Some(first);
+            continue;
+        }
+        for (position, message) in lines_of_row(first, row.get_ref(3)?, query) {
+            looked_at += 1;
             bytes += message.len();
             let is_full = page.lines.len() == query.max_lines
                 || (bytes > query.max_bytes && !page.lines.is_empty());
             if is_full {
                 page.unfinished_at = last;
-                break;
+                break 'page;
             }
             page.lines.push(LogLine {
                 position,
@@ -75,10 +84,27 @@ pub(super) fn lines(
                 message,
                 put_at_ms: row.get(4)?,
             });
+            last = Some(position);
         }
-        last = Some(position);
     }
     Ok(page)
+}
+
+/// The lines of a row that a query asks for, in its order.
+fn lines_of_row(
+    first: LogPosition,
+    message: ValueRef<'_>,
+    query: &LogQuery<'_>,
+) -> Vec<(LogPosition, String)> {
+    let positions = (first.row..).map(|row| LogPosition { row, ..first });
+    let mut lines: Vec<_> = positions
+        .zip(packed::lines(message))
+        .filter(|(position, _)| query.range.contains(position))
+        .collect();
+    if query.newest_first {
+        lines.reverse();
+    }
+    lines
 }
 
 pub(super) fn streams(reader: &Database, group: i64) -> rusqlite::Result<Vec<LoggedStream>> {

@@ -7,7 +7,7 @@ use gatepost_model::connection_id::ConnectionId;
 use gatepost_wire::execution_log::Severity;
 use rusqlite::{Connection as Database, OpenFlags, Row, params};
 
-use super::execution::KeptRequest;
+use super::{execution::KeptRequest, packed};
 use crate::store::{ReadError, StoreError, schema};
 
 /// Rows of each kind that one read looks at, whatever it then picks.
@@ -161,11 +161,10 @@ impl LogReader {
             let Some(log_group) = group_of(&self.database, &mut groups, row.get(1)?)? else {
                 continue;
             };
-            if filter.includes_group(&log_group) {
-                let line = read_event(row, log_group)?;
-                if !found.take(filter, vec![line]) {
-                    break;
-                }
+            if filter.includes_group(&log_group)
+                && !found.take(filter, read_events(row, &log_group)?)
+            {
+                break;
             }
         }
         drop(rows);
@@ -258,17 +257,19 @@ fn group_of(
     Ok(known.get(&id).cloned())
 }
 
-fn read_event(row: &Row<'_>, log_group: String) -> rusqlite::Result<GroupLine> {
-    let message: String = row.get(4)?;
-    Ok(GroupLine {
-        stream: row.get(2)?,
-        timestamp_ms: row.get(3)?,
+fn read_events(row: &Row<'_>, log_group: &str) -> rusqlite::Result<Vec<GroupLine>> {
+    let (stream, timestamp_ms): (String, i64) = (row.get(2)?, row.get(3)?);
+    let messages = packed::lines(row.get_ref(4)?).into_iter();
+    let line = |message: String| GroupLine {
+        log_group: log_group.to_owned(),
+        stream: stream.clone(),
+        timestamp_ms,
         severity: severity_of(&message),
-        log_group,
         message,
         request_id: None,
         connection_id: None,
-    })
+    };
+    Ok(messages.map(line).collect())
 }
 
 /// How grave it is what a function printed: its runtimes mark errors, and so does Lambda.

@@ -85,6 +85,56 @@ fn a_page_ends_at_its_bytes_but_holds_a_line_however_long() {
 }
 
 #[test]
+fn lines_that_share_a_row_are_lines_of_their_own_in_both_directions() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    for (stream, at, message) in [
+        ("s", 5, "s1"),
+        ("t", 5, "t1"),
+        ("s", 5, "s2"),
+        ("s", 6, "s3"),
+        ("t", 6, "t2"),
+        ("t", 6, "t3"),
+    ] {
+        print(&store, "f", stream, at, message);
+    }
+    store.flush();
+    let rows: i64 = store
+        .logs_reader
+        .lock()
+        .query_row("SELECT COUNT(*) FROM log_events", [], |row| row.get(0))
+        .unwrap();
+    assert!(rows < 6, "{rows} rows");
+    for (stream, expected) in [("s", ["s1", "s2", "s3"]), ("t", ["t1", "t2", "t3"])] {
+        for newest_first in [false, true] {
+            let mut expected = expected.to_vec();
+            if newest_first {
+                expected.reverse();
+            }
+            let mut range = ALL;
+            // Line by line, each page from where the last one ended.
+            for line in expected {
+                let page = store
+                    .log_lines(&LogQuery {
+                        streams: Streams::Named(vec![stream.into()]),
+                        newest_first,
+                        max_lines: 1,
+                        range: range.clone(),
+                        ..query("f")
+                    })
+                    .unwrap();
+                assert_eq!(messages(&page), [line]);
+                if newest_first {
+                    range.end = page.lines[0].position;
+                } else {
+                    range.start = page.lines[0].position.behind();
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn groups_and_streams_are_listed_once_with_their_first_and_last_time() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder);

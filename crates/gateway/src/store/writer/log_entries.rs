@@ -7,20 +7,38 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::lives::write_refused_call;
 use crate::{
     clock::now_ms,
-    store::{ExecutionLogRecord, LogEntry, LogEvent, logs::stream_of, sql_ms},
+    store::{
+        ExecutionLogRecord, LogEntry, LogEvent,
+        logs::{packed::Pack, stream_of},
+        sql_ms,
+    },
 };
 
-/// The numbers of the log groups, as far as they were needed.
+/// The log groups: their numbers, as far as they were needed, and the lines that wait for others to
+/// share their row.
 #[derive(Debug, Default)]
-pub(super) struct LogGroups(HashMap<Box<str>, i64>);
+pub(super) struct LogGroups {
+    numbers: HashMap<Box<str>, i64>,
+    waiting: Vec<Row>,
+}
+
+/// A row of plain events that is not written yet.
+#[derive(Debug)]
+struct Row {
+    group: i64,
+    stream: Arc<str>,
+    timestamp_ms: u64,
+    lines: Pack,
+}
 
 impl LogGroups {
     /// Forgets them: those made by a transaction that failed are not there.
     pub(super) fn forget(&mut self) {
-        self.0.clear();
+        self.numbers.clear();
+        self.waiting.clear();
     }
 
-    /// Writes an entry into its group.
+    /// Writes an entry into its group; a plain event perhaps only at [`Self::finish`].
     pub(super) fn write(
         &mut self,
         transaction: &Transaction<'_>,
@@ -29,7 +47,7 @@ impl LogGroups {
         match entry {
             LogEntry::Event(event) => {
                 let group = self.number(transaction, &event.log_group)?;
-                write_event(transaction, group, event)
+                self.write_event(transaction, group, event)
             }
             LogEntry::Access(entry) => {
                 let log = &entry.access_log;
@@ -40,7 +58,7 @@ impl LogGroups {
                     timestamp_ms: entry.timestamp_ms,
                     message: log.format.render(&entry.row),
                 };
-                write_event(transaction, group, &event)
+                self.write_event(transaction, group, &event)
             }
             LogEntry::Refused(call) => write_refused_call(transaction, call),
             LogEntry::Execution(request) => {
@@ -56,7 +74,7 @@ impl LogGroups {
         transaction: &Transaction<'_>,
         name: &str,
     ) -> rusqlite::Result<i64> {
-        if let Some(number) = self.0.get(name) {
+        if let Some(number) = self.numbers.get(name) {
             return Ok(*number);
         }
         let kept = transaction
@@ -75,28 +93,59 @@ impl LogGroups {
                 )?
                 .insert(params![name, sql_ms(now_ms())])?,
         };
-        self.0.insert(name.into(), number);
+        self.numbers.insert(name.into(), number);
         Ok(number)
+    }
+
+    fn write_event(
+        &mut self,
+        transaction: &Transaction<'_>,
+        group: i64,
+        event: &LogEvent,
+    ) -> rusqlite::Result<()> {
+        let row = Row {
+            group,
+            stream: Arc::clone(&event.stream),
+            timestamp_ms: event.timestamp_ms,
+            lines: Pack::new(&event.message),
+        };
+        let is_same = |waiting: &&mut Row| waiting.group == group && waiting.stream == event.stream;
+        match self.waiting.iter_mut().find(is_same) {
+            Some(waiting) => {
+                let joins =
+                    waiting.timestamp_ms == event.timestamp_ms && waiting.lines.add(&event.message);
+                if !joins {
+                    std::mem::replace(waiting, row).write(transaction)?;
+                }
+            }
+            None => self.waiting.push(row),
+        }
+        Ok(())
+    }
+
+    /// Writes what waits.
+    pub(super) fn finish(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        self.waiting
+            .drain(..)
+            .try_for_each(|row| row.write(transaction))
     }
 }
 
-fn write_event(
-    transaction: &Transaction<'_>,
-    group: i64,
-    event: &LogEvent,
-) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO log_events (log_group, stream, timestamp_ms, message)
-             VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![
-            group,
-            event.stream,
-            sql_ms(event.timestamp_ms),
-            event.message
-        ])?;
-    Ok(())
+impl Row {
+    fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        transaction
+            .prepare_cached(
+                "INSERT INTO log_events (log_group, stream, timestamp_ms, message)
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                self.group,
+                self.stream,
+                sql_ms(self.timestamp_ms),
+                self.lines
+            ])?;
+        Ok(())
+    }
 }
 
 fn write_execution(

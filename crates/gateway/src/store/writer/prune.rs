@@ -4,7 +4,7 @@ use gatepost_model::calendar::Day;
 use rusqlite::{Connection as Database, OptionalExtension};
 
 use crate::{
-    store::{Retention, sql_ms, usage},
+    store::{Retention, metrics, sql_ms, usage},
     usage_plans::USAGE_DAYS,
 };
 
@@ -59,6 +59,7 @@ pub(super) fn prune(
          ORDER BY rowid DESC LIMIT 1 OFFSET ?1)",
         [MAX_REFUSED_CALLS],
     )?;
+    metrics::prune(database, now_ms)?;
     usage::prune(database, Day::of_epoch_ms(now_ms).back(USAGE_DAYS))?;
     prune_groups(database, now_ms)?;
     for _ in 0..SLICES {

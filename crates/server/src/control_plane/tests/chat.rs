@@ -204,6 +204,8 @@ pub(super) fn named(api_id: &str) -> Arc<Api> {
 
 pub(super) fn domain_name() -> DomainName {
     DomainName {
+        certificate_arn: None,
+        tags: BTreeMap::new(),
         domain_name: "ws.example.com".to_owned(),
         api_mappings: vec![
             ApiMapping {

@@ -32,7 +32,7 @@ pub(super) fn update(
     request: UpdateAccountRequest,
 ) -> Result<Value, ControlPlaneError> {
     let patches = Patch::all(request.patch_operations)?;
-    let role = gateway.change_usage_plans(|change| {
+    let role = gateway.change(|change| {
         let role = &mut change.made.cloudwatch_role_arn;
         for patch in &patches {
             *role = match (patch.parts().0, &*patch.parts().1) {

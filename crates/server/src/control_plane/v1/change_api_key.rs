@@ -1,6 +1,6 @@
 //! `CreateApiKey`, `UpdateApiKey`, `DeleteApiKey`.
 
-use gatepost_gateway::{clock::now_ms, gateway::Gateway, new_id::resource_id, usage_plans::Change};
+use gatepost_gateway::{clock::now_ms, control::Change, gateway::Gateway, new_id::resource_id};
 use gatepost_model::{
     ApiKeyId,
     secret::Secret,
@@ -8,13 +8,12 @@ use gatepost_model::{
 };
 use serde_json::Value;
 
-use super::{
-    api_key,
-    changes::{make, of_template},
-    patch::Patch,
-};
+use super::{api_key, patch::Patch};
 use crate::{
-    control_plane::rescue::ControlPlaneError,
+    control_plane::{
+        changes::{make, of_template},
+        rescue::ControlPlaneError,
+    },
     shapes::apigateway::{CreateApiKeyRequest, DeleteApiKeyRequest, Op, UpdateApiKeyRequest},
 };
 
@@ -94,7 +93,7 @@ pub(super) fn find<'a>(
     change: &'a mut Change<'_>,
     id: &str,
 ) -> Result<&'a mut ApiKey, ControlPlaneError> {
-    if change.declared.api_key(id).is_some() {
+    if change.declared.plans.api_key(id).is_some() {
         return Err(of_template("API key", id));
     }
     let mut keys = change.made.plans.api_keys.iter_mut();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gatepost_gateway::{gateway::Gateway, new_id::resource_id, usage_plans::Change};
+use gatepost_gateway::{control::Change, gateway::Gateway, new_id::resource_id};
 use gatepost_model::{
     ApiKeyId,
     throttle::ThrottleSettings,
@@ -11,14 +11,12 @@ use gatepost_model::{
 };
 use serde_json::Value;
 
-use super::{
-    api_key,
-    changes::{make, of_template},
-    patch::Patch,
-    usage_plan,
-};
+use super::{api_key, patch::Patch, usage_plan};
 use crate::{
-    control_plane::rescue::ControlPlaneError,
+    control_plane::{
+        changes::{make, of_template},
+        rescue::ControlPlaneError,
+    },
     shapes::apigateway::{
         self as shapes, CreateUsagePlanKeyRequest, CreateUsagePlanRequest,
         DeleteUsagePlanKeyRequest, DeleteUsagePlanRequest, Op, QuotaPeriodType,
@@ -171,7 +169,7 @@ pub(super) fn find<'a>(
     change: &'a mut Change<'_>,
     id: &str,
 ) -> Result<&'a mut UsagePlan, ControlPlaneError> {
-    let mut declared = change.declared.usage_plans.iter();
+    let mut declared = change.declared.plans.usage_plans.iter();
     if declared.any(|plan| plan.usage_plan_id.as_str() == id) {
         return Err(of_template("usage plan", id));
     }
@@ -349,12 +347,12 @@ pub(super) fn add_key(
             let made = &change.made.plans;
             if made
                 .api_key(&request.key_id)
-                .or(change.declared.api_key(&request.key_id))
+                .or(change.declared.plans.api_key(&request.key_id))
                 .is_none()
             {
                 return Err(api_key::not_found());
             }
-            let all = [&*made.usage_plans, &change.declared.usage_plans].concat();
+            let all = [&*made.usage_plans, &change.declared.plans.usage_plans].concat();
             let plan = find(change, &request.usageplan_id)?;
             refuse_second_plan(plan, &id, &all)?;
             plan.api_key_ids.push(id);

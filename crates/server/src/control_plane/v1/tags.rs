@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gatepost_gateway::{gateway::Gateway, usage_plans::Change};
+use gatepost_gateway::{control::Change, gateway::Gateway};
 use gatepost_model::usage_plan::UsagePlans;
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ pub(super) fn tag(
     gateway: &Gateway,
     request: TagResourceRequest,
 ) -> Result<Value, ControlPlaneError> {
-    gateway.change_usage_plans(|change| {
+    gateway.change(|change| {
         let tags = Tagged::parse(&request.resource_arn)?.tags(change)?;
         tags.extend(request.tags);
         Ok(Value::Null)
@@ -66,7 +66,7 @@ pub(super) fn untag(
     gateway: &Gateway,
     request: &UntagResourceRequest,
 ) -> Result<Value, ControlPlaneError> {
-    gateway.change_usage_plans(|change| {
+    gateway.change(|change| {
         let tags = Tagged::parse(&request.resource_arn)?.tags(change)?;
         tags.retain(|key, _| !request.tag_keys.contains(key));
         Ok(Value::Null)

@@ -1,7 +1,9 @@
 //! `AWS::ApiGatewayV2::DomainName` and `AWS::ApiGatewayV2::ApiMapping`.
 
+use std::collections::BTreeMap;
+
 use gatepost_model::{
-    domain_name::{ApiMapping, DomainName},
+    domain_name::{ApiMapping, DomainName, is_api_mapping_key, is_domain_name},
     limits::API_MAPPING_KEY_LENGTH,
 };
 
@@ -24,19 +26,14 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Dom
         properties.error("MutualTlsAuthentication", message, "remove it");
     }
     let domain_name = properties.string("DomainName")?;
-    let name = domain_name.strip_prefix("*.").unwrap_or(&domain_name);
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label
-                .bytes()
-                .all(|c| c.is_ascii_alphanumeric() || c == b'-')
-    };
-    if !(name.contains('.') && name.split('.').all(is_label)) {
+    if !is_domain_name(&domain_name) {
         let message = format!("`{domain_name}` is no domain name");
         properties.error("DomainName", message, "write e.g. ws.example.com");
     }
     Some(DomainName {
         domain_name: domain_name.to_lowercase(),
+        certificate_arn: None,
+        tags: BTreeMap::new(),
         api_mappings: Vec::new(),
     })
 }
@@ -46,8 +43,7 @@ fn refuse_key(properties: &Properties<'_>) {
     let Some(key) = properties.string("ApiMappingKey") else {
         return;
     };
-    let is_allowed = |c: u8| c.is_ascii_alphanumeric() || b"$-_.+!*'()".contains(&c);
-    if key.len() > API_MAPPING_KEY_LENGTH || !key.bytes().all(is_allowed) {
+    if !is_api_mapping_key(&key) {
         let message = format!("the API mapping key `{key}` is not one");
         let mend = format!(
             "use at most {API_MAPPING_KEY_LENGTH} letters, digits and $-_.+!*'() without a slash"
@@ -103,6 +99,8 @@ pub(super) fn read_mapping(
     let message = format!("the domain name {domain_name} is not in this template");
     properties.warn("DomainName", message, "it is served as if it were");
     domain_names.push(DomainName {
+        certificate_arn: None,
+        tags: BTreeMap::new(),
         domain_name,
         api_mappings: vec![mapping],
     });

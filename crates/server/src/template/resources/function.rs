@@ -144,6 +144,7 @@ pub(super) fn read(
         event_invoke_configs: BTreeMap::new(),
         aliases: BTreeMap::new(),
         versions: Vec::new(),
+        version: gatepost_model::function::LATEST.to_owned(),
         description: properties.string("Description"),
     })
 }

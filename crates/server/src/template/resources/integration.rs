@@ -14,7 +14,7 @@ use gatepost_wire::{
 };
 
 use super::{ApiDraft, Declared, Reading, connection, request_parameters, service};
-use crate::template::properties::Properties;
+use crate::template::{diagnostic::did_you_mean, properties::Properties};
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
     match integration(declared, reading) {
@@ -278,7 +278,17 @@ pub(super) fn check_templates(
         };
         let at = entry.value.position;
         match Template::parse(text) {
-            Ok(_) => {}
+            Ok(template) => {
+                for misnamed in template.misnamed() {
+                    let message = format!(
+                        "the mapping template {}: {}:{}: there is no {}",
+                        entry.key, misnamed.line, misnamed.column, misnamed.written
+                    );
+                    let known = misnamed.known.iter().copied();
+                    let mend = did_you_mean(&misnamed.name, known, "leave it out");
+                    properties.diagnostics.warn(at, message, mend);
+                }
+            }
             Err(error @ TemplateError::TooLong(_)) => {
                 let message = format!("the mapping template {}: {error}", entry.key);
                 properties.diagnostics.error(at, message, "shorten it");

@@ -13,7 +13,7 @@ use gatepost_model::{
 use gatepost_wire::access_log::{AccessLogFormat, InvalidDestination, log_group_of_arn};
 
 use super::{ApiDraft, Declared, Reading, api::DeploymentDraft, connection, throttle};
-use crate::template::{ids, properties::Properties};
+use crate::template::{diagnostic::did_you_mean, ids, properties::Properties};
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
     if let Some(stage) = stage(declared, reading, api) {
@@ -242,6 +242,12 @@ fn access_log_settings(properties: &Properties<'_>) -> Option<AccessLogSettings>
     };
     if let Err(error) = AccessLogFormat::parse(&format) {
         settings.error("Format", error.to_string(), "");
+    }
+    for name in AccessLogFormat::misnamed(&format) {
+        let message = format!("there is no $context.{name}: it is `-` in every row");
+        let known = AccessLogFormat::variables().iter().copied();
+        let mend = did_you_mean(name, known, "leave it out");
+        settings.warn("Format", message, mend);
     }
     match log_group_of_arn(&destination_arn) {
         Ok(_) => {}

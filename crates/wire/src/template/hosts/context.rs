@@ -13,7 +13,7 @@ use crate::{
 
 /// The variables of `$context` itself, in the order of an event's `requestContext`, where a whole
 /// `$context` has `authorizer` after the first and `identity` after `requestTimeEpoch`.
-const VARIABLES: [&str; 17] = [
+pub(in crate::template) const VARIABLES: [&str; 17] = [
     "routeKey",
     "messageId",
     "disconnectStatusCode",
@@ -34,7 +34,7 @@ const VARIABLES: [&str; 17] = [
 ];
 
 /// The variables of `$context.identity`.
-const IDENTITY: [&str; 15] = [
+pub(in crate::template) const IDENTITY: [&str; 15] = [
     "apiKey",
     "userArn",
     "cognitoAuthenticationType",
@@ -53,7 +53,7 @@ const IDENTITY: [&str; 15] = [
 ];
 
 /// The variables of `$context.error`.
-const ERROR: [&str; 4] = [
+pub(in crate::template) const ERROR: [&str; 4] = [
     "message",
     "messageString",
     "responseType",

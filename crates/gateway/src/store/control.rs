@@ -1,9 +1,10 @@
-//! The API keys and usage plans that were made by calls, and what is said of the account: each a row
-//! of its own, its document JSON.
+//! What calls made in the control plane: API keys, usage plans, custom domain names, each a row of its
+//! own with a JSON document, and what is said of the account.
 
 use std::collections::BTreeMap;
 
 use gatepost_model::{
+    domain_name::{ApiMapping, DomainName},
     secret::Secret,
     throttle::ThrottleSettings,
     usage_plan::{ApiKey, ApiStage, QuotaPeriod, QuotaSettings, UsagePlan, UsagePlans},
@@ -12,10 +13,15 @@ use rusqlite::{Connection as Database, OptionalExtension, Transaction, params, t
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{ReadError, Store};
-use crate::usage_plans::Made;
+use crate::control::Made;
+
+/// From version 7 to version 8.
+pub(super) const DOMAIN_NAMES: &str = "
+    CREATE TABLE domain_names (id TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
+";
 
 /// From version 6 to version 7.
-pub(super) const SCHEMA: &str = "
+pub(super) const USAGE_PLANS: &str = "
     CREATE TABLE api_keys (id TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE usage_plans (id TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE account (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -78,9 +84,26 @@ enum KeptPeriod {
     Month,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeptDomainName {
+    certificate_arn: Option<String>,
+    tags: BTreeMap<String, String>,
+    api_mappings: Vec<KeptMapping>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeptMapping {
+    api_mapping_id: String,
+    api_mapping_key: String,
+    api_id: String,
+    stage: String,
+}
+
 impl Store {
     /// What was made by calls, as it stood when the store was opened.
-    pub(crate) fn made_usage_plans(&self) -> Made {
+    pub(crate) fn made(&self) -> Made {
         self.made.clone()
     }
 
@@ -89,13 +112,15 @@ impl Store {
     ///
     /// # Errors
     /// [`ReadError`]; then nothing is kept.
-    pub(crate) fn keep_usage_plans(&self, before: &Made, after: &Made) -> Result<(), ReadError> {
+    pub(crate) fn keep_made(&self, before: &Made, after: &Made) -> Result<(), ReadError> {
         let mut database = self.control.lock();
         let transaction = database.transaction()?;
         let keys = |made: &Made| rows(&made.plans.api_keys, |key| &key.api_key_id, kept_key);
         write(&transaction, "api_keys", &keys(before), &keys(after))?;
         let plans = |made: &Made| rows(&made.plans.usage_plans, |it| &it.usage_plan_id, kept_plan);
         write(&transaction, "usage_plans", &plans(before), &plans(after))?;
+        let names = |made: &Made| rows(&made.domain_names, |it| &it.domain_name, kept_domain_name);
+        write(&transaction, "domain_names", &names(before), &names(after))?;
         match &after.cloudwatch_role_arn {
             Some(role) => transaction.execute(
                 "INSERT OR REPLACE INTO account VALUES (?1, ?2)",
@@ -162,6 +187,11 @@ pub(super) fn read(database: &Database) -> rusqlite::Result<Made> {
             usage_plans: plans,
         },
         cloudwatch_role_arn: role,
+        domain_names: read_rows(
+            database,
+            "SELECT id, document FROM domain_names",
+            domain_name,
+        )?,
     })
 }
 
@@ -278,5 +308,34 @@ fn usage_plan(id: String, kept: KeptPlan) -> UsagePlan {
         }),
         tags: kept.tags,
         api_key_ids: kept.api_key_ids.into_iter().map(Into::into).collect(),
+    }
+}
+
+fn kept_domain_name(domain: &DomainName) -> KeptDomainName {
+    let kept_mapping = |mapping: &ApiMapping| KeptMapping {
+        api_mapping_id: mapping.api_mapping_id.clone(),
+        api_mapping_key: mapping.api_mapping_key.clone(),
+        api_id: mapping.api_id.to_string(),
+        stage: mapping.stage.to_string(),
+    };
+    KeptDomainName {
+        certificate_arn: domain.certificate_arn.clone(),
+        tags: domain.tags.clone(),
+        api_mappings: domain.api_mappings.iter().map(kept_mapping).collect(),
+    }
+}
+
+fn domain_name(name: String, kept: KeptDomainName) -> DomainName {
+    let mapping = |kept: KeptMapping| ApiMapping {
+        api_mapping_id: kept.api_mapping_id,
+        api_mapping_key: kept.api_mapping_key,
+        api_id: kept.api_id.into(),
+        stage: kept.stage.into(),
+    };
+    DomainName {
+        domain_name: name,
+        certificate_arn: kept.certificate_arn,
+        tags: kept.tags,
+        api_mappings: kept.api_mappings.into_iter().map(mapping).collect(),
     }
 }

@@ -1,0 +1,171 @@
+//! What changes something: read, made under one lock, kept, then served.
+
+use bytes::Bytes;
+use gatepost_gateway::{
+    control::Change, gateway::Gateway, store::ReadError, usage_plans::ServedPlans,
+};
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::Value;
+
+use super::{change_domain_name, tags, uri, v1};
+use crate::{
+    auth::VerifiedRequest,
+    control_plane::rescue::ControlPlaneError,
+    shapes::{Input, Matched, OperationShape, apigateway, apigatewayv2},
+};
+
+/// An operation that changes something.
+#[derive(Debug, Clone, Copy)]
+enum Operation {
+    /// Of `apigatewayv2`.
+    V2(apigatewayv2::Operation),
+    /// Of `apigateway`.
+    V1(apigateway::Operation),
+}
+
+/// A request to change something, apart from the connection that it came over.
+#[derive(Debug)]
+pub(super) struct ChangeRequest {
+    operation: Operation,
+    path: Vec<(&'static str, String)>,
+    query: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// What a change gives: a body, or nothing.
+pub(super) type Answer = Result<Value, ControlPlaneError>;
+
+impl From<ReadError> for ControlPlaneError {
+    fn from(error: ReadError) -> Self {
+        Self::NotKept(error.to_string())
+    }
+}
+
+impl Operation {
+    fn find(
+        method: &Method,
+        segments: &[&str],
+        query: &str,
+    ) -> Option<(Self, Vec<(&'static str, String)>)> {
+        if segments.first() == Some(&"v2") {
+            match Matched::find(method, segments, query)? {
+                Matched::Operation(operation, path) => Some((Self::V2(operation), path)),
+                Matched::Other(_) => None,
+            }
+        } else {
+            match Matched::find(method, segments, query)? {
+                Matched::Operation(operation, path) => Some((Self::V1(operation), path)),
+                Matched::Other(_) => None,
+            }
+        }
+    }
+
+    /// Whether it is one that changes what is kept here.
+    fn is_change(self) -> bool {
+        use apigateway::Operation as V1;
+        use apigatewayv2::Operation as V2;
+        matches!(
+            self,
+            Self::V1(
+                V1::CreateApiKey
+                    | V1::UpdateApiKey
+                    | V1::DeleteApiKey
+                    | V1::CreateUsagePlan
+                    | V1::UpdateUsagePlan
+                    | V1::DeleteUsagePlan
+                    | V1::CreateUsagePlanKey
+                    | V1::DeleteUsagePlanKey
+                    | V1::TagResource
+                    | V1::UntagResource
+                    | V1::UpdateAccount
+            ) | Self::V2(
+                V2::CreateDomainName
+                    | V2::UpdateDomainName
+                    | V2::DeleteDomainName
+                    | V2::CreateApiMapping
+                    | V2::UpdateApiMapping
+                    | V2::DeleteApiMapping
+                    | V2::TagResource
+                    | V2::UntagResource
+            )
+        )
+    }
+
+    fn status(self) -> u16 {
+        match self {
+            Self::V1(operation) => operation.status(),
+            Self::V2(operation) => operation.status(),
+        }
+    }
+}
+
+impl ChangeRequest {
+    /// The request, if it is to change something.
+    pub(super) fn new(request: &VerifiedRequest<'_>) -> Option<Self> {
+        let uri = &request.head.uri;
+        let segments = uri::segments(uri.path()).ok()?;
+        let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+        let query = uri.query().unwrap_or_default();
+        let (operation, path) = Operation::find(&request.head.method, &segments, query)?;
+        operation.is_change().then(|| Self {
+            operation,
+            path,
+            query: query.to_owned(),
+            headers: request.head.headers.clone(),
+            body: request.body.clone(),
+        })
+    }
+
+    /// Makes the change; blocks until it is kept and served.
+    pub(super) fn carry_out(
+        &self,
+        gateway: &Gateway,
+    ) -> Result<(StatusCode, Value), ControlPlaneError> {
+        let input = Input {
+            path: &self.path,
+            query: &self.query,
+            headers: &self.headers,
+            body: &self.body,
+        };
+        let body = match self.operation {
+            Operation::V2(operation) => change_v2(operation, gateway, &input),
+            Operation::V1(operation) => v1::change(operation, gateway, &input),
+        };
+        let status = StatusCode::from_u16(self.operation.status()).unwrap_or(StatusCode::OK);
+        body.map(|body| (status, body))
+    }
+}
+
+fn change_v2(operation: apigatewayv2::Operation, gateway: &Gateway, input: &Input<'_>) -> Answer {
+    use apigatewayv2::Operation as V2;
+    match operation {
+        V2::CreateDomainName => change_domain_name::create(gateway, input.read()?),
+        V2::UpdateDomainName => change_domain_name::update(gateway, &input.read()?),
+        V2::DeleteDomainName => change_domain_name::delete(gateway, &input.read()?),
+        V2::CreateApiMapping => change_domain_name::create_mapping(gateway, input.read()?),
+        V2::UpdateApiMapping => change_domain_name::update_mapping(gateway, &input.read()?),
+        V2::DeleteApiMapping => change_domain_name::delete_mapping(gateway, &input.read()?),
+        V2::TagResource => tags::tag(gateway, input.read()?),
+        V2::UntagResource => tags::untag(gateway, &input.read()?),
+        // `is_change` lets no other come here.
+        _ => Err(ControlPlaneError::UnknownOperation),
+    }
+}
+
+/// Makes a change, then shows what it gave as it is served now.
+pub(super) fn make<T>(
+    gateway: &Gateway,
+    change: impl FnOnce(&mut Change<'_>) -> Result<T, ControlPlaneError>,
+    show: impl FnOnce(&ServedPlans, T) -> Answer,
+) -> Answer {
+    let result = gateway.change(change)?;
+    show(&gateway.usage_plans(), result)
+}
+
+/// The error for what only the template changes.
+pub(super) fn of_template(what: &str, id: &str) -> ControlPlaneError {
+    ControlPlaneError::OfTemplate(format!(
+        "the {what} {id} is the template's: change it there, and it is served at once"
+    ))
+}

@@ -1,0 +1,147 @@
+"""Plays scenarios, many at once, and compares what is told with their scripts."""
+
+import asyncio
+import json
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+from support.environment import BINARY as GATEPOST
+from support.poll import until
+
+from scenarios.script import CANARIES, Stage, Told, drawn
+
+#: Scenarios at once, and runs of `gatepost why`.
+AT_ONCE = 24
+WHY_AT_ONCE = 3
+
+
+async def play(app, seed, count):
+    """What must be told, and the connections that stay open until it was."""
+    stage = Stage(app)
+    limit = asyncio.Semaphore(AT_ONCE)
+    told, kept = [], []
+
+    async def one(kind, chance):
+        async with limit:
+            try:
+                came = await kind(stage, chance)
+            except Exception as broken:  # It is one of many, and must be told of, not end them.
+                came = Told(kind.__name__, "", "", problems=[repr(broken)])
+        if isinstance(came, tuple):
+            kept.append(came[1])
+            came = came[0]
+        if came:
+            told.append(came)
+
+    await asyncio.gather(*(one(kind, chance) for kind, chance in drawn(seed, count)))
+    return told, kept
+
+
+def why(app, asked):
+    done = subprocess.run(
+        [GATEPOST, "why", asked, "--json"],
+        cwd=app.folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return json.loads(done.stdout), done.stdout + done.stderr
+
+
+def compare(app, told, seen):
+    """What is wrong with what is told of one scenario."""
+    if not told.asked:
+        return ""
+    said, text = why(app, told.asked)
+    told.expect("why", said["reason"], told.reason)
+    told.expect("found", said["found"], True)
+    if told.verdict and told.verdict not in said["verdict"]:
+        told.problems.append(f"the verdict {said['verdict']!r} lacks {told.verdict}")
+    timeline = json.dumps(said["timeline"])
+    for request_id in told.posts:
+        if request_id not in timeline:
+            told.problems.append(f"the refused call {request_id} is not in the timeline")
+        by_request, _ = why(app, request_id)
+        if not by_request["request"]:
+            told.problems.append(f"the refused call {request_id} has no line in the log")
+            continue
+        line = by_request["request"]["lines"][-1]["text"]
+        status = 400 if told.gone in ("malformed", "double-encoded", "cut", "not-issued-here") else 410
+        if f"was answered with status code [{status}]" not in line:
+            told.problems.append(f"the line of {request_id} is {line!r}")
+    reason = told.gone or told.reason
+    if told.posts and told.own and reason not in seen["gone"].get(told.own, ()):
+        told.problems.append(f"the terminal told {seen['gone'].get(told.own)}, not {reason}")
+    if told.reason not in ("open",) and seen["pages"].get(told.reason) is None:
+        told.problems.append(f"there is no page about {told.reason}")
+    if told.disconnect:
+        told.expect("$disconnect", seen["disconnects"].get(told.own), [list(told.disconnect)])
+    return text
+
+
+def observe(app, told):
+    """What the terminal and the app's functions saw, once all of it is there."""
+    wanted = {it.own for it in told if it.disconnect}
+
+    def disconnects():
+        found = {}
+        for event in app.seen("DISCONNECT"):
+            here = event["requestContext"]
+            heard = [here["disconnectStatusCode"], here["disconnectReason"]]
+            found.setdefault(here["connectionId"], []).append(heard)
+        return found
+
+    until(lambda: wanted <= disconnects().keys(), "every $disconnect", timeout=60)
+    posted = {it.own for it in told if it.posts and it.own}
+
+    def on_terminal():
+        found = {}
+        for event in app.events("gone"):
+            found.setdefault(event["connectionId"], set()).add(event["reason"])
+        return found
+
+    until(lambda: posted <= on_terminal().keys(), "every line on the terminal", timeout=60)
+    pages = {}
+    for reason in {it.reason for it in told if it.asked}:
+        about = [GATEPOST, "why", "--about", reason]
+        done = subprocess.run(about, capture_output=True, text=True, check=False)
+        pages[reason] = done.stdout if done.stdout.startswith(f"# `{reason}`: ") else None
+    return {"disconnects": disconnects(), "gone": on_terminal(), "pages": pages}
+
+
+def secrets_in(app, texts):
+    """Canaries that are seen anywhere: on the terminal, in the store, in what the commands say."""
+    logs = [GATEPOST, "logs", "--since", "1h"]
+    for more in ([], ["--json"]):
+        said = subprocess.run([*logs, *more], cwd=app.folder, capture_output=True, check=False)
+        texts.append(said.stdout.decode(errors="replace"))
+    places = {"terminal": app.stdout + app.stderr, "commands": "\n".join(texts)}
+    for file in (app.folder / ".gatepost").glob("store.sqlite*"):
+        places[file.name] = file.read_bytes().decode("latin-1")
+    return [
+        f"{name} is in {place}"
+        for name, canary in CANARIES.items()
+        for place, text in places.items()
+        if canary in text
+    ]
+
+
+def run(app, seed, count):
+    """Plays so many scenarios; how many were told, and what is wrong."""
+
+    async def all_of_it():
+        told, kept = await play(app, seed, count)
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(WHY_AT_ONCE) as threads:
+            seen = await loop.run_in_executor(threads, observe, app, told)
+            texts = await asyncio.gather(
+                *(loop.run_in_executor(threads, compare, app, it, seen) for it in told)
+            )
+        for client in kept:
+            client.vanish()
+        return told, list(texts)
+
+    told, texts = asyncio.run(all_of_it())
+    problems = [f"{it.scenario} {it.asked}: {what}" for it in told for what in it.problems]
+    return told, problems + secrets_in(app, texts)
