@@ -39,7 +39,7 @@ pub struct Arguments {
     /// Print events as JSON lines
     #[arg(long)]
     json: bool,
-    /// With [auth] mode = "off": serve other machines, although nobody has to sign requests
+    /// While requests are not authenticated: serve other machines nevertheless
     #[arg(long)]
     allow_unauthenticated_remote: bool,
 }
