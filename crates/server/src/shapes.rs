@@ -1,4 +1,4 @@
-//! What the AWS services' operations take and give: methods, paths, statuses, requests and responses.
+//! What the AWS services' operations are and take: methods, paths, statuses and requests.
 //!
 //! `apigatewayv2`, `apigateway` and `lambda` are generated from the service models that `botocore`
 //! carries, by `crates/server/shapes/generate`, which lists what is taken of them; a test holds them
@@ -22,4 +22,4 @@ pub use blob::Blob;
 pub use error::ShapeError;
 pub use operation::{Input, Matched, OperationShape};
 pub use read::{Absent, Constraint, FromInput, FromJson, Location, Member, Reader};
-pub use timestamp::{EpochTimestamp, IsoTimestamp};
+pub use timestamp::Timestamp;

@@ -61,37 +61,6 @@ impl Operation {
         }
     }
 
-    /// Whether it is one that changes what is kept here.
-    fn is_change(self) -> bool {
-        use apigateway::Operation as V1;
-        use apigatewayv2::Operation as V2;
-        matches!(
-            self,
-            Self::V1(
-                V1::CreateApiKey
-                    | V1::UpdateApiKey
-                    | V1::DeleteApiKey
-                    | V1::CreateUsagePlan
-                    | V1::UpdateUsagePlan
-                    | V1::DeleteUsagePlan
-                    | V1::CreateUsagePlanKey
-                    | V1::DeleteUsagePlanKey
-                    | V1::TagResource
-                    | V1::UntagResource
-                    | V1::UpdateAccount
-            ) | Self::V2(
-                V2::CreateDomainName
-                    | V2::UpdateDomainName
-                    | V2::DeleteDomainName
-                    | V2::CreateApiMapping
-                    | V2::UpdateApiMapping
-                    | V2::DeleteApiMapping
-                    | V2::TagResource
-                    | V2::UntagResource
-            )
-        )
-    }
-
     fn status(self) -> u16 {
         match self {
             Self::V1(operation) => operation.status(),
@@ -108,7 +77,7 @@ impl ChangeRequest {
         let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
         let query = uri.query().unwrap_or_default();
         let (operation, path) = Operation::find(&request.head.method, &segments, query)?;
-        operation.is_change().then(|| Self {
+        Some(Self {
             operation,
             path,
             query: query.to_owned(),
@@ -148,8 +117,6 @@ fn change_v2(operation: apigatewayv2::Operation, gateway: &Gateway, input: &Inpu
         V2::DeleteApiMapping => change_domain_name::delete_mapping(gateway, &input.read()?),
         V2::TagResource => tags::tag(gateway, input.read()?),
         V2::UntagResource => tags::untag(gateway, &input.read()?),
-        // `is_change` lets no other come here.
-        _ => Err(ControlPlaneError::UnknownOperation),
     }
 }
 

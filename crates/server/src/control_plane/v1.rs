@@ -37,7 +37,6 @@ pub(super) fn change(
         Operation::TagResource => tags::tag(gateway, input.read()?),
         Operation::UntagResource => tags::untag(gateway, &input.read()?),
         Operation::UpdateAccount => account::update(gateway, input.read()?),
-        _ => Err(ControlPlaneError::UnknownOperation),
     }
 }
 

@@ -132,9 +132,6 @@ fn answer(functions: &MadeFunctions, operation: Operation, input: &Input<'_>) ->
         Operation::ListTags => settings::list_tags(functions, &input.read()?),
         Operation::TagResource => settings::tag_resource(functions, input.read()?),
         Operation::UntagResource => settings::untag_resource(functions, &input.read()?),
-        Operation::GetAccountSettings | Operation::Invoke | Operation::InvokeAsync => {
-            Err(error_body::not_implemented(operation.name()))
-        }
     }
 }
 

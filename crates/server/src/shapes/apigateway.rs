@@ -2,37 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    EpochTimestamp,
-    macros::{answer, enumeration, operations, request, structure},
-};
+use super::macros::{enumeration, operations, request, structure};
 
 operations! { {
     CreateApiKey "POST" "/apikeys" 201,
     CreateUsagePlan "POST" "/usageplans" 201,
     CreateUsagePlanKey "POST" "/usageplans/{usageplanId}/keys" 201,
     DeleteApiKey "DELETE" "/apikeys/{api_Key}" 202,
-    DeleteClientCertificate "DELETE" "/clientcertificates/{clientcertificate_id}" 202,
     DeleteUsagePlan "DELETE" "/usageplans/{usageplanId}" 202,
     DeleteUsagePlanKey "DELETE" "/usageplans/{usageplanId}/keys/{keyId}" 202,
-    GenerateClientCertificate "POST" "/clientcertificates" 201,
-    GetAccount "GET" "/account" 200,
-    GetApiKey "GET" "/apikeys/{api_Key}" 200,
-    GetApiKeys "GET" "/apikeys" 200,
-    GetClientCertificate "GET" "/clientcertificates/{clientcertificate_id}" 200,
-    GetClientCertificates "GET" "/clientcertificates" 200,
-    GetTags "GET" "/tags/{resource_arn}" 200,
-    GetUsage "GET" "/usageplans/{usageplanId}/usage" 200,
-    GetUsagePlan "GET" "/usageplans/{usageplanId}" 200,
-    GetUsagePlanKey "GET" "/usageplans/{usageplanId}/keys/{keyId}" 200,
-    GetUsagePlanKeys "GET" "/usageplans/{usageplanId}/keys" 200,
-    GetUsagePlans "GET" "/usageplans" 200,
     TagResource "PUT" "/tags/{resource_arn}" 204,
     UntagResource "DELETE" "/tags/{resource_arn}" 204,
     UpdateAccount "PATCH" "/account" 200,
     UpdateApiKey "PATCH" "/apikeys/{api_Key}" 200,
-    UpdateClientCertificate "PATCH" "/clientcertificates/{clientcertificate_id}" 200,
-    UpdateUsage "PATCH" "/usageplans/{usageplanId}/keys/{keyId}/usage" 200,
     UpdateUsagePlan "PATCH" "/usageplans/{usageplanId}" 200,
 } others {
     CreateAuthorizer "POST" "/restapis/{restapi_id}/authorizers",
@@ -50,6 +32,7 @@ operations! { {
     CreateVpcLink "POST" "/vpclinks",
     DeleteAuthorizer "DELETE" "/restapis/{restapi_id}/authorizers/{authorizer_id}",
     DeleteBasePathMapping "DELETE" "/domainnames/{domain_name}/basepathmappings/{base_path}",
+    DeleteClientCertificate "DELETE" "/clientcertificates/{clientcertificate_id}",
     DeleteDeployment "DELETE" "/restapis/{restapi_id}/deployments/{deployment_id}",
     DeleteDocumentationPart "DELETE" "/restapis/{restapi_id}/documentation/parts/{part_id}",
     DeleteDocumentationVersion "DELETE" "/restapis/{restapi_id}/documentation/versions/{doc_version}",
@@ -68,10 +51,16 @@ operations! { {
     DeleteVpcLink "DELETE" "/vpclinks/{vpclink_id}",
     FlushStageAuthorizersCache "DELETE" "/restapis/{restapi_id}/stages/{stage_name}/cache/authorizers",
     FlushStageCache "DELETE" "/restapis/{restapi_id}/stages/{stage_name}/cache/data",
+    GenerateClientCertificate "POST" "/clientcertificates",
+    GetAccount "GET" "/account",
+    GetApiKey "GET" "/apikeys/{api_Key}",
+    GetApiKeys "GET" "/apikeys",
     GetAuthorizer "GET" "/restapis/{restapi_id}/authorizers/{authorizer_id}",
     GetAuthorizers "GET" "/restapis/{restapi_id}/authorizers",
     GetBasePathMapping "GET" "/domainnames/{domain_name}/basepathmappings/{base_path}",
     GetBasePathMappings "GET" "/domainnames/{domain_name}/basepathmappings",
+    GetClientCertificate "GET" "/clientcertificates/{clientcertificate_id}",
+    GetClientCertificates "GET" "/clientcertificates",
     GetDeployment "GET" "/restapis/{restapi_id}/deployments/{deployment_id}",
     GetDeployments "GET" "/restapis/{restapi_id}/deployments",
     GetDocumentationPart "GET" "/restapis/{restapi_id}/documentation/parts/{part_id}",
@@ -102,6 +91,12 @@ operations! { {
     GetSdkTypes "GET" "/sdktypes",
     GetStage "GET" "/restapis/{restapi_id}/stages/{stage_name}",
     GetStages "GET" "/restapis/{restapi_id}/stages",
+    GetTags "GET" "/tags/{resource_arn}",
+    GetUsage "GET" "/usageplans/{usageplanId}/usage",
+    GetUsagePlan "GET" "/usageplans/{usageplanId}",
+    GetUsagePlanKey "GET" "/usageplans/{usageplanId}/keys/{keyId}",
+    GetUsagePlanKeys "GET" "/usageplans/{usageplanId}/keys",
+    GetUsagePlans "GET" "/usageplans",
     GetVpcLink "GET" "/vpclinks/{vpclink_id}",
     GetVpcLinks "GET" "/vpclinks",
     ImportApiKeys "POST" "/apikeys?mode=import",
@@ -118,6 +113,7 @@ operations! { {
     TestInvokeMethod "POST" "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
     UpdateAuthorizer "PATCH" "/restapis/{restapi_id}/authorizers/{authorizer_id}",
     UpdateBasePathMapping "PATCH" "/domainnames/{domain_name}/basepathmappings/{base_path}",
+    UpdateClientCertificate "PATCH" "/clientcertificates/{clientcertificate_id}",
     UpdateDeployment "PATCH" "/restapis/{restapi_id}/deployments/{deployment_id}",
     UpdateDocumentationPart "PATCH" "/restapis/{restapi_id}/documentation/parts/{part_id}",
     UpdateDocumentationVersion "PATCH" "/restapis/{restapi_id}/documentation/versions/{doc_version}",
@@ -132,6 +128,7 @@ operations! { {
     UpdateResource "PATCH" "/restapis/{restapi_id}/resources/{resource_id}",
     UpdateRestApi "PATCH" "/restapis/{restapi_id}",
     UpdateStage "PATCH" "/restapis/{restapi_id}/stages/{stage_name}",
+    UpdateUsage "PATCH" "/usageplans/{usageplanId}/keys/{keyId}/usage",
     UpdateVpcLink "PATCH" "/vpclinks/{vpclink_id}",
 } }
 
@@ -180,10 +177,6 @@ request! { DeleteApiKeyRequest {
     path api_key "api_Key": String,
 } }
 
-request! { DeleteClientCertificateRequest {
-    path clientcertificate_id "clientcertificate_id": String,
-} }
-
 request! { DeleteUsagePlanKeyRequest {
     path usageplan_id "usageplanId": String,
     path key_id "keyId": String,
@@ -191,70 +184,6 @@ request! { DeleteUsagePlanKeyRequest {
 
 request! { DeleteUsagePlanRequest {
     path usageplan_id "usageplanId": String,
-} }
-
-request! { GenerateClientCertificateRequest {
-    body description "description": Option<String>,
-    body tags "tags": Option<BTreeMap<String, String>>,
-} }
-
-request! { GetApiKeyRequest {
-    path api_key "api_Key": String,
-    query include_value "includeValue": Option<bool>,
-} }
-
-request! { GetApiKeysRequest {
-    query position "position": Option<String>,
-    query limit "limit": Option<i32>,
-    query name "name": Option<String>,
-    query customer_id "customerId": Option<String>,
-    query include_values "includeValues": Option<bool>,
-} }
-
-request! { GetClientCertificateRequest {
-    path clientcertificate_id "clientcertificate_id": String,
-} }
-
-request! { GetClientCertificatesRequest {
-    query position "position": Option<String>,
-    query limit "limit": Option<i32>,
-} }
-
-request! { GetTagsRequest {
-    path resource_arn "resource_arn": String,
-    query position "position": Option<String>,
-    query limit "limit": Option<i32>,
-} }
-
-request! { GetUsagePlanKeyRequest {
-    path usageplan_id "usageplanId": String,
-    path key_id "keyId": String,
-} }
-
-request! { GetUsagePlanKeysRequest {
-    path usageplan_id "usageplanId": String,
-    query position "position": Option<String>,
-    query limit "limit": Option<i32>,
-    query name "name": Option<String>,
-} }
-
-request! { GetUsagePlanRequest {
-    path usageplan_id "usageplanId": String,
-} }
-
-request! { GetUsagePlansRequest {
-    query position "position": Option<String>,
-    query key_id "keyId": Option<String>,
-    query limit "limit": Option<i32>,
-} }
-
-request! { GetUsageRequest {
-    path usageplan_id "usageplanId": String,
-    query key_id "keyId": Option<String>,
-    query start_date "startDate": String,
-    query end_date "endDate": String,
-    query position "position": Option<String>,
-    query limit "limit": Option<i32>,
 } }
 
 request! { TagResourceRequest {
@@ -276,19 +205,8 @@ request! { UpdateApiKeyRequest {
     body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
 } }
 
-request! { UpdateClientCertificateRequest {
-    path clientcertificate_id "clientcertificate_id": String,
-    body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
-} }
-
 request! { UpdateUsagePlanRequest {
     path usageplan_id "usageplanId": String,
-    body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
-} }
-
-request! { UpdateUsageRequest {
-    path usageplan_id "usageplanId": String,
-    path key_id "keyId": String,
     body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
 } }
 
@@ -319,84 +237,4 @@ structure! { [Default] StageKey {
 structure! { [Default] ThrottleSettings {
     burst_limit "burstLimit": Option<i32>,
     rate_limit "rateLimit": Option<f64>,
-} }
-
-answer! { [Default] Account {
-    cloudwatch_role_arn "cloudwatchRoleArn": Option<String>,
-    throttle_settings "throttleSettings": Option<ThrottleSettings>,
-    features "features": Option<Vec<String>>,
-    api_key_version "apiKeyVersion": Option<String>,
-} }
-
-answer! { [Default] ApiKey {
-    id "id": Option<String>,
-    value "value": Option<String>,
-    name "name": Option<String>,
-    customer_id "customerId": Option<String>,
-    description "description": Option<String>,
-    enabled "enabled": Option<bool>,
-    created_date "createdDate": Option<EpochTimestamp>,
-    last_updated_date "lastUpdatedDate": Option<EpochTimestamp>,
-    stage_keys "stageKeys": Option<Vec<String>>,
-    tags "tags": Option<BTreeMap<String, String>>,
-} }
-
-answer! { [Default] ApiKeys {
-    warnings "warnings": Option<Vec<String>>,
-    position "position": Option<String>,
-    item "item": Option<Vec<ApiKey>>,
-} }
-
-answer! { [Default] ClientCertificate {
-    client_certificate_id "clientCertificateId": Option<String>,
-    description "description": Option<String>,
-    pem_encoded_certificate "pemEncodedCertificate": Option<String>,
-    created_date "createdDate": Option<EpochTimestamp>,
-    expiration_date "expirationDate": Option<EpochTimestamp>,
-    tags "tags": Option<BTreeMap<String, String>>,
-} }
-
-answer! { [Default] ClientCertificates {
-    position "position": Option<String>,
-    item "item": Option<Vec<ClientCertificate>>,
-} }
-
-answer! { [Default] Tags {
-    tags "tags": Option<BTreeMap<String, String>>,
-} }
-
-answer! { [Default] Usage {
-    usage_plan_id "usagePlanId": Option<String>,
-    start_date "startDate": Option<String>,
-    end_date "endDate": Option<String>,
-    position "position": Option<String>,
-    values "values": Option<BTreeMap<String, Vec<Vec<i64>>>>,
-} }
-
-answer! { [Default] UsagePlan {
-    id "id": Option<String>,
-    name "name": Option<String>,
-    description "description": Option<String>,
-    api_stages "apiStages": Option<Vec<ApiStage>>,
-    throttle "throttle": Option<ThrottleSettings>,
-    quota "quota": Option<QuotaSettings>,
-    product_code "productCode": Option<String>,
-    tags "tags": Option<BTreeMap<String, String>>,
-} }
-
-answer! { [Default] UsagePlanKey {
-    id "id": Option<String>,
-    r#type "type": Option<String>,
-    value "value": Option<String>,
-    name "name": Option<String>,
-} }
-
-answer! { [Default] UsagePlanKeys {
-    position "position": Option<String>,
-    item "item": Option<Vec<UsagePlanKey>>,
-} }
-
-answer! { [Default] UsagePlans {
-    position "position": Option<String>,
-    item "item": Option<Vec<UsagePlan>>,
 } }

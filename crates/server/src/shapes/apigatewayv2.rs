@@ -3,103 +3,91 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Constraint::{Each, Length, Range},
-    IsoTimestamp,
-    macros::{answer, enumeration, operations, request, structure},
+    Constraint::{Each, Length},
+    Timestamp,
+    macros::{enumeration, operations, request, structure},
 };
 
 operations! { {
-    CreateApi "POST" "/v2/apis" 201,
     CreateApiMapping "POST" "/v2/domainnames/{domainName}/apimappings" 201,
-    CreateAuthorizer "POST" "/v2/apis/{apiId}/authorizers" 201,
-    CreateDeployment "POST" "/v2/apis/{apiId}/deployments" 201,
     CreateDomainName "POST" "/v2/domainnames" 201,
-    CreateIntegration "POST" "/v2/apis/{apiId}/integrations" 201,
-    CreateIntegrationResponse "POST" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses" 201,
-    CreateModel "POST" "/v2/apis/{apiId}/models" 201,
-    CreateRoute "POST" "/v2/apis/{apiId}/routes" 201,
-    CreateRouteResponse "POST" "/v2/apis/{apiId}/routes/{routeId}/routeresponses" 201,
-    CreateStage "POST" "/v2/apis/{apiId}/stages" 201,
-    CreateVpcLink "POST" "/v2/vpclinks" 201,
-    DeleteAccessLogSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/accesslogsettings" 204,
-    DeleteApi "DELETE" "/v2/apis/{apiId}" 204,
     DeleteApiMapping "DELETE" "/v2/domainnames/{domainName}/apimappings/{apiMappingId}" 204,
-    DeleteAuthorizer "DELETE" "/v2/apis/{apiId}/authorizers/{authorizerId}" 204,
-    DeleteCorsConfiguration "DELETE" "/v2/apis/{apiId}/cors" 204,
-    DeleteDeployment "DELETE" "/v2/apis/{apiId}/deployments/{deploymentId}" 204,
     DeleteDomainName "DELETE" "/v2/domainnames/{domainName}" 204,
-    DeleteIntegration "DELETE" "/v2/apis/{apiId}/integrations/{integrationId}" 204,
-    DeleteIntegrationResponse "DELETE" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}" 204,
-    DeleteModel "DELETE" "/v2/apis/{apiId}/models/{modelId}" 204,
-    DeleteRoute "DELETE" "/v2/apis/{apiId}/routes/{routeId}" 204,
-    DeleteRouteRequestParameter "DELETE" "/v2/apis/{apiId}/routes/{routeId}/requestparameters/{requestParameterKey}" 204,
-    DeleteRouteResponse "DELETE" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}" 204,
-    DeleteRouteSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/routesettings/{routeKey}" 204,
-    DeleteStage "DELETE" "/v2/apis/{apiId}/stages/{stageName}" 204,
-    DeleteVpcLink "DELETE" "/v2/vpclinks/{vpcLinkId}" 202,
-    ExportApi "GET" "/v2/apis/{apiId}/exports/{specification}" 200,
-    GetApi "GET" "/v2/apis/{apiId}" 200,
-    GetApiMapping "GET" "/v2/domainnames/{domainName}/apimappings/{apiMappingId}" 200,
-    GetApiMappings "GET" "/v2/domainnames/{domainName}/apimappings" 200,
-    GetApis "GET" "/v2/apis" 200,
-    GetAuthorizer "GET" "/v2/apis/{apiId}/authorizers/{authorizerId}" 200,
-    GetAuthorizers "GET" "/v2/apis/{apiId}/authorizers" 200,
-    GetDeployment "GET" "/v2/apis/{apiId}/deployments/{deploymentId}" 200,
-    GetDeployments "GET" "/v2/apis/{apiId}/deployments" 200,
-    GetDomainName "GET" "/v2/domainnames/{domainName}" 200,
-    GetDomainNames "GET" "/v2/domainnames" 200,
-    GetIntegration "GET" "/v2/apis/{apiId}/integrations/{integrationId}" 200,
-    GetIntegrationResponse "GET" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}" 200,
-    GetIntegrationResponses "GET" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses" 200,
-    GetIntegrations "GET" "/v2/apis/{apiId}/integrations" 200,
-    GetModel "GET" "/v2/apis/{apiId}/models/{modelId}" 200,
-    GetModelTemplate "GET" "/v2/apis/{apiId}/models/{modelId}/template" 200,
-    GetModels "GET" "/v2/apis/{apiId}/models" 200,
-    GetRoute "GET" "/v2/apis/{apiId}/routes/{routeId}" 200,
-    GetRouteResponse "GET" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}" 200,
-    GetRouteResponses "GET" "/v2/apis/{apiId}/routes/{routeId}/routeresponses" 200,
-    GetRoutes "GET" "/v2/apis/{apiId}/routes" 200,
-    GetStage "GET" "/v2/apis/{apiId}/stages/{stageName}" 200,
-    GetStages "GET" "/v2/apis/{apiId}/stages" 200,
-    GetTags "GET" "/v2/tags/{resource-arn}" 200,
-    GetVpcLink "GET" "/v2/vpclinks/{vpcLinkId}" 200,
-    GetVpcLinks "GET" "/v2/vpclinks" 200,
-    ImportApi "PUT" "/v2/apis" 201,
-    ReimportApi "PUT" "/v2/apis/{apiId}" 201,
-    ResetAuthorizersCache "DELETE" "/v2/apis/{apiId}/stages/{stageName}/cache/authorizers" 204,
     TagResource "POST" "/v2/tags/{resource-arn}" 201,
     UntagResource "DELETE" "/v2/tags/{resource-arn}" 204,
-    UpdateApi "PATCH" "/v2/apis/{apiId}" 200,
     UpdateApiMapping "PATCH" "/v2/domainnames/{domainName}/apimappings/{apiMappingId}" 200,
-    UpdateAuthorizer "PATCH" "/v2/apis/{apiId}/authorizers/{authorizerId}" 200,
-    UpdateDeployment "PATCH" "/v2/apis/{apiId}/deployments/{deploymentId}" 200,
     UpdateDomainName "PATCH" "/v2/domainnames/{domainName}" 200,
-    UpdateIntegration "PATCH" "/v2/apis/{apiId}/integrations/{integrationId}" 200,
-    UpdateIntegrationResponse "PATCH" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}" 200,
-    UpdateModel "PATCH" "/v2/apis/{apiId}/models/{modelId}" 200,
-    UpdateRoute "PATCH" "/v2/apis/{apiId}/routes/{routeId}" 201,
-    UpdateRouteResponse "PATCH" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}" 200,
-    UpdateStage "PATCH" "/v2/apis/{apiId}/stages/{stageName}" 200,
-    UpdateVpcLink "PATCH" "/v2/vpclinks/{vpcLinkId}" 200,
 } others {
+    CreateApi "POST" "/v2/apis",
+    CreateAuthorizer "POST" "/v2/apis/{apiId}/authorizers",
+    CreateDeployment "POST" "/v2/apis/{apiId}/deployments",
+    CreateIntegration "POST" "/v2/apis/{apiId}/integrations",
+    CreateIntegrationResponse "POST" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses",
+    CreateModel "POST" "/v2/apis/{apiId}/models",
     CreatePortal "POST" "/v2/portals",
     CreatePortalProduct "POST" "/v2/portalproducts",
     CreateProductPage "POST" "/v2/portalproducts/{portalProductId}/productpages",
     CreateProductRestEndpointPage "POST" "/v2/portalproducts/{portalProductId}/productrestendpointpages",
+    CreateRoute "POST" "/v2/apis/{apiId}/routes",
+    CreateRouteResponse "POST" "/v2/apis/{apiId}/routes/{routeId}/routeresponses",
     CreateRoutingRule "POST" "/v2/domainnames/{domainName}/routingrules",
+    CreateStage "POST" "/v2/apis/{apiId}/stages",
+    CreateVpcLink "POST" "/v2/vpclinks",
+    DeleteAccessLogSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/accesslogsettings",
+    DeleteApi "DELETE" "/v2/apis/{apiId}",
+    DeleteAuthorizer "DELETE" "/v2/apis/{apiId}/authorizers/{authorizerId}",
+    DeleteCorsConfiguration "DELETE" "/v2/apis/{apiId}/cors",
+    DeleteDeployment "DELETE" "/v2/apis/{apiId}/deployments/{deploymentId}",
+    DeleteIntegration "DELETE" "/v2/apis/{apiId}/integrations/{integrationId}",
+    DeleteIntegrationResponse "DELETE" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}",
+    DeleteModel "DELETE" "/v2/apis/{apiId}/models/{modelId}",
     DeletePortal "DELETE" "/v2/portals/{portalId}",
     DeletePortalProduct "DELETE" "/v2/portalproducts/{portalProductId}",
     DeletePortalProductSharingPolicy "DELETE" "/v2/portalproducts/{portalProductId}/sharingpolicy",
     DeleteProductPage "DELETE" "/v2/portalproducts/{portalProductId}/productpages/{productPageId}",
     DeleteProductRestEndpointPage "DELETE" "/v2/portalproducts/{portalProductId}/productrestendpointpages/{productRestEndpointPageId}",
+    DeleteRoute "DELETE" "/v2/apis/{apiId}/routes/{routeId}",
+    DeleteRouteRequestParameter "DELETE" "/v2/apis/{apiId}/routes/{routeId}/requestparameters/{requestParameterKey}",
+    DeleteRouteResponse "DELETE" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}",
+    DeleteRouteSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/routesettings/{routeKey}",
     DeleteRoutingRule "DELETE" "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
+    DeleteStage "DELETE" "/v2/apis/{apiId}/stages/{stageName}",
+    DeleteVpcLink "DELETE" "/v2/vpclinks/{vpcLinkId}",
     DisablePortal "DELETE" "/v2/portals/{portalId}/publish",
+    ExportApi "GET" "/v2/apis/{apiId}/exports/{specification}",
+    GetApi "GET" "/v2/apis/{apiId}",
+    GetApiMapping "GET" "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
+    GetApiMappings "GET" "/v2/domainnames/{domainName}/apimappings",
+    GetApis "GET" "/v2/apis",
+    GetAuthorizer "GET" "/v2/apis/{apiId}/authorizers/{authorizerId}",
+    GetAuthorizers "GET" "/v2/apis/{apiId}/authorizers",
+    GetDeployment "GET" "/v2/apis/{apiId}/deployments/{deploymentId}",
+    GetDeployments "GET" "/v2/apis/{apiId}/deployments",
+    GetDomainName "GET" "/v2/domainnames/{domainName}",
+    GetDomainNames "GET" "/v2/domainnames",
+    GetIntegration "GET" "/v2/apis/{apiId}/integrations/{integrationId}",
+    GetIntegrationResponse "GET" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}",
+    GetIntegrationResponses "GET" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses",
+    GetIntegrations "GET" "/v2/apis/{apiId}/integrations",
+    GetModel "GET" "/v2/apis/{apiId}/models/{modelId}",
+    GetModelTemplate "GET" "/v2/apis/{apiId}/models/{modelId}/template",
+    GetModels "GET" "/v2/apis/{apiId}/models",
     GetPortal "GET" "/v2/portals/{portalId}",
     GetPortalProduct "GET" "/v2/portalproducts/{portalProductId}",
     GetPortalProductSharingPolicy "GET" "/v2/portalproducts/{portalProductId}/sharingpolicy",
     GetProductPage "GET" "/v2/portalproducts/{portalProductId}/productpages/{productPageId}",
     GetProductRestEndpointPage "GET" "/v2/portalproducts/{portalProductId}/productrestendpointpages/{productRestEndpointPageId}",
+    GetRoute "GET" "/v2/apis/{apiId}/routes/{routeId}",
+    GetRouteResponse "GET" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}",
+    GetRouteResponses "GET" "/v2/apis/{apiId}/routes/{routeId}/routeresponses",
+    GetRoutes "GET" "/v2/apis/{apiId}/routes",
     GetRoutingRule "GET" "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
+    GetStage "GET" "/v2/apis/{apiId}/stages/{stageName}",
+    GetStages "GET" "/v2/apis/{apiId}/stages",
+    GetTags "GET" "/v2/tags/{resource-arn}",
+    GetVpcLink "GET" "/v2/vpclinks/{vpcLinkId}",
+    GetVpcLinks "GET" "/v2/vpclinks",
+    ImportApi "PUT" "/v2/apis",
     ListPortalProducts "GET" "/v2/portalproducts",
     ListPortals "GET" "/v2/portals",
     ListProductPages "GET" "/v2/portalproducts/{portalProductId}/productpages",
@@ -109,38 +97,22 @@ operations! { {
     PublishPortal "POST" "/v2/portals/{portalId}/publish",
     PutPortalProductSharingPolicy "PUT" "/v2/portalproducts/{portalProductId}/sharingpolicy",
     PutRoutingRule "PUT" "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
+    ReimportApi "PUT" "/v2/apis/{apiId}",
+    ResetAuthorizersCache "DELETE" "/v2/apis/{apiId}/stages/{stageName}/cache/authorizers",
+    UpdateApi "PATCH" "/v2/apis/{apiId}",
+    UpdateAuthorizer "PATCH" "/v2/apis/{apiId}/authorizers/{authorizerId}",
+    UpdateDeployment "PATCH" "/v2/apis/{apiId}/deployments/{deploymentId}",
+    UpdateIntegration "PATCH" "/v2/apis/{apiId}/integrations/{integrationId}",
+    UpdateIntegrationResponse "PATCH" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}",
+    UpdateModel "PATCH" "/v2/apis/{apiId}/models/{modelId}",
     UpdatePortal "PATCH" "/v2/portals/{portalId}",
     UpdatePortalProduct "PATCH" "/v2/portalproducts/{portalProductId}",
     UpdateProductPage "PATCH" "/v2/portalproducts/{portalProductId}/productpages/{productPageId}",
     UpdateProductRestEndpointPage "PATCH" "/v2/portalproducts/{portalProductId}/productrestendpointpages/{productRestEndpointPageId}",
-} }
-
-enumeration! { AuthorizationType {
-    None = "NONE",
-    AwsIam = "AWS_IAM",
-    Custom = "CUSTOM",
-    Jwt = "JWT",
-} }
-
-enumeration! { AuthorizerType {
-    Request = "REQUEST",
-    Jwt = "JWT",
-} }
-
-enumeration! { ConnectionType {
-    Internet = "INTERNET",
-    VpcLink = "VPC_LINK",
-} }
-
-enumeration! { ContentHandlingStrategy {
-    ConvertToBinary = "CONVERT_TO_BINARY",
-    ConvertToText = "CONVERT_TO_TEXT",
-} }
-
-enumeration! { DeploymentStatus {
-    Pending = "PENDING",
-    Failed = "FAILED",
-    Deployed = "DEPLOYED",
+    UpdateRoute "PATCH" "/v2/apis/{apiId}/routes/{routeId}",
+    UpdateRouteResponse "PATCH" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}",
+    UpdateStage "PATCH" "/v2/apis/{apiId}/stages/{stageName}",
+    UpdateVpcLink "PATCH" "/v2/vpclinks/{vpcLinkId}",
 } }
 
 enumeration! { DomainNameStatus {
@@ -155,34 +127,9 @@ enumeration! { EndpointType {
     Edge = "EDGE",
 } }
 
-enumeration! { IntegrationType {
-    Aws = "AWS",
-    Http = "HTTP",
-    Mock = "MOCK",
-    HttpProxy = "HTTP_PROXY",
-    AwsProxy = "AWS_PROXY",
-} }
-
 enumeration! { IpAddressType {
     Ipv4 = "ipv4",
     Dualstack = "dualstack",
-} }
-
-enumeration! { LoggingLevel {
-    Error = "ERROR",
-    Info = "INFO",
-    Off = "OFF",
-} }
-
-enumeration! { PassthroughBehavior {
-    WhenNoMatch = "WHEN_NO_MATCH",
-    Never = "NEVER",
-    WhenNoTemplates = "WHEN_NO_TEMPLATES",
-} }
-
-enumeration! { ProtocolType {
-    Websocket = "WEBSOCKET",
-    Http = "HTTP",
 } }
 
 enumeration! { RoutingMode {
@@ -196,60 +143,11 @@ enumeration! { SecurityPolicy {
     Tls12 = "TLS_1_2",
 } }
 
-enumeration! { VpcLinkStatus {
-    Pending = "PENDING",
-    Available = "AVAILABLE",
-    Deleting = "DELETING",
-    Failed = "FAILED",
-    Inactive = "INACTIVE",
-} }
-
-enumeration! { VpcLinkVersion {
-    V2 = "V2",
-} }
-
 request! { CreateApiMappingRequest {
     body api_id "apiId": String,
     body api_mapping_key "apiMappingKey": Option<String>,
     path domain_name "domainName": String,
     body stage "stage": String [Length(1, 128)],
-} }
-
-request! { CreateApiRequest {
-    body api_key_selection_expression "apiKeySelectionExpression": Option<String>,
-    body cors_configuration "corsConfiguration": Option<Cors>,
-    body credentials_arn "credentialsArn": Option<String>,
-    body description "description": Option<String> [Length(0, 1024)],
-    body disable_schema_validation "disableSchemaValidation": Option<bool>,
-    body disable_execute_api_endpoint "disableExecuteApiEndpoint": Option<bool>,
-    body ip_address_type "ipAddressType": Option<IpAddressType>,
-    body name "name": String [Length(1, 128)],
-    body protocol_type "protocolType": ProtocolType,
-    body route_key "routeKey": Option<String>,
-    body route_selection_expression "routeSelectionExpression": Option<String>,
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
-    body target "target": Option<String> [Length(1, 2048)],
-    body version "version": Option<String> [Length(1, 64)],
-} }
-
-request! { CreateAuthorizerRequest {
-    path api_id "apiId": String,
-    body authorizer_credentials_arn "authorizerCredentialsArn": Option<String>,
-    body authorizer_payload_format_version "authorizerPayloadFormatVersion": Option<String> [Length(1, 64)],
-    body authorizer_result_ttl_in_seconds "authorizerResultTtlInSeconds": Option<i32> [Range(0.0, 3600.0)],
-    body authorizer_type "authorizerType": AuthorizerType,
-    body authorizer_uri "authorizerUri": Option<String> [Length(1, 2048)],
-    body enable_simple_responses "enableSimpleResponses": Option<bool>,
-    body identity_source "identitySource": Vec<String>,
-    body identity_validation_expression "identityValidationExpression": Option<String> [Length(0, 1024)],
-    body jwt_configuration "jwtConfiguration": Option<JWTConfiguration>,
-    body name "name": String [Length(1, 128)],
-} }
-
-request! { CreateDeploymentRequest {
-    path api_id "apiId": String,
-    body description "description": Option<String> [Length(0, 1024)],
-    body stage_name "stageName": Option<String> [Length(1, 128)],
 } }
 
 request! { CreateDomainNameRequest {
@@ -260,334 +158,13 @@ request! { CreateDomainNameRequest {
     body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
 } }
 
-request! { CreateIntegrationRequest {
-    path api_id "apiId": String,
-    body connection_id "connectionId": Option<String> [Length(1, 1024)],
-    body connection_type "connectionType": Option<ConnectionType>,
-    body content_handling_strategy "contentHandlingStrategy": Option<ContentHandlingStrategy>,
-    body credentials_arn "credentialsArn": Option<String>,
-    body description "description": Option<String> [Length(0, 1024)],
-    body integration_method "integrationMethod": Option<String> [Length(1, 64)],
-    body integration_subtype "integrationSubtype": Option<String> [Length(1, 128)],
-    body integration_type "integrationType": IntegrationType,
-    body integration_uri "integrationUri": Option<String> [Length(1, 2048)],
-    body passthrough_behavior "passthroughBehavior": Option<PassthroughBehavior>,
-    body payload_format_version "payloadFormatVersion": Option<String> [Length(1, 64)],
-    body request_parameters "requestParameters": Option<BTreeMap<String, String>> [Each(&[Length(1, 512)])],
-    body request_templates "requestTemplates": Option<BTreeMap<String, String>> [Each(&[Length(0, 32768)])],
-    body response_parameters "responseParameters": Option<BTreeMap<String, BTreeMap<String, String>>> [Each(&[Each(&[Length(1, 512)])])],
-    body template_selection_expression "templateSelectionExpression": Option<String>,
-    body timeout_in_millis "timeoutInMillis": Option<i32> [Range(50.0, 30000.0)],
-    body tls_config "tlsConfig": Option<TlsConfigInput>,
-} }
-
-request! { CreateIntegrationResponseRequest {
-    path api_id "apiId": String,
-    body content_handling_strategy "contentHandlingStrategy": Option<ContentHandlingStrategy>,
-    path integration_id "integrationId": String,
-    body integration_response_key "integrationResponseKey": String,
-    body response_parameters "responseParameters": Option<BTreeMap<String, String>> [Each(&[Length(1, 512)])],
-    body response_templates "responseTemplates": Option<BTreeMap<String, String>> [Each(&[Length(0, 32768)])],
-    body template_selection_expression "templateSelectionExpression": Option<String>,
-} }
-
-request! { CreateModelRequest {
-    path api_id "apiId": String,
-    body content_type "contentType": Option<String> [Length(1, 256)],
-    body description "description": Option<String> [Length(0, 1024)],
-    body name "name": String [Length(1, 128)],
-    body schema "schema": String [Length(0, 32768)],
-} }
-
-request! { CreateRouteRequest {
-    path api_id "apiId": String,
-    body api_key_required "apiKeyRequired": Option<bool>,
-    body authorization_scopes "authorizationScopes": Option<Vec<String>> [Each(&[Length(1, 64)])],
-    body authorization_type "authorizationType": Option<AuthorizationType>,
-    body authorizer_id "authorizerId": Option<String>,
-    body model_selection_expression "modelSelectionExpression": Option<String>,
-    body operation_name "operationName": Option<String> [Length(1, 64)],
-    body request_models "requestModels": Option<BTreeMap<String, String>> [Each(&[Length(1, 128)])],
-    body request_parameters "requestParameters": Option<BTreeMap<String, ParameterConstraints>>,
-    body route_key "routeKey": String,
-    body route_response_selection_expression "routeResponseSelectionExpression": Option<String>,
-    body target "target": Option<String> [Length(1, 128)],
-} }
-
-request! { CreateRouteResponseRequest {
-    path api_id "apiId": String,
-    body model_selection_expression "modelSelectionExpression": Option<String>,
-    body response_models "responseModels": Option<BTreeMap<String, String>> [Each(&[Length(1, 128)])],
-    body response_parameters "responseParameters": Option<BTreeMap<String, ParameterConstraints>>,
-    path route_id "routeId": String,
-    body route_response_key "routeResponseKey": String,
-} }
-
-request! { CreateStageRequest {
-    body access_log_settings "accessLogSettings": Option<AccessLogSettings>,
-    path api_id "apiId": String,
-    body auto_deploy "autoDeploy": Option<bool>,
-    body client_certificate_id "clientCertificateId": Option<String>,
-    body default_route_settings "defaultRouteSettings": Option<RouteSettings>,
-    body deployment_id "deploymentId": Option<String>,
-    body description "description": Option<String> [Length(0, 1024)],
-    body route_settings "routeSettings": Option<BTreeMap<String, RouteSettings>>,
-    body stage_name "stageName": String [Length(1, 128)],
-    body stage_variables "stageVariables": Option<BTreeMap<String, String>> [Each(&[Length(0, 2048)])],
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
-} }
-
-request! { CreateVpcLinkRequest {
-    body name "name": String [Length(1, 128)],
-    body security_group_ids "securityGroupIds": Option<Vec<String>>,
-    body subnet_ids "subnetIds": Vec<String>,
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
-} }
-
-request! { DeleteAccessLogSettingsRequest {
-    path api_id "apiId": String,
-    path stage_name "stageName": String,
-} }
-
 request! { DeleteApiMappingRequest {
     path api_mapping_id "apiMappingId": String,
     path domain_name "domainName": String,
 } }
 
-request! { DeleteApiRequest {
-    path api_id "apiId": String,
-} }
-
-request! { DeleteAuthorizerRequest {
-    path api_id "apiId": String,
-    path authorizer_id "authorizerId": String,
-} }
-
-request! { DeleteCorsConfigurationRequest {
-    path api_id "apiId": String,
-} }
-
-request! { DeleteDeploymentRequest {
-    path api_id "apiId": String,
-    path deployment_id "deploymentId": String,
-} }
-
 request! { DeleteDomainNameRequest {
     path domain_name "domainName": String,
-} }
-
-request! { DeleteIntegrationRequest {
-    path api_id "apiId": String,
-    path integration_id "integrationId": String,
-} }
-
-request! { DeleteIntegrationResponseRequest {
-    path api_id "apiId": String,
-    path integration_id "integrationId": String,
-    path integration_response_id "integrationResponseId": String,
-} }
-
-request! { DeleteModelRequest {
-    path api_id "apiId": String,
-    path model_id "modelId": String,
-} }
-
-request! { DeleteRouteRequest {
-    path api_id "apiId": String,
-    path route_id "routeId": String,
-} }
-
-request! { DeleteRouteRequestParameterRequest {
-    path api_id "apiId": String,
-    path request_parameter_key "requestParameterKey": String,
-    path route_id "routeId": String,
-} }
-
-request! { DeleteRouteResponseRequest {
-    path api_id "apiId": String,
-    path route_id "routeId": String,
-    path route_response_id "routeResponseId": String,
-} }
-
-request! { DeleteRouteSettingsRequest {
-    path api_id "apiId": String,
-    path route_key "routeKey": String,
-    path stage_name "stageName": String,
-} }
-
-request! { DeleteStageRequest {
-    path api_id "apiId": String,
-    path stage_name "stageName": String,
-} }
-
-request! { DeleteVpcLinkRequest {
-    path vpc_link_id "vpcLinkId": String,
-} }
-
-request! { ExportApiRequest {
-    path api_id "apiId": String,
-    query export_version "exportVersion": Option<String>,
-    query include_extensions "includeExtensions": Option<bool>,
-    query output_type "outputType": String,
-    path specification "specification": String,
-    query stage_name "stageName": Option<String>,
-} }
-
-request! { GetApiMappingRequest {
-    path api_mapping_id "apiMappingId": String,
-    path domain_name "domainName": String,
-} }
-
-request! { GetApiMappingsRequest {
-    path domain_name "domainName": String,
-    query max_results "maxResults": Option<String>,
-    query next_token "nextToken": Option<String>,
-} }
-
-request! { GetApiRequest {
-    path api_id "apiId": String,
-} }
-
-request! { GetApisRequest {
-    query max_results "maxResults": Option<String>,
-    query next_token "nextToken": Option<String>,
-} }
-
-request! { GetAuthorizerRequest {
-    path api_id "apiId": String,
-    path authorizer_id "authorizerId": String,
-} }
-
-request! { GetAuthorizersRequest {
-    path api_id "apiId": String,
-    query max_results "maxResults": Option<String>,
-    query next_token "nextToken": Option<String>,
-} }
-
-request! { GetDeploymentRequest {
-    path api_id "apiId": String,
-    path deployment_id "deploymentId": String,
-} }
-
-request! { GetDeploymentsRequest {
-    path api_id "apiId": String,
-    query max_results "maxResults": Option<String>,
-    query next_token "nextToken": Option<String>,
-} }
-
-request! { GetDomainNameRequest {
-    path domain_name "domainName": String,
-} }
-
-request! { GetDomainNamesRequest {
-    query max_results "maxResults": Option<String>,
-    query next_token "nextToken": Option<String>,
-} }
-
-request! { GetIntegrationRequest {
-    path api_id "apiId": String,
-    path integration_id "integrationId": String,
-} }
-
-request! { GetIntegrationResponseRequest {
-    path api_id "apiId": String,
-    path integration_id "integrationId": String,
-    path integration_response_id "integrationResponseId": String,
-} }
-
-request! { GetIntegrationResponsesRequest {
-    path api_id "apiId": String,
-    path integration_id "integrationId": String,
-    query max_results "maxResults": Option<String>,
-    query next_token "nextToken": Option<String>,
-} }
-
-request! { GetIntegrationsRequest {
-    path api_id "apiId": String,
-    query max_results "maxResults": Option<String>,
-    query next_token "nextToken": Option<String>,
-} }
-
-request! { GetModelRequest {
-    path api_id "apiId": String,
-    path model_id "modelId": String,
-} }
-
-request! { GetModelTemplateRequest {
-    path api_id "apiId": String,
-    path model_id "modelId": String,
-} }
-
-request! { GetModelsRequest {
-    path api_id "apiId": String,
-    query max_results "maxResults": Option<String>,
-    query next_token "nextToken": Option<String>,
-} }
-
-request! { GetRouteRequest {
-    path api_id "apiId": String,
-    path route_id "routeId": String,
-} }
-
-request! { GetRouteResponseRequest {
-    path api_id "apiId": String,
-    path route_id "routeId": String,
-    path route_response_id "routeResponseId": String,
-} }
-
-request! { GetRouteResponsesRequest {
-    path api_id "apiId": String,
-    query max_results "maxResults": Option<String>,
-    query next_token "nextToken": Option<String>,
-    path route_id "routeId": String,
-} }
-
-request! { GetRoutesRequest {
-    path api_id "apiId": String,
-    query max_results "maxResults": Option<String>,
-    query next_token "nextToken": Option<String>,
-} }
-
-request! { GetStageRequest {
-    path api_id "apiId": String,
-    path stage_name "stageName": String,
-} }
-
-request! { GetStagesRequest {
-    path api_id "apiId": String,
-    query max_results "maxResults": Option<String>,
-    query next_token "nextToken": Option<String>,
-} }
-
-request! { GetTagsRequest {
-    path resource_arn "resource-arn": String,
-} }
-
-request! { GetVpcLinkRequest {
-    path vpc_link_id "vpcLinkId": String,
-} }
-
-request! { GetVpcLinksRequest {
-    query max_results "maxResults": Option<String>,
-    query next_token "nextToken": Option<String>,
-} }
-
-request! { ImportApiRequest {
-    query basepath "basepath": Option<String>,
-    body body "body": String,
-    query fail_on_warnings "failOnWarnings": Option<bool>,
-} }
-
-request! { ReimportApiRequest {
-    path api_id "apiId": String,
-    query basepath "basepath": Option<String>,
-    body body "body": String,
-    query fail_on_warnings "failOnWarnings": Option<bool>,
-} }
-
-request! { ResetAuthorizersCacheRequest {
-    path api_id "apiId": String,
-    path stage_name "stageName": String,
 } }
 
 request! { TagResourceRequest {
@@ -608,43 +185,6 @@ request! { UpdateApiMappingRequest {
     body stage "stage": Option<String> [Length(1, 128)],
 } }
 
-request! { UpdateApiRequest {
-    path api_id "apiId": String,
-    body api_key_selection_expression "apiKeySelectionExpression": Option<String>,
-    body cors_configuration "corsConfiguration": Option<Cors>,
-    body credentials_arn "credentialsArn": Option<String>,
-    body description "description": Option<String> [Length(0, 1024)],
-    body disable_schema_validation "disableSchemaValidation": Option<bool>,
-    body disable_execute_api_endpoint "disableExecuteApiEndpoint": Option<bool>,
-    body ip_address_type "ipAddressType": Option<IpAddressType>,
-    body name "name": Option<String> [Length(1, 128)],
-    body route_key "routeKey": Option<String>,
-    body route_selection_expression "routeSelectionExpression": Option<String>,
-    body target "target": Option<String> [Length(1, 2048)],
-    body version "version": Option<String> [Length(1, 64)],
-} }
-
-request! { UpdateAuthorizerRequest {
-    path api_id "apiId": String,
-    body authorizer_credentials_arn "authorizerCredentialsArn": Option<String>,
-    path authorizer_id "authorizerId": String,
-    body authorizer_payload_format_version "authorizerPayloadFormatVersion": Option<String> [Length(1, 64)],
-    body authorizer_result_ttl_in_seconds "authorizerResultTtlInSeconds": Option<i32> [Range(0.0, 3600.0)],
-    body authorizer_type "authorizerType": Option<AuthorizerType>,
-    body authorizer_uri "authorizerUri": Option<String> [Length(1, 2048)],
-    body enable_simple_responses "enableSimpleResponses": Option<bool>,
-    body identity_source "identitySource": Option<Vec<String>>,
-    body identity_validation_expression "identityValidationExpression": Option<String> [Length(0, 1024)],
-    body jwt_configuration "jwtConfiguration": Option<JWTConfiguration>,
-    body name "name": Option<String> [Length(1, 128)],
-} }
-
-request! { UpdateDeploymentRequest {
-    path api_id "apiId": String,
-    path deployment_id "deploymentId": String,
-    body description "description": Option<String> [Length(0, 1024)],
-} }
-
 request! { UpdateDomainNameRequest {
     path domain_name "domainName": String,
     body domain_name_configurations "domainNameConfigurations": Option<Vec<DomainNameConfiguration>>,
@@ -652,111 +192,11 @@ request! { UpdateDomainNameRequest {
     body routing_mode "routingMode": Option<RoutingMode>,
 } }
 
-request! { UpdateIntegrationRequest {
-    path api_id "apiId": String,
-    body connection_id "connectionId": Option<String> [Length(1, 1024)],
-    body connection_type "connectionType": Option<ConnectionType>,
-    body content_handling_strategy "contentHandlingStrategy": Option<ContentHandlingStrategy>,
-    body credentials_arn "credentialsArn": Option<String>,
-    body description "description": Option<String> [Length(0, 1024)],
-    path integration_id "integrationId": String,
-    body integration_method "integrationMethod": Option<String> [Length(1, 64)],
-    body integration_subtype "integrationSubtype": Option<String> [Length(1, 128)],
-    body integration_type "integrationType": Option<IntegrationType>,
-    body integration_uri "integrationUri": Option<String> [Length(1, 2048)],
-    body passthrough_behavior "passthroughBehavior": Option<PassthroughBehavior>,
-    body payload_format_version "payloadFormatVersion": Option<String> [Length(1, 64)],
-    body request_parameters "requestParameters": Option<BTreeMap<String, String>> [Each(&[Length(1, 512)])],
-    body request_templates "requestTemplates": Option<BTreeMap<String, String>> [Each(&[Length(0, 32768)])],
-    body response_parameters "responseParameters": Option<BTreeMap<String, BTreeMap<String, String>>> [Each(&[Each(&[Length(1, 512)])])],
-    body template_selection_expression "templateSelectionExpression": Option<String>,
-    body timeout_in_millis "timeoutInMillis": Option<i32> [Range(50.0, 30000.0)],
-    body tls_config "tlsConfig": Option<TlsConfigInput>,
-} }
-
-request! { UpdateIntegrationResponseRequest {
-    path api_id "apiId": String,
-    body content_handling_strategy "contentHandlingStrategy": Option<ContentHandlingStrategy>,
-    path integration_id "integrationId": String,
-    path integration_response_id "integrationResponseId": String,
-    body integration_response_key "integrationResponseKey": Option<String>,
-    body response_parameters "responseParameters": Option<BTreeMap<String, String>> [Each(&[Length(1, 512)])],
-    body response_templates "responseTemplates": Option<BTreeMap<String, String>> [Each(&[Length(0, 32768)])],
-    body template_selection_expression "templateSelectionExpression": Option<String>,
-} }
-
-request! { UpdateModelRequest {
-    path api_id "apiId": String,
-    body content_type "contentType": Option<String> [Length(1, 256)],
-    body description "description": Option<String> [Length(0, 1024)],
-    path model_id "modelId": String,
-    body name "name": Option<String> [Length(1, 128)],
-    body schema "schema": Option<String> [Length(0, 32768)],
-} }
-
-request! { UpdateRouteRequest {
-    path api_id "apiId": String,
-    body api_key_required "apiKeyRequired": Option<bool>,
-    body authorization_scopes "authorizationScopes": Option<Vec<String>> [Each(&[Length(1, 64)])],
-    body authorization_type "authorizationType": Option<AuthorizationType>,
-    body authorizer_id "authorizerId": Option<String>,
-    body model_selection_expression "modelSelectionExpression": Option<String>,
-    body operation_name "operationName": Option<String> [Length(1, 64)],
-    body request_models "requestModels": Option<BTreeMap<String, String>> [Each(&[Length(1, 128)])],
-    body request_parameters "requestParameters": Option<BTreeMap<String, ParameterConstraints>>,
-    path route_id "routeId": String,
-    body route_key "routeKey": Option<String>,
-    body route_response_selection_expression "routeResponseSelectionExpression": Option<String>,
-    body target "target": Option<String> [Length(1, 128)],
-} }
-
-request! { UpdateRouteResponseRequest {
-    path api_id "apiId": String,
-    body model_selection_expression "modelSelectionExpression": Option<String>,
-    body response_models "responseModels": Option<BTreeMap<String, String>> [Each(&[Length(1, 128)])],
-    body response_parameters "responseParameters": Option<BTreeMap<String, ParameterConstraints>>,
-    path route_id "routeId": String,
-    path route_response_id "routeResponseId": String,
-    body route_response_key "routeResponseKey": Option<String>,
-} }
-
-request! { UpdateStageRequest {
-    body access_log_settings "accessLogSettings": Option<AccessLogSettings>,
-    path api_id "apiId": String,
-    body auto_deploy "autoDeploy": Option<bool>,
-    body client_certificate_id "clientCertificateId": Option<String>,
-    body default_route_settings "defaultRouteSettings": Option<RouteSettings>,
-    body deployment_id "deploymentId": Option<String>,
-    body description "description": Option<String> [Length(0, 1024)],
-    body route_settings "routeSettings": Option<BTreeMap<String, RouteSettings>>,
-    path stage_name "stageName": String,
-    body stage_variables "stageVariables": Option<BTreeMap<String, String>> [Each(&[Length(0, 2048)])],
-} }
-
-request! { UpdateVpcLinkRequest {
-    body name "name": Option<String> [Length(1, 128)],
-    path vpc_link_id "vpcLinkId": String,
-} }
-
-structure! { [Default] AccessLogSettings {
-    destination_arn "destinationArn": Option<String>,
-    format "format": Option<String> [Length(1, 1024)],
-} }
-
-structure! { [Default] Cors {
-    allow_credentials "allowCredentials": Option<bool>,
-    allow_headers "allowHeaders": Option<Vec<String>>,
-    allow_methods "allowMethods": Option<Vec<String>> [Each(&[Length(1, 64)])],
-    allow_origins "allowOrigins": Option<Vec<String>>,
-    expose_headers "exposeHeaders": Option<Vec<String>>,
-    max_age "maxAge": Option<i32> [Range(-1.0, 86400.0)],
-} }
-
 structure! { [Default] DomainNameConfiguration {
     api_gateway_domain_name "apiGatewayDomainName": Option<String>,
     certificate_arn "certificateArn": Option<String>,
     certificate_name "certificateName": Option<String> [Length(1, 128)],
-    certificate_upload_date "certificateUploadDate": Option<IsoTimestamp>,
+    certificate_upload_date "certificateUploadDate": Option<Timestamp>,
     domain_name_status "domainNameStatus": Option<DomainNameStatus>,
     domain_name_status_message "domainNameStatusMessage": Option<String>,
     endpoint_type "endpointType": Option<EndpointType>,
@@ -766,259 +206,7 @@ structure! { [Default] DomainNameConfiguration {
     ownership_verification_certificate_arn "ownershipVerificationCertificateArn": Option<String>,
 } }
 
-structure! { [Default] JWTConfiguration {
-    audience "audience": Option<Vec<String>>,
-    issuer "issuer": Option<String> [Length(1, 2048)],
-} }
-
 structure! { [Default] MutualTlsAuthenticationInput {
     truststore_uri "truststoreUri": Option<String> [Length(1, 2048)],
     truststore_version "truststoreVersion": Option<String> [Length(1, 64)],
-} }
-
-structure! { [Default] ParameterConstraints {
-    required "required": Option<bool>,
-} }
-
-structure! { [Default] RouteSettings {
-    data_trace_enabled "dataTraceEnabled": Option<bool>,
-    detailed_metrics_enabled "detailedMetricsEnabled": Option<bool>,
-    logging_level "loggingLevel": Option<LoggingLevel>,
-    throttling_burst_limit "throttlingBurstLimit": Option<i32>,
-    throttling_rate_limit "throttlingRateLimit": Option<f64>,
-} }
-
-structure! { [Default] TlsConfigInput {
-    server_name_to_verify "serverNameToVerify": Option<String> [Length(1, 512)],
-} }
-
-answer! { [Default] Api {
-    api_endpoint "apiEndpoint": Option<String>,
-    api_gateway_managed "apiGatewayManaged": Option<bool>,
-    api_id "apiId": Option<String>,
-    api_key_selection_expression "apiKeySelectionExpression": Option<String>,
-    cors_configuration "corsConfiguration": Option<Cors>,
-    created_date "createdDate": Option<IsoTimestamp>,
-    description "description": Option<String>,
-    disable_schema_validation "disableSchemaValidation": Option<bool>,
-    disable_execute_api_endpoint "disableExecuteApiEndpoint": Option<bool>,
-    import_info "importInfo": Option<Vec<String>>,
-    ip_address_type "ipAddressType": Option<IpAddressType>,
-    name "name": Option<String>,
-    protocol_type "protocolType": Option<ProtocolType>,
-    route_selection_expression "routeSelectionExpression": Option<String>,
-    tags "tags": Option<BTreeMap<String, String>>,
-    version "version": Option<String>,
-    warnings "warnings": Option<Vec<String>>,
-} }
-
-answer! { [Default] ApiMapping {
-    api_id "apiId": Option<String>,
-    api_mapping_id "apiMappingId": Option<String>,
-    api_mapping_key "apiMappingKey": Option<String>,
-    stage "stage": Option<String>,
-} }
-
-answer! { [Default] Authorizer {
-    authorizer_credentials_arn "authorizerCredentialsArn": Option<String>,
-    authorizer_id "authorizerId": Option<String>,
-    authorizer_payload_format_version "authorizerPayloadFormatVersion": Option<String>,
-    authorizer_result_ttl_in_seconds "authorizerResultTtlInSeconds": Option<i32>,
-    authorizer_type "authorizerType": Option<AuthorizerType>,
-    authorizer_uri "authorizerUri": Option<String>,
-    enable_simple_responses "enableSimpleResponses": Option<bool>,
-    identity_source "identitySource": Option<Vec<String>>,
-    identity_validation_expression "identityValidationExpression": Option<String>,
-    jwt_configuration "jwtConfiguration": Option<JWTConfiguration>,
-    name "name": Option<String>,
-} }
-
-answer! { [Default] Deployment {
-    auto_deployed "autoDeployed": Option<bool>,
-    created_date "createdDate": Option<IsoTimestamp>,
-    deployment_id "deploymentId": Option<String>,
-    deployment_status "deploymentStatus": Option<DeploymentStatus>,
-    deployment_status_message "deploymentStatusMessage": Option<String>,
-    description "description": Option<String>,
-} }
-
-answer! { [Default] DomainName {
-    api_mapping_selection_expression "apiMappingSelectionExpression": Option<String>,
-    domain_name "domainName": Option<String>,
-    domain_name_arn "domainNameArn": Option<String>,
-    domain_name_configurations "domainNameConfigurations": Option<Vec<DomainNameConfiguration>>,
-    mutual_tls_authentication "mutualTlsAuthentication": Option<MutualTlsAuthentication>,
-    routing_mode "routingMode": Option<RoutingMode>,
-    tags "tags": Option<BTreeMap<String, String>>,
-} }
-
-answer! { [Default] GetApiMappingsResponse {
-    items "items": Option<Vec<ApiMapping>>,
-    next_token "nextToken": Option<String>,
-} }
-
-answer! { [Default] GetApisResponse {
-    items "items": Option<Vec<Api>>,
-    next_token "nextToken": Option<String>,
-} }
-
-answer! { [Default] GetAuthorizersResponse {
-    items "items": Option<Vec<Authorizer>>,
-    next_token "nextToken": Option<String>,
-} }
-
-answer! { [Default] GetDeploymentsResponse {
-    items "items": Option<Vec<Deployment>>,
-    next_token "nextToken": Option<String>,
-} }
-
-answer! { [Default] GetDomainNamesResponse {
-    items "items": Option<Vec<DomainName>>,
-    next_token "nextToken": Option<String>,
-} }
-
-answer! { [Default] GetIntegrationResponsesResponse {
-    items "items": Option<Vec<IntegrationResponse>>,
-    next_token "nextToken": Option<String>,
-} }
-
-answer! { [Default] GetIntegrationsResponse {
-    items "items": Option<Vec<Integration>>,
-    next_token "nextToken": Option<String>,
-} }
-
-answer! { [Default] GetModelTemplateResponse {
-    value "value": Option<String>,
-} }
-
-answer! { [Default] GetModelsResponse {
-    items "items": Option<Vec<Model>>,
-    next_token "nextToken": Option<String>,
-} }
-
-answer! { [Default] GetRouteResponsesResponse {
-    items "items": Option<Vec<RouteResponse>>,
-    next_token "nextToken": Option<String>,
-} }
-
-answer! { [Default] GetRoutesResponse {
-    items "items": Option<Vec<Route>>,
-    next_token "nextToken": Option<String>,
-} }
-
-answer! { [Default] GetStagesResponse {
-    items "items": Option<Vec<Stage>>,
-    next_token "nextToken": Option<String>,
-} }
-
-answer! { [Default] GetTagsResponse {
-    tags "tags": Option<BTreeMap<String, String>>,
-} }
-
-answer! { [Default] GetVpcLinksResponse {
-    items "items": Option<Vec<VpcLink>>,
-    next_token "nextToken": Option<String>,
-} }
-
-answer! { [Default] Integration {
-    api_gateway_managed "apiGatewayManaged": Option<bool>,
-    connection_id "connectionId": Option<String>,
-    connection_type "connectionType": Option<ConnectionType>,
-    content_handling_strategy "contentHandlingStrategy": Option<ContentHandlingStrategy>,
-    credentials_arn "credentialsArn": Option<String>,
-    description "description": Option<String>,
-    integration_id "integrationId": Option<String>,
-    integration_method "integrationMethod": Option<String>,
-    integration_response_selection_expression "integrationResponseSelectionExpression": Option<String>,
-    integration_subtype "integrationSubtype": Option<String>,
-    integration_type "integrationType": Option<IntegrationType>,
-    integration_uri "integrationUri": Option<String>,
-    passthrough_behavior "passthroughBehavior": Option<PassthroughBehavior>,
-    payload_format_version "payloadFormatVersion": Option<String>,
-    request_parameters "requestParameters": Option<BTreeMap<String, String>>,
-    request_templates "requestTemplates": Option<BTreeMap<String, String>>,
-    response_parameters "responseParameters": Option<BTreeMap<String, BTreeMap<String, String>>>,
-    template_selection_expression "templateSelectionExpression": Option<String>,
-    timeout_in_millis "timeoutInMillis": Option<i32>,
-    tls_config "tlsConfig": Option<TlsConfig>,
-} }
-
-answer! { [Default] IntegrationResponse {
-    content_handling_strategy "contentHandlingStrategy": Option<ContentHandlingStrategy>,
-    integration_response_id "integrationResponseId": Option<String>,
-    integration_response_key "integrationResponseKey": Option<String>,
-    response_parameters "responseParameters": Option<BTreeMap<String, String>>,
-    response_templates "responseTemplates": Option<BTreeMap<String, String>>,
-    template_selection_expression "templateSelectionExpression": Option<String>,
-} }
-
-answer! { [Default] Model {
-    content_type "contentType": Option<String>,
-    description "description": Option<String>,
-    model_id "modelId": Option<String>,
-    name "name": Option<String>,
-    schema "schema": Option<String>,
-} }
-
-answer! { [Default] MutualTlsAuthentication {
-    truststore_uri "truststoreUri": Option<String>,
-    truststore_version "truststoreVersion": Option<String>,
-    truststore_warnings "truststoreWarnings": Option<Vec<String>>,
-} }
-
-answer! { [Default] Route {
-    api_gateway_managed "apiGatewayManaged": Option<bool>,
-    api_key_required "apiKeyRequired": Option<bool>,
-    authorization_scopes "authorizationScopes": Option<Vec<String>>,
-    authorization_type "authorizationType": Option<AuthorizationType>,
-    authorizer_id "authorizerId": Option<String>,
-    model_selection_expression "modelSelectionExpression": Option<String>,
-    operation_name "operationName": Option<String>,
-    request_models "requestModels": Option<BTreeMap<String, String>>,
-    request_parameters "requestParameters": Option<BTreeMap<String, ParameterConstraints>>,
-    route_id "routeId": Option<String>,
-    route_key "routeKey": Option<String>,
-    route_response_selection_expression "routeResponseSelectionExpression": Option<String>,
-    target "target": Option<String>,
-} }
-
-answer! { [Default] RouteResponse {
-    model_selection_expression "modelSelectionExpression": Option<String>,
-    response_models "responseModels": Option<BTreeMap<String, String>>,
-    response_parameters "responseParameters": Option<BTreeMap<String, ParameterConstraints>>,
-    route_response_id "routeResponseId": Option<String>,
-    route_response_key "routeResponseKey": Option<String>,
-} }
-
-answer! { [Default] Stage {
-    access_log_settings "accessLogSettings": Option<AccessLogSettings>,
-    api_gateway_managed "apiGatewayManaged": Option<bool>,
-    auto_deploy "autoDeploy": Option<bool>,
-    client_certificate_id "clientCertificateId": Option<String>,
-    created_date "createdDate": Option<IsoTimestamp>,
-    default_route_settings "defaultRouteSettings": Option<RouteSettings>,
-    deployment_id "deploymentId": Option<String>,
-    description "description": Option<String>,
-    last_deployment_status_message "lastDeploymentStatusMessage": Option<String>,
-    last_updated_date "lastUpdatedDate": Option<IsoTimestamp>,
-    route_settings "routeSettings": Option<BTreeMap<String, RouteSettings>>,
-    stage_name "stageName": Option<String>,
-    stage_variables "stageVariables": Option<BTreeMap<String, String>>,
-    tags "tags": Option<BTreeMap<String, String>>,
-} }
-
-answer! { [Default] TlsConfig {
-    server_name_to_verify "serverNameToVerify": Option<String>,
-} }
-
-answer! { [Default] VpcLink {
-    created_date "createdDate": Option<IsoTimestamp>,
-    name "name": Option<String>,
-    security_group_ids "securityGroupIds": Option<Vec<String>>,
-    subnet_ids "subnetIds": Option<Vec<String>>,
-    tags "tags": Option<BTreeMap<String, String>>,
-    vpc_link_id "vpcLinkId": Option<String>,
-    vpc_link_status "vpcLinkStatus": Option<VpcLinkStatus>,
-    vpc_link_status_message "vpcLinkStatusMessage": Option<String>,
-    vpc_link_version "vpcLinkVersion": Option<VpcLinkVersion>,
 } }

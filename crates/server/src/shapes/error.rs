@@ -1,7 +1,6 @@
 //! What is said of a request that does not have its operation's shape: the one place for the texts.
 //!
-//! They are those of Coral, the framework that AWS's services are built with. Where a service is
-//! known to answer otherwise (control-and-observability spec D.5), `own_text` has it.
+//! They are those of Coral, the framework that AWS's services are built with.
 
 /// Why a request cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,12 +32,9 @@ impl ShapeError {
 
     /// The violations, of which there is at least one.
     pub(super) fn violated(violations: &[Violation]) -> Self {
-        if let Some(own) = violations.iter().find_map(|violation| violation.own) {
-            return Self::Validation(own.to_owned());
-        }
         let count = violations.len();
         let errors = if count == 1 { "error" } else { "errors" };
-        let texts: Vec<&str> = violations.iter().map(|one| one.text.as_str()).collect();
+        let texts: Vec<&str> = violations.iter().map(|one| one.0.as_str()).collect();
         Self::Validation(format!(
             "{count} validation {errors} detected: {}",
             texts.join("; ")
@@ -51,20 +47,14 @@ const MAX_SHOWN: usize = 256;
 
 /// A member that violates the model.
 #[derive(Debug)]
-pub(super) struct Violation {
-    text: String,
-    own: Option<&'static str>,
-}
+pub(super) struct Violation(String);
 
 impl Violation {
     /// A required member is missing.
     pub(super) fn missing(path: &str) -> Self {
-        Self {
-            text: format!(
-                "Value null at '{path}' failed to satisfy constraint: Member must not be null"
-            ),
-            own: None,
-        }
+        Self(format!(
+            "Value null at '{path}' failed to satisfy constraint: Member must not be null"
+        ))
     }
 
     /// A value is not as it must be; secret ones are not repeated.
@@ -76,25 +66,8 @@ impl Violation {
             }
             format!(" '{shown}'")
         });
-        Self {
-            text: format!("Value{shown} at '{path}' failed to satisfy constraint: {demand}"),
-            own: None,
-        }
-    }
-
-    /// A value is none of an enumeration.
-    pub(super) fn not_of_set(path: &str, value: &str, name: &str, set: &[&str]) -> Self {
-        let demand = format!("Member must satisfy enum value set: [{}]", set.join(", "));
-        Self {
-            own: own_text(name),
-            ..Self::of(path, Some(value), &demand)
-        }
-    }
-}
-
-fn own_text(enumeration: &str) -> Option<&'static str> {
-    match enumeration {
-        "ProtocolType" => Some("Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]"),
-        _ => None,
+        Self(format!(
+            "Value{shown} at '{path}' failed to satisfy constraint: {demand}"
+        ))
     }
 }

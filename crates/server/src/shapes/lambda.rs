@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Blob,
     Constraint::{Each, Key, Length, NotPattern, Pattern, Range, Sensitive},
-    EpochTimestamp,
-    macros::{answer, enumeration, operations, request, structure},
+    macros::{enumeration, operations, request, structure},
 };
 
 operations! { {
@@ -17,15 +16,12 @@ operations! { {
     DeleteFunction "DELETE" "/2015-03-31/functions/{FunctionName}" 200,
     DeleteFunctionConcurrency "DELETE" "/2017-10-31/functions/{FunctionName}/concurrency" 204,
     DeleteFunctionEventInvokeConfig "DELETE" "/2019-09-25/functions/{FunctionName}/event-invoke-config" 204,
-    GetAccountSettings "GET" "/2016-08-19/account-settings" 200,
     GetAlias "GET" "/2015-03-31/functions/{FunctionName}/aliases/{Name}" 200,
     GetFunction "GET" "/2015-03-31/functions/{FunctionName}" 200,
     GetFunctionConcurrency "GET" "/2019-09-30/functions/{FunctionName}/concurrency" 200,
     GetFunctionConfiguration "GET" "/2015-03-31/functions/{FunctionName}/configuration" 200,
     GetFunctionEventInvokeConfig "GET" "/2019-09-25/functions/{FunctionName}/event-invoke-config" 200,
     GetPolicy "GET" "/2015-03-31/functions/{FunctionName}/policy" 200,
-    Invoke "POST" "/2015-03-31/functions/{FunctionName}/invocations" 200,
-    InvokeAsync "POST" "/2014-11-13/functions/{FunctionName}/invoke-async" 202,
     ListAliases "GET" "/2015-03-31/functions/{FunctionName}/aliases" 200,
     ListFunctionEventInvokeConfigs "GET" "/2019-09-25/functions/{FunctionName}/event-invoke-config/list" 200,
     ListFunctions "GET" "/2015-03-31/functions" 200,
@@ -57,6 +53,7 @@ operations! { {
     DeleteLayerVersion "DELETE" "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
     DeleteProvisionedConcurrencyConfig "DELETE" "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     DeleteResourcePolicy "DELETE" "/2026-07-09/resource-policy/{ResourceArn}",
+    GetAccountSettings "GET" "/2016-08-19/account-settings",
     GetCapacityProvider "GET" "/2025-11-30/capacity-providers/{CapacityProviderName}",
     GetCodeSigningConfig "GET" "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
     GetDurableExecution "GET" "/2025-12-01/durable-executions/{DurableExecutionArn}",
@@ -73,6 +70,8 @@ operations! { {
     GetProvisionedConcurrencyConfig "GET" "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     GetResourcePolicy "GET" "/2026-07-09/resource-policy/{ResourceArn}",
     GetRuntimeManagementConfig "GET" "/2021-07-20/functions/{FunctionName}/runtime-management-config",
+    Invoke "POST" "/2015-03-31/functions/{FunctionName}/invocations",
+    InvokeAsync "POST" "/2014-11-13/functions/{FunctionName}/invoke-async",
     InvokeWithResponseStream "POST" "/2021-11-15/functions/{FunctionName}/response-streaming-invocations",
     ListCapacityProviders "GET" "/2025-11-30/capacity-providers",
     ListCodeSigningConfigs "GET" "/2020-04-22/code-signing-configs",
@@ -137,26 +136,9 @@ enumeration! { FunctionVersionLatestPublished {
     LatestPublished = "LATEST_PUBLISHED",
 } }
 
-enumeration! { InvocationType {
-    Event = "Event",
-    RequestResponse = "RequestResponse",
-    DryRun = "DryRun",
-} }
-
-enumeration! { LastUpdateStatus {
-    Successful = "Successful",
-    Failed = "Failed",
-    InProgress = "InProgress",
-} }
-
 enumeration! { LogFormat {
     Json = "JSON",
     Text = "Text",
-} }
-
-enumeration! { LogType {
-    None = "None",
-    Tail = "Tail",
 } }
 
 enumeration! { PackageType {
@@ -172,22 +154,6 @@ enumeration! { S3ObjectStorageMode {
 enumeration! { SnapStartApplyOn {
     PublishedVersions = "PublishedVersions",
     None = "None",
-} }
-
-enumeration! { SnapStartOptimizationStatus {
-    On = "On",
-    Off = "Off",
-} }
-
-enumeration! { State {
-    Pending = "Pending",
-    Active = "Active",
-    Inactive = "Inactive",
-    Failed = "Failed",
-    Deactivating = "Deactivating",
-    Deactivated = "Deactivated",
-    ActiveNonInvocable = "ActiveNonInvocable",
-    Deleting = "Deleting",
 } }
 
 enumeration! { SystemLogLevel {
@@ -307,20 +273,6 @@ request! { GetFunctionRequest {
 request! { GetPolicyRequest {
     path function_name "FunctionName": String [Length(1, 256), Pattern(r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?")],
     query qualifier "Qualifier": Option<String> [Length(1, 128), Pattern(r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+")],
-} }
-
-request! { InvocationRequest {
-    path function_name "FunctionName": String [Length(1, 256), Pattern(r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?")],
-    header x_amz_invocation_type "X-Amz-Invocation-Type": Option<InvocationType>,
-    header x_amz_log_type "X-Amz-Log-Type": Option<LogType>,
-    header x_amz_client_context "X-Amz-Client-Context": Option<String>,
-    header x_amz_durable_execution_name "X-Amz-Durable-Execution-Name": Option<String> [Length(1, 64), Pattern(r"[a-zA-Z0-9-_]+")],
-    query qualifier "Qualifier": Option<String> [Length(1, 128), Pattern(r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+")],
-    header x_amz_tenant_id "X-Amz-Tenant-Id": Option<String> [Length(1, 256), Pattern(r"[a-zA-Z0-9\._:\/=+\-@ ]+")],
-} }
-
-request! { InvokeAsyncRequest {
-    path function_name "FunctionName": String [Length(1, 256), Pattern(r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?")],
 } }
 
 request! { ListAliasesRequest {
@@ -552,219 +504,5 @@ structure! { [Default] TracingConfig {
 structure! { [Default] VpcConfig {
     subnet_ids "SubnetIds": Option<Vec<String>> [Length(0, 16), Each(&[Length(0, 1024), Pattern(r"subnet-[0-9a-z]*")])],
     security_group_ids "SecurityGroupIds": Option<Vec<String>> [Length(0, 5), Each(&[Length(0, 1024), Pattern(r"sg-[0-9a-zA-Z]*")])],
-    ipv6_allowed_for_dual_stack "Ipv6AllowedForDualStack": Option<bool>,
-} }
-
-answer! { [Default] AccountLimit {
-    total_code_size "TotalCodeSize": Option<i64>,
-    code_size_unzipped "CodeSizeUnzipped": Option<i64>,
-    code_size_zipped "CodeSizeZipped": Option<i64>,
-    concurrent_executions "ConcurrentExecutions": Option<i32>,
-    unreserved_concurrent_executions "UnreservedConcurrentExecutions": Option<i32>,
-} }
-
-answer! { [Default] AccountUsage {
-    total_code_size "TotalCodeSize": Option<i64>,
-    function_count "FunctionCount": Option<i64>,
-} }
-
-answer! { [Default] AddPermissionResponse {
-    statement "Statement": Option<String>,
-} }
-
-answer! { [Default] AliasConfiguration {
-    alias_arn "AliasArn": Option<String>,
-    name "Name": Option<String>,
-    function_version "FunctionVersion": Option<String>,
-    description "Description": Option<String>,
-    routing_config "RoutingConfig": Option<AliasRoutingConfiguration>,
-    revision_id "RevisionId": Option<String>,
-} }
-
-answer! { [Default] Concurrency {
-    reserved_concurrent_executions "ReservedConcurrentExecutions": Option<i32>,
-} }
-
-answer! { [Default] DeleteFunctionResponse {
-} }
-
-answer! { [Default] EnvironmentError {
-    error_code "ErrorCode": Option<String>,
-    message "Message": Option<String>,
-} }
-
-answer! { [Default] EnvironmentResponse {
-    variables "Variables": Option<BTreeMap<String, String>>,
-    error "Error": Option<EnvironmentError>,
-} }
-
-answer! { [Default] FunctionCodeLocation {
-    repository_type "RepositoryType": Option<String>,
-    location "Location": Option<String>,
-    image_uri "ImageUri": Option<String>,
-    resolved_image_uri "ResolvedImageUri": Option<String>,
-    resolved_s3_object "ResolvedS3Object": Option<ResolvedS3Object>,
-    source_kms_key_arn "SourceKMSKeyArn": Option<String>,
-    error "Error": Option<FunctionCodeLocationError>,
-} }
-
-answer! { [Default] FunctionCodeLocationError {
-    error_code "ErrorCode": Option<String>,
-    message "Message": Option<String>,
-} }
-
-answer! { [Default] FunctionConfiguration {
-    function_name "FunctionName": Option<String>,
-    function_arn "FunctionArn": Option<String>,
-    runtime "Runtime": Option<String>,
-    role "Role": Option<String>,
-    handler "Handler": Option<String>,
-    code_size "CodeSize": Option<i64>,
-    description "Description": Option<String>,
-    timeout "Timeout": Option<i32>,
-    memory_size "MemorySize": Option<i32>,
-    last_modified "LastModified": Option<String>,
-    code_sha256 "CodeSha256": Option<String>,
-    version "Version": Option<String>,
-    vpc_config "VpcConfig": Option<VpcConfigResponse>,
-    dead_letter_config "DeadLetterConfig": Option<DeadLetterConfig>,
-    environment "Environment": Option<EnvironmentResponse>,
-    kms_key_arn "KMSKeyArn": Option<String>,
-    tracing_config "TracingConfig": Option<TracingConfigResponse>,
-    master_arn "MasterArn": Option<String>,
-    revision_id "RevisionId": Option<String>,
-    layers "Layers": Option<Vec<Layer>>,
-    state "State": Option<State>,
-    state_reason "StateReason": Option<String>,
-    state_reason_code "StateReasonCode": Option<String>,
-    last_update_status "LastUpdateStatus": Option<LastUpdateStatus>,
-    last_update_status_reason "LastUpdateStatusReason": Option<String>,
-    last_update_status_reason_code "LastUpdateStatusReasonCode": Option<String>,
-    file_system_configs "FileSystemConfigs": Option<Vec<FileSystemConfig>>,
-    signing_profile_version_arn "SigningProfileVersionArn": Option<String>,
-    signing_job_arn "SigningJobArn": Option<String>,
-    package_type "PackageType": Option<PackageType>,
-    image_config_response "ImageConfigResponse": Option<ImageConfigResponse>,
-    architectures "Architectures": Option<Vec<Architecture>>,
-    ephemeral_storage "EphemeralStorage": Option<EphemeralStorage>,
-    snap_start "SnapStart": Option<SnapStartResponse>,
-    runtime_version_config "RuntimeVersionConfig": Option<RuntimeVersionConfig>,
-    logging_config "LoggingConfig": Option<LoggingConfig>,
-    tenancy_config "TenancyConfig": Option<TenancyConfig>,
-    capacity_provider_config "CapacityProviderConfig": Option<CapacityProviderConfig>,
-    config_sha256 "ConfigSha256": Option<String>,
-    durable_config "DurableConfig": Option<DurableConfig>,
-    runtime_config "RuntimeConfig": Option<FunctionRuntimeConfig>,
-    accelerator_config "AcceleratorConfig": Option<AcceleratorConfig>,
-} }
-
-answer! { [Default] FunctionEventInvokeConfig {
-    last_modified "LastModified": Option<EpochTimestamp>,
-    function_arn "FunctionArn": Option<String>,
-    maximum_retry_attempts "MaximumRetryAttempts": Option<i32>,
-    maximum_event_age_in_seconds "MaximumEventAgeInSeconds": Option<i32>,
-    destination_config "DestinationConfig": Option<DestinationConfig>,
-} }
-
-answer! { [Default] GetAccountSettingsResponse {
-    account_limit "AccountLimit": Option<AccountLimit>,
-    account_usage "AccountUsage": Option<AccountUsage>,
-} }
-
-answer! { [Default] GetFunctionConcurrencyResponse {
-    reserved_concurrent_executions "ReservedConcurrentExecutions": Option<i32>,
-} }
-
-answer! { [Default] GetFunctionResponse {
-    configuration "Configuration": Option<FunctionConfiguration>,
-    code "Code": Option<FunctionCodeLocation>,
-    tags "Tags": Option<BTreeMap<String, String>>,
-    tags_error "TagsError": Option<TagsError>,
-    concurrency "Concurrency": Option<Concurrency>,
-} }
-
-answer! { [Default] GetPolicyResponse {
-    policy "Policy": Option<String>,
-    revision_id "RevisionId": Option<String>,
-} }
-
-answer! { [Default] ImageConfigError {
-    error_code "ErrorCode": Option<String>,
-    message "Message": Option<String>,
-} }
-
-answer! { [Default] ImageConfigResponse {
-    image_config "ImageConfig": Option<ImageConfig>,
-    error "Error": Option<ImageConfigError>,
-} }
-
-answer! { [Default] InvokeAsyncResponse {
-} }
-
-answer! { [Default] Layer {
-    arn "Arn": Option<String>,
-    code_size "CodeSize": Option<i64>,
-    signing_profile_version_arn "SigningProfileVersionArn": Option<String>,
-    signing_job_arn "SigningJobArn": Option<String>,
-} }
-
-answer! { [Default] ListAliasesResponse {
-    next_marker "NextMarker": Option<String>,
-    aliases "Aliases": Option<Vec<AliasConfiguration>>,
-} }
-
-answer! { [Default] ListFunctionEventInvokeConfigsResponse {
-    function_event_invoke_configs "FunctionEventInvokeConfigs": Option<Vec<FunctionEventInvokeConfig>>,
-    next_marker "NextMarker": Option<String>,
-} }
-
-answer! { [Default] ListFunctionsResponse {
-    next_marker "NextMarker": Option<String>,
-    functions "Functions": Option<Vec<FunctionConfiguration>>,
-} }
-
-answer! { [Default] ListTagsResponse {
-    tags "Tags": Option<BTreeMap<String, String>>,
-} }
-
-answer! { [Default] ListVersionsByFunctionResponse {
-    next_marker "NextMarker": Option<String>,
-    versions "Versions": Option<Vec<FunctionConfiguration>>,
-} }
-
-answer! { [Default] ResolvedS3Object {
-    s3_bucket "S3Bucket": Option<String>,
-    s3_key "S3Key": Option<String>,
-    s3_object_version "S3ObjectVersion": Option<String>,
-} }
-
-answer! { [Default] RuntimeVersionConfig {
-    runtime_version_arn "RuntimeVersionArn": Option<String>,
-    error "Error": Option<RuntimeVersionError>,
-} }
-
-answer! { [Default] RuntimeVersionError {
-    error_code "ErrorCode": Option<String>,
-    message "Message": Option<String>,
-} }
-
-answer! { [Default] SnapStartResponse {
-    apply_on "ApplyOn": Option<SnapStartApplyOn>,
-    optimization_status "OptimizationStatus": Option<SnapStartOptimizationStatus>,
-} }
-
-answer! { [Default] TagsError {
-    error_code "ErrorCode": Option<String>,
-    message "Message": Option<String>,
-} }
-
-answer! { [Default] TracingConfigResponse {
-    mode "Mode": Option<TracingMode>,
-} }
-
-answer! { [Default] VpcConfigResponse {
-    subnet_ids "SubnetIds": Option<Vec<String>>,
-    security_group_ids "SecurityGroupIds": Option<Vec<String>>,
-    vpc_id "VpcId": Option<String>,
     ipv6_allowed_for_dual_stack "Ipv6AllowedForDualStack": Option<bool>,
 } }

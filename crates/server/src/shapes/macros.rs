@@ -59,7 +59,7 @@ macro_rules! enumeration {
             ) -> Option<Self> {
                 match value.as_str() {
                     $(Some($value) => Some(Self::$variant),)*
-                    Some(other) => reader.not_of_set(other, stringify!($name), &[$($value),*]),
+                    Some(other) => reader.not_of_set(other, &[$($value),*]),
                     None => reader.wrong_type(value, "a String"),
                 }
             }
@@ -67,9 +67,13 @@ macro_rules! enumeration {
     };
 }
 
-/// A structure that only answers hold: what is absent is left out.
-macro_rules! answer {
-    ($([$derived:ident])? $name:ident { $($field:ident $wire:literal: $type:ty,)* }) => {
+/// A structure that requests hold; as JSON, what is absent is left out.
+macro_rules! structure {
+    (
+        $([$derived:ident])? $name:ident {
+            $($field:ident $wire:literal: $type:ty $([$($constraint:expr),*])?,)*
+        }
+    ) => {
         #[doc = concat!("`", stringify!($name), "`.")]
         #[derive(Debug, Clone, $($derived,)? PartialEq, serde::Serialize)]
         pub struct $name {
@@ -79,19 +83,6 @@ macro_rules! answer {
                 pub $field: $type,
             )*
         }
-    };
-}
-
-/// A structure that requests hold, and perhaps answers.
-macro_rules! structure {
-    (
-        $([$derived:ident])? $name:ident {
-            $($field:ident $wire:literal: $type:ty $([$($constraint:expr),*])?,)*
-        }
-    ) => {
-        $crate::shapes::macros::answer!(
-            $([$derived])? $name { $($field $wire: $type,)* }
-        );
 
         impl $crate::shapes::FromJson for $name {
             fn from_json(
@@ -141,4 +132,4 @@ macro_rules! request {
     };
 }
 
-pub(super) use {answer, enumeration, operations, request, structure};
+pub(super) use {enumeration, operations, request, structure};

@@ -123,7 +123,7 @@ pub trait Member: Sized {
     }
 }
 
-/// Whether an answer leaves a member out.
+/// Whether JSON leaves a member out.
 pub trait Absent {
     /// Whether it does.
     fn is_absent(&self) -> bool;
@@ -269,9 +269,9 @@ impl Reader {
         None
     }
 
-    pub(super) fn not_of_set<T>(&mut self, value: &str, name: &str, set: &[&str]) -> Option<T> {
-        self.violations
-            .push(Violation::not_of_set(&self.path, value, name, set));
+    pub(super) fn not_of_set<T>(&mut self, value: &str, set: &[&str]) -> Option<T> {
+        let demand = format!("Member must satisfy enum value set: [{}]", set.join(", "));
+        self.violate(Some(value), &demand);
         None
     }
 

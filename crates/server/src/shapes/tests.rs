@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::{
     apigateway, apigatewayv2,
-    apigatewayv2::{CreateApiRequest, CreateStageRequest, ProtocolType},
+    apigatewayv2::{
+        CreateApiMappingRequest, CreateDomainNameRequest, DomainNameConfiguration, RoutingMode,
+        SecurityPolicy,
+    },
     lambda, *,
 };
 
@@ -32,15 +35,22 @@ fn read<R: FromInput>(path: &[(&'static str, &str)], query: &str, body: &str) ->
 fn an_operation_is_found_by_method_and_path_with_its_members() {
     use apigatewayv2::Operation;
     assert_eq!(
-        find("PATCH", "/v2/apis/abc/routes/r1"),
+        find("PATCH", "/v2/domainnames/example.com/apimappings/m1"),
         Some(Matched::Operation(
-            Operation::UpdateRoute,
-            vec![("apiId", "abc".to_owned()), ("routeId", "r1".to_owned())]
+            Operation::UpdateApiMapping,
+            vec![
+                ("domainName", "example.com".to_owned()),
+                ("apiMappingId", "m1".to_owned())
+            ]
         ))
     );
-    // The model says 200.
-    assert_eq!(Operation::UpdateRoute.status(), 201);
-    assert_eq!(Operation::DeleteVpcLink.status(), 202);
+    assert_eq!(Operation::UpdateApiMapping.status(), 200);
+    assert_eq!(Operation::CreateDomainName.status(), 201);
+    assert_eq!(Operation::DeleteDomainName.status(), 204);
+    assert_eq!(
+        find::<Operation>("PATCH", "/v2/apis/abc/routes/r1"),
+        Some(Matched::Other("UpdateRoute"))
+    );
     assert_eq!(
         find::<Operation>("POST", "/v2/portals"),
         Some(Matched::Other("CreatePortal"))
@@ -90,12 +100,12 @@ fn each_operation_is_found_at_its_own_path() {
 
 #[test]
 fn a_request_is_read_into_its_members_and_what_the_model_lacks_is_ignored() {
-    let body = r#"{"name": "chat", "protocolType": "WEBSOCKET", "description": null,
-                   "tags": {"Team": "web"}, "unheardOf": [1]}"#;
-    let request: CreateApiRequest = read(&[], "", body).unwrap();
-    assert_eq!(request.name, "chat");
-    assert_eq!(request.protocol_type, ProtocolType::Websocket);
-    assert_eq!(request.description, None);
+    let body = r#"{"domainName": "ws.example.com", "routingMode": "API_MAPPING_ONLY",
+                   "mutualTlsAuthentication": null, "tags": {"Team": "web"}, "unheardOf": [1]}"#;
+    let request: CreateDomainNameRequest = read(&[], "", body).unwrap();
+    assert_eq!(request.domain_name, "ws.example.com");
+    assert_eq!(request.routing_mode, Some(RoutingMode::ApiMappingOnly));
+    assert_eq!(request.mutual_tls_authentication, None);
     assert_eq!(request.tags.unwrap()["Team"], "web");
 }
 
@@ -112,11 +122,11 @@ fn members_stand_in_path_and_query_too() {
         "arn:aws:apigateway:us-east-1::/apis/abc"
     );
     assert_eq!(request.tag_keys, ["a b", "c"]);
-    let request: apigateway::GetApiKeysRequest =
-        read(&[], "limit=7&includeValues=true", "").unwrap();
+    let request: lambda::ListFunctionsRequest =
+        read(&[], "MaxItems=7&FunctionVersion=ALL", "").unwrap();
     assert_eq!(
-        (request.limit, request.include_values),
-        (Some(7), Some(true))
+        (request.max_items, request.function_version),
+        (Some(7), Some(lambda::FunctionVersion::All))
     );
 }
 
@@ -130,49 +140,46 @@ fn assert_refused<R: FromInput>(path: &[(&'static str, &str)], body: &str, messa
 
 #[test]
 fn what_is_missing_is_said_of_all_members_at_once() {
-    assert_refused::<CreateApiRequest>(
-        &[],
+    assert_refused::<CreateApiMappingRequest>(
+        &[("domainName", "example.com")],
         "",
-        "2 validation errors detected: Value null at 'name' failed to satisfy constraint: Member \
-         must not be null; Value null at 'protocolType' failed to satisfy constraint: Member must \
-         not be null",
+        "2 validation errors detected: Value null at 'apiId' failed to satisfy constraint: Member \
+         must not be null; Value null at 'stage' failed to satisfy constraint: Member must not be \
+         null",
     );
 }
 
 #[test]
 fn constraints_are_those_of_the_model() {
-    let path = [("apiId", "abc")];
     for (body, message) in [
         (
-            json!({"stageName": ""}),
-            "1 validation error detected: Value '' at 'stageName' failed to satisfy constraint: \
+            json!({"domainName": ""}),
+            "1 validation error detected: Value '' at 'domainName' failed to satisfy constraint: \
              Member must have length greater than or equal to 1",
         ),
         (
-            json!({"stageName": "x", "defaultRouteSettings": {"loggingLevel": "LOUD"}}),
-            "1 validation error detected: Value 'LOUD' at 'defaultRouteSettings.loggingLevel' \
-             failed to satisfy constraint: Member must satisfy enum value set: [ERROR, INFO, OFF]",
+            json!({"domainName": "x", "mutualTlsAuthentication": {"truststoreUri": 1}}),
+            "NUMBER_VALUE can not be converted to a String",
         ),
         (
-            json!({"stageName": "x", "tags": {"Team": ""}}),
+            json!({"domainName": "x", "domainNameConfigurations": [{"securityPolicy": "SSL"}]}),
+            "1 validation error detected: Value 'SSL' at \
+             'domainNameConfigurations.1.member.securityPolicy' failed to satisfy constraint: \
+             Member must satisfy enum value set: [TLS_1_0, TLS_1_2]",
+        ),
+        (
+            json!({"domainName": "x", "tags": {"Team": ""}}),
             "1 validation error detected: Value '' at 'tags.Team' failed to satisfy constraint: \
              Member must have length greater than or equal to 1",
         ),
     ] {
-        assert_refused::<CreateStageRequest>(&path, &body.to_string(), message);
+        assert_refused::<CreateDomainNameRequest>(&[], &body.to_string(), message);
     }
-    let too_long = json!({"integrationType": "MOCK", "timeoutInMillis": 30_001}).to_string();
-    assert_refused::<apigatewayv2::CreateIntegrationRequest>(
-        &path,
-        &too_long,
-        "1 validation error detected: Value '30001' at 'timeoutInMillis' failed to satisfy \
-         constraint: Member must have value less than or equal to 30000",
-    );
-    // The text that is known of AWS.
-    assert_refused::<CreateApiRequest>(
-        &[],
-        r#"{"name": "x", "protocolType": "SMTP"}"#,
-        "Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]",
+    assert_refused::<lambda::PutFunctionEventInvokeConfigRequest>(
+        &[("FunctionName", "f")],
+        &json!({"MaximumRetryAttempts": 3}).to_string(),
+        "1 validation error detected: Value '3' at 'maximumRetryAttempts' failed to satisfy \
+         constraint: Member must have value less than or equal to 2",
     );
 }
 
@@ -195,15 +202,15 @@ fn a_pattern_must_fit_whole_and_exceptions_of_it_hold() {
 fn other_types_are_no_request_at_all() {
     for (body, message) in [
         (
-            r#"{"name": 1}"#,
+            r#"{"domainName": 1}"#,
             "NUMBER_VALUE can not be converted to a String",
         ),
         (
-            r#"{"name": true}"#,
+            r#"{"domainName": true}"#,
             "TRUE_VALUE can not be converted to a String",
         ),
         (
-            r#"{"name": {}}"#,
+            r#"{"domainName": {}}"#,
             "Start of structure or map found where not expected.",
         ),
         (r#"{"tags": "x"}"#, "Expected map or null"),
@@ -212,7 +219,7 @@ fn other_types_are_no_request_at_all() {
             "Could not parse request body into json: an object is expected",
         ),
     ] {
-        assert_refused::<CreateApiRequest>(&[], body, message);
+        assert_refused::<CreateDomainNameRequest>(&[], body, message);
     }
 }
 
@@ -224,37 +231,26 @@ fn secrets_and_long_values_are_not_repeated() {
         read::<lambda::UpdateFunctionConfigurationRequest>(&[("FunctionName", "f")], "", &body)
             .unwrap_err();
     assert!(error.starts_with("1 validation error detected: Value at 'environment.variables'"));
-    let long = json!({"stageName": "x".repeat(4096)}).to_string();
-    let error = read::<CreateStageRequest>(&[("apiId", "abc")], "", &long).unwrap_err();
+    let long = json!({"domainName": "x".repeat(4096)}).to_string();
+    let error = read::<CreateDomainNameRequest>(&[], "", &long).unwrap_err();
     assert!(error.len() < 600, "{error}");
 }
 
 #[test]
-fn an_answer_has_the_members_that_are_set_under_their_names() {
-    let stage = apigatewayv2::Stage {
-        stage_name: Some("prod".to_owned()),
-        created_date: Some(IsoTimestamp(1_790_295_749_999)),
-        default_route_settings: Some(apigatewayv2::RouteSettings {
-            logging_level: Some(apigatewayv2::LoggingLevel::Off),
-            ..Default::default()
-        }),
+fn a_structure_as_json_has_the_members_that_are_set_under_their_names() {
+    let configuration = DomainNameConfiguration {
+        certificate_name: Some("ws".to_owned()),
+        certificate_upload_date: Some(Timestamp(1_790_295_749_999)),
+        security_policy: Some(SecurityPolicy::Tls12),
         ..Default::default()
     };
     assert_eq!(
-        serde_json::to_value(stage).unwrap(),
+        serde_json::to_value(configuration).unwrap(),
         json!({
-            "createdDate": "2026-09-25T00:22:29Z",
-            "defaultRouteSettings": {"loggingLevel": "OFF"},
-            "stageName": "prod",
+            "certificateName": "ws",
+            "certificateUploadDate": "2026-09-25T00:22:29Z",
+            "securityPolicy": "TLS_1_2",
         })
-    );
-    let key = apigateway::ApiKey {
-        created_date: Some(EpochTimestamp(1_790_295_749_999)),
-        ..Default::default()
-    };
-    assert_eq!(
-        serde_json::to_value(key).unwrap(),
-        json!({ "createdDate": 1_790_295_749 })
     );
 }
 
@@ -278,7 +274,7 @@ fn every_pattern_of_the_models_is_one_here() {
 
 #[test]
 fn null_is_absent_where_a_member_may_be() {
-    let body = json!({"stageName": "x", "autoDeploy": Value::Null}).to_string();
-    let stage: CreateStageRequest = read(&[("apiId", "abc")], "", &body).unwrap();
-    assert_eq!(stage.auto_deploy, None);
+    let body = json!({"domainName": "x", "tags": Value::Null}).to_string();
+    let request: CreateDomainNameRequest = read(&[], "", &body).unwrap();
+    assert_eq!(request.tags, None);
 }

@@ -1,4 +1,4 @@
-//! Timestamps as services write them. Both hold milliseconds since the epoch and show seconds.
+//! Timestamps, as `apigatewayv2` has them.
 
 use gatepost_model::request_context::iso_time;
 use serde::{Serialize, Serializer};
@@ -7,28 +7,18 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{FromJson, Reader};
 
-/// `2026-09-25T00:22:29Z`, as `apigatewayv2` writes them.
+/// Milliseconds since the epoch; `2026-09-25T00:22:29Z` in JSON, which has whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IsoTimestamp(pub u64);
+pub struct Timestamp(pub u64);
 
-/// Seconds since the epoch, as `apigateway` and `lambda` write them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EpochTimestamp(pub u64);
-
-impl Serialize for IsoTimestamp {
+impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text = iso_time(self.0 - self.0 % 1000).replace(".000Z", "Z");
         serializer.serialize_str(&text)
     }
 }
 
-impl Serialize for EpochTimestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(self.0 / 1000)
-    }
-}
-
-impl FromJson for IsoTimestamp {
+impl FromJson for Timestamp {
     fn from_json(value: &Value, reader: &mut Reader) -> Option<Self> {
         let time = value
             .as_str()
