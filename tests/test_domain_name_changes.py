@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from botocore.exceptions import ClientError
+from support.aws import plain, refused, status
 from support.template import Mock, websocket_app
 
 CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/1"
@@ -18,21 +18,6 @@ def app(dev):
 @pytest.fixture
 def api_gateway(app):
     return app.aws("apigatewayv2")
-
-
-def plain(answer):
-    return {k: v for k, v in answer.items() if k != "ResponseMetadata"}
-
-
-def status(answer):
-    return answer["ResponseMetadata"]["HTTPStatusCode"]
-
-
-def refused(call, **arguments):
-    with pytest.raises(ClientError) as error:
-        call(**arguments)
-    answer = error.value.response
-    return status(answer), answer["Error"]["Code"], answer["Error"]["Message"]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from botocore.exceptions import ClientError
+from support.aws import plain, refused, status
 from support.keys import NEVER, REQUIRED, VALUE, api_key, keyed, usage_plan
 from support.template import Mock
 
@@ -19,21 +19,6 @@ def app(dev):
 @pytest.fixture
 def api_gateway(app):
     return app.aws("apigateway")
-
-
-def plain(answer):
-    return {k: v for k, v in answer.items() if k != "ResponseMetadata"}
-
-
-def status(answer):
-    return answer["ResponseMetadata"]["HTTPStatusCode"]
-
-
-def refused(call, **arguments):
-    with pytest.raises(ClientError) as error:
-        call(**arguments)
-    answer = error.value.response
-    return status(answer), answer["Error"]["Code"], answer["Error"]["Message"]
 
 
 def patch(op, path, value=None):

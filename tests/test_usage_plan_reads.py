@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
+from support.aws import plain
 from support.keys import OTHER, VALUE, api_key, keyed, usage_plan, used_today
 from support.wire import request
 
@@ -44,10 +45,6 @@ def api_gateway(plans):
 
 def ids(plans):
     return {key["name"]: key["id"] for key in plans.ready["apiKeys"]}
-
-
-def plain(answer):
-    return {k: v for k, v in answer.items() if k != "ResponseMetadata"}
 
 
 def test_get_api_key_shows_its_value_only_when_asked(api_gateway, plans):

@@ -187,19 +187,8 @@ fn next_try(ended_at_ms: u64, tries: u32, now_ms: u64, limits: &Limits) -> Optio
     (is_young || tries < TRIES_AT_LEAST).then(|| now_ms.saturating_add(pause_ms))
 }
 
-/// Starts to carry out what the store holds; ends with the gateway, and starts again when it
-/// panics.
-pub(crate) fn start(gateway: &Arc<Gateway>) {
-    let gateway = Arc::downgrade(gateway);
-    tokio::spawn(async move {
-        while tokio::spawn(run(Weak::clone(&gateway)))
-            .await
-            .is_err_and(|error| error.is_panic())
-        {}
-    });
-}
-
-async fn run(gateway: Weak<Gateway>) {
+/// Carries out what the store holds, until the gateway is dropped.
+pub(crate) async fn run(gateway: Weak<Gateway>) {
     loop {
         let Some(gateway) = gateway.upgrade() else {
             return;
@@ -207,6 +196,7 @@ async fn run(gateway: Weak<Gateway>) {
         let news = Arc::clone(&gateway.disconnects.news);
         let pause = turn(&gateway).await;
         drop(gateway);
+        // So often at most: what became due meanwhile goes to disk together.
         tokio::time::sleep(TURN.min(pause)).await;
         // What was told meanwhile is not waited for.
         let _ = tokio::time::timeout(pause.saturating_sub(TURN), news.notified()).await;

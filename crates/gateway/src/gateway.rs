@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -144,6 +144,20 @@ pub enum FoundConnection {
     Gone(GoneReason),
 }
 
+/// Runs what ends with the gateway, and starts it again when it panics.
+fn keep_running<F>(gateway: &Arc<Gateway>, run: fn(Weak<Gateway>) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let gateway = Arc::downgrade(gateway);
+    tokio::spawn(async move {
+        while tokio::spawn(run(Weak::clone(&gateway)))
+            .await
+            .is_err_and(|error| error.is_panic())
+        {}
+    });
+}
+
 impl Gateway {
     /// A gateway without APIs. Its sweeper runs until the gateway is dropped.
     pub fn new(config: GatewayConfig) -> Arc<Self> {
@@ -178,8 +192,8 @@ impl Gateway {
             draining: AtomicBool::new(false),
         });
         gateway.serve_usage_plans(UsagePlans::default());
-        crate::sweeper::start(&gateway);
-        disconnects::start(&gateway);
+        keep_running(&gateway, crate::sweeper::run);
+        keep_running(&gateway, disconnects::run);
         gateway
     }
 

@@ -2,7 +2,7 @@
 //! be pinged. It also tells when the store loses what it should keep.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::Weak,
     time::{Duration, Instant},
 };
 
@@ -15,18 +15,8 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Connections that one turn acts on.
 const CONNECTIONS_PER_TURN: usize = 256;
 
-/// Starts the sweeper; it ends with the gateway, and starts again when it panics.
-pub(crate) fn start(gateway: &Arc<Gateway>) {
-    let gateway = Arc::downgrade(gateway);
-    tokio::spawn(async move {
-        while tokio::spawn(run(Weak::clone(&gateway)))
-            .await
-            .is_err_and(|error| error.is_panic())
-        {}
-    });
-}
-
-async fn run(gateway: Weak<Gateway>) {
+/// Sweeps until the gateway is dropped.
+pub(crate) async fn run(gateway: Weak<Gateway>) {
     let mut lost = 0;
     let mut lost_log_entries = LostLogEntries::default();
     let mut last_sweep_ms = Moment::now().monotonic_ms;

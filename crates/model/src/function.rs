@@ -7,6 +7,27 @@ use crate::FunctionName;
 /// The version that changes: what a function is now.
 pub const LATEST: &str = "$LATEST";
 
+/// Environment variables that Lambda keeps to itself.
+pub const RESERVED_VARIABLES: [&str; 17] = [
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_TASK_ROOT",
+];
+
 /// `FunctionConfiguration`, as far as running it here needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {

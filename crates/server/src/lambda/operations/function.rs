@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Display, path::PathBuf};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use gatepost_model::{
     FunctionName,
-    function::{LATEST, Runtime},
+    function::{LATEST, RESERVED_VARIABLES, Runtime},
     invocation::InvokeError,
 };
 use serde_json::{Map, Value, json};
@@ -37,19 +37,10 @@ pub(super) fn create(functions: &MadeFunctions, request: CreateFunctionRequest) 
             "PackageType Image",
             request.image_config.is_some() || request.code.image_uri.is_some(),
         ),
-        (
-            "Layers",
-            request
-                .layers
-                .as_ref()
-                .is_some_and(|layers| !layers.is_empty()),
-        ),
+        ("Layers", is_given(request.layers.as_deref())),
         (
             "FileSystemConfigs",
-            request
-                .file_system_configs
-                .as_ref()
-                .is_some_and(|c| !c.is_empty()),
+            is_given(request.file_system_configs.as_deref()),
         ),
         (
             "CodeSigningConfigArn",
@@ -224,19 +215,10 @@ pub(super) fn update_configuration(
 ) -> Answer {
     let (name, _) = named(&request.function_name, None)?;
     refuse(&[
-        (
-            "Layers",
-            request
-                .layers
-                .as_ref()
-                .is_some_and(|layers| !layers.is_empty()),
-        ),
+        ("Layers", is_given(request.layers.as_deref())),
         (
             "FileSystemConfigs",
-            request
-                .file_system_configs
-                .as_ref()
-                .is_some_and(|c| !c.is_empty()),
+            is_given(request.file_system_configs.as_deref()),
         ),
         ("ImageConfig", request.image_config.is_some()),
         (
@@ -382,27 +364,17 @@ fn seconds(timeout: i32) -> Result<u32, InvokeError> {
     }
 }
 
+/// Whether a list has something in it: an empty one asks for nothing.
+fn is_given<T>(list: Option<&[T]>) -> bool {
+    list.is_some_and(|list| !list.is_empty())
+}
+
 /// `Environment.Variables`, of which Lambda keeps some for itself.
 fn variables(
     variables: Option<BTreeMap<String, String>>,
 ) -> Result<BTreeMap<String, String>, InvokeError> {
-    const RESERVED: [&str; 13] = [
-        "AWS_ACCESS_KEY",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_DEFAULT_REGION",
-        "AWS_EXECUTION_ENV",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-        "AWS_LAMBDA_FUNCTION_NAME",
-        "AWS_LAMBDA_FUNCTION_VERSION",
-        "AWS_LAMBDA_LOG_GROUP_NAME",
-        "AWS_LAMBDA_LOG_STREAM_NAME",
-        "AWS_LAMBDA_RUNTIME_API",
-        "AWS_REGION",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-    ];
     let variables = variables.unwrap_or_default();
-    let reserved: Vec<&str> = RESERVED
+    let reserved: Vec<&str> = RESERVED_VARIABLES
         .into_iter()
         .filter(|name| variables.contains_key(*name))
         .collect();

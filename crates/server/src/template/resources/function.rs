@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use gatepost_model::{
     FunctionName,
-    function::{Function, FunctionCode, Runtime},
+    function::{Function, FunctionCode, RESERVED_VARIABLES, Runtime},
 };
 
 use super::{Declared, Reading};
@@ -15,27 +15,6 @@ use crate::template::{
     handler,
     properties::Properties,
 };
-
-/// Environment variables that Lambda keeps to itself.
-const RESERVED_VARIABLES: [&str; 17] = [
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_LAMBDA_RUNTIME_API",
-    "AWS_REGION",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "LAMBDA_TASK_ROOT",
-];
 
 pub(super) fn read(
     declared: &Declared<'_>,
