@@ -322,6 +322,15 @@ class TestPolicy:
             "The resource you requested does not exist.",
         )
 
+    def test_what_is_for_a_function_url_is_for_nothing_else(self, lambdas):
+        create(lambdas)
+        of_url = {"FunctionUrlAuthType": "NONE", "InvokedViaFunctionUrl": True}
+        added = lambdas.add_permission(**self.STATEMENT | {"Principal": "*"}, **of_url)
+        assert json.loads(added["Statement"])["Condition"] == {
+            "StringEquals": {"lambda:FunctionUrlAuthType": "NONE"},
+            "Bool": {"lambda:InvokedViaFunctionUrl": "true"},
+        }
+
     def test_it_decides_whether_an_api_may_invoke(self, dev, connect):
         """A route of the template calls a function that is made by calls."""
         uri = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{ARN}/invocations"
@@ -335,6 +344,9 @@ class TestPolicy:
             client.send('{"action":"say"}')
             return client.recv(timeout=10)
 
+        assert json.loads(said())["message"] == "Internal server error"
+        of_url = {"StatementId": "url", "Principal": "*", "InvokedViaFunctionUrl": True}
+        lambdas.add_permission(**self.STATEMENT | of_url)
         assert json.loads(said())["message"] == "Internal server error"
         lambdas.add_permission(**self.STATEMENT)
         assert said() == "ran"

@@ -40,6 +40,10 @@ pub struct PolicyStatement {
     pub event_source_token: Option<String>,
     /// `PrincipalOrgID`.
     pub principal_org_id: Option<String>,
+    /// `FunctionUrlAuthType`, which only calls of a function URL have.
+    pub function_url_auth_type: Option<String>,
+    /// `InvokedViaFunctionUrl`, which only calls of a function URL have.
+    pub invoked_via_function_url: Option<bool>,
 }
 
 /// What of API Gateway invokes a function with API Gateway's own right, not that of a role.

@@ -29,9 +29,11 @@ fn lets(statement: &PolicyStatement, source_arn: &str, account_id: &str) -> bool
             .source_account
             .as_ref()
             .is_none_or(|account| account == account_id)
-        // API Gateway sends neither, and a condition on what is absent does not hold.
+        // API Gateway sends none of them, and a condition on what is absent does not hold.
         && statement.event_source_token.is_none()
         && statement.principal_org_id.is_none()
+        && statement.function_url_auth_type.is_none()
+        && statement.invoked_via_function_url.is_none()
 }
 
 /// The pattern with the only partition that ARNs have here.
@@ -59,6 +61,8 @@ mod tests {
             source_account: None,
             event_source_token: None,
             principal_org_id: None,
+            function_url_auth_type: None,
+            invoked_via_function_url: None,
         }
     }
 
@@ -114,6 +118,11 @@ mod tests {
         ));
         assert!(!allows(|s| s.principal_org_id = Some("o-1".into()), None));
         assert!(!allows(|s| s.event_source_token = Some("t".into()), None));
+        assert!(!allows(
+            |s| s.function_url_auth_type = Some("NONE".into()),
+            None
+        ));
+        assert!(!allows(|s| s.invoked_via_function_url = Some(true), None));
         assert!(!allows(|_| (), Some("live")));
         assert!(!allows(|s| s.qualifier = Some("live".into()), None));
         assert!(allows(|s| s.qualifier = Some("live".into()), Some("live")));

@@ -94,6 +94,10 @@ pub(super) struct Statement {
     pub source_account: Option<String>,
     pub event_source_token: Option<String>,
     pub principal_org_id: Option<String>,
+    #[serde(default)]
+    pub function_url_auth_type: Option<String>,
+    #[serde(default)]
+    pub invoked_via_function_url: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -281,6 +285,8 @@ impl From<PolicyStatement> for Statement {
             source_account: statement.source_account,
             event_source_token: statement.event_source_token,
             principal_org_id: statement.principal_org_id,
+            function_url_auth_type: statement.function_url_auth_type,
+            invoked_via_function_url: statement.invoked_via_function_url,
         }
     }
 }
@@ -296,6 +302,8 @@ impl From<Statement> for PolicyStatement {
             source_account: statement.source_account,
             event_source_token: statement.event_source_token,
             principal_org_id: statement.principal_org_id,
+            function_url_auth_type: statement.function_url_auth_type,
+            invoked_via_function_url: statement.invoked_via_function_url,
         }
     }
 }

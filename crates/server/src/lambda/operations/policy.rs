@@ -29,6 +29,10 @@ pub(super) fn add_permission(functions: &MadeFunctions, request: AddPermissionRe
         source_account: request.source_account,
         event_source_token: request.event_source_token,
         principal_org_id: request.principal_org_id,
+        function_url_auth_type: request
+            .function_url_auth_type
+            .map(|kind| kind.as_str().to_owned()),
+        invoked_via_function_url: request.invoked_via_function_url,
     };
     let shown = shown(functions, &name, &statement).to_string();
     functions.change(&name, |function| {
@@ -127,6 +131,17 @@ fn shown(functions: &MadeFunctions, name: &FunctionName, statement: &Statement) 
         "StringEquals",
         "lambda:EventSourceToken",
         &statement.event_source_token,
+    );
+    condition(
+        "StringEquals",
+        "lambda:FunctionUrlAuthType",
+        &statement.function_url_auth_type,
+    );
+    let invoked_via_url = statement.invoked_via_function_url;
+    condition(
+        "Bool",
+        "lambda:InvokedViaFunctionUrl",
+        &invoked_via_url.map(|via_url| via_url.to_string()),
     );
     let mut shown = json!({
         "Sid": statement.statement_id,

@@ -58,6 +58,8 @@ pub(super) fn read(
         source_account: properties.string("SourceAccount"),
         event_source_token: properties.string("EventSourceToken"),
         principal_org_id: properties.string("PrincipalOrgID"),
+        function_url_auth_type: properties.one_of("FunctionUrlAuthType", &["AWS_IAM", "NONE"]),
+        invoked_via_function_url: properties.boolean("InvokedViaFunctionUrl"),
     };
     Some((function.name, statement))
 }
@@ -102,10 +104,10 @@ pub(super) fn warn_of_missing(api: &ApiDraft, reading: &Reading<'_>, policies: &
                 *position,
                 format!(
                     "nothing lets API Gateway invoke {name} for {what}: AWS answers `Internal \
-                     server error`, and so does Gatepost"
+                     server error`"
                 ),
-                "add an AWS::Lambda::Permission with `Principal: apigateway.amazonaws.com`, or set \
-                 [functions] require_permissions = false",
+                "add an AWS::Lambda::Permission with `Principal: apigateway.amazonaws.com`; \
+                 [functions] require_permissions decides whether Gatepost asks for one too",
             );
         }
     }
