@@ -42,6 +42,9 @@ impl ShapeError {
     }
 }
 
+/// The most violations that are told of, and counted, at once.
+pub(super) const MAX_VIOLATIONS: usize = 100;
+
 /// The most characters of a value that are repeated to whoever sent it.
 const MAX_SHOWN: usize = 256;
 

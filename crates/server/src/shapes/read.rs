@@ -1,12 +1,19 @@
-//! Reading requests: types and constraints of the model, all violations gathered.
+//! Reading requests: types and constraints of the model, all violations gathered, up to
+//! [`MAX_VIOLATIONS`].
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    fmt::Write,
+    sync::{Arc, LazyLock},
+};
 
+use parking_lot::Mutex;
 use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::{
-    error::{ShapeError, Violation},
+    error::{MAX_VIOLATIONS, ShapeError, Violation},
     operation::Input,
 };
 
@@ -207,7 +214,7 @@ impl Reader {
     }
 
     fn missing<T>(&mut self) -> Option<T> {
-        self.violations.push(Violation::missing(&self.path));
+        self.push(|path| Violation::missing(path));
         None
     }
 
@@ -276,11 +283,22 @@ impl Reader {
     }
 
     fn violate(&mut self, value: Option<&str>, demand: &str) {
-        self.violations
-            .push(Violation::of(&self.path, value, demand));
+        self.push(|path| Violation::of(path, value, demand));
     }
 
-    fn check_length(&mut self, length: usize, min: usize, max: usize, shown: Option<&str>) {
+    fn push(&mut self, violation: impl FnOnce(&str) -> Violation) {
+        if !self.is_full() {
+            self.violations.push(violation(&self.path));
+        }
+    }
+
+    /// Whether no more violations are told of, so that none need be looked for.
+    fn is_full(&self) -> bool {
+        self.violations.len() >= MAX_VIOLATIONS
+    }
+
+    /// Whether the length is as it must be.
+    fn check_length(&mut self, length: usize, min: usize, max: usize, shown: Option<&str>) -> bool {
         if length < min {
             let demand = format!("Member must have length greater than or equal to {min}");
             self.violate(shown, &demand);
@@ -289,6 +307,7 @@ impl Reader {
             let demand = format!("Member must have length less than or equal to {max}");
             self.violate(shown, &demand);
         }
+        (min..=max).contains(&length)
     }
 }
 
@@ -325,8 +344,20 @@ impl FromJson for String {
 }
 
 /// Whether the whole text matches. A test compiles each pattern of the models.
-fn matches_whole(pattern: &str, text: &str) -> bool {
-    Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(text))
+fn matches_whole(pattern: &'static str, text: &str) -> bool {
+    compiled(pattern).is_some_and(|regex| regex.is_match(text))
+}
+
+/// The pattern, compiled when it is first asked for: that takes longer than any match.
+fn compiled(pattern: &'static str) -> Option<Arc<Regex>> {
+    static COMPILED: LazyLock<Mutex<HashMap<&'static str, Option<Arc<Regex>>>>> =
+        LazyLock::new(Mutex::default);
+    let mut compiled = COMPILED.lock();
+    let regex = compiled.entry(pattern).or_insert_with(|| {
+        let regex = Regex::new(&format!("^(?:{pattern})$"));
+        regex.ok().map(Arc::new)
+    });
+    regex.clone()
 }
 
 impl FromJson for bool {
@@ -401,6 +432,9 @@ impl<T: FromJson> FromJson for Vec<T> {
         let read: Vec<Option<T>> = (1..)
             .zip(elements)
             .map(|(number, element)| {
+                if reader.is_full() {
+                    return None;
+                }
                 reader.at_element(number, |reader| T::from_json(element, reader))
             })
             .collect();
@@ -419,10 +453,15 @@ impl<T: FromJson> FromJson for Vec<T> {
         for constraint in constraints {
             match constraint {
                 Constraint::Length(min, max) => {
-                    reader.check_length(self.len(), *min, *max, Some("[…]"));
+                    if !reader.check_length(self.len(), *min, *max, Some("[…]")) {
+                        return;
+                    }
                 }
                 Constraint::Each(of_element) => {
                     for (number, element) in (1..).zip(self) {
+                        if reader.is_full() {
+                            return;
+                        }
                         reader.at_element(number, |reader| element.check(of_element, reader));
                     }
                 }
@@ -440,6 +479,9 @@ impl<T: FromJson> FromJson for BTreeMap<String, T> {
         let read: Vec<Option<(String, T)>> = members
             .iter()
             .map(|(key, value)| {
+                if reader.is_full() {
+                    return None;
+                }
                 let value = reader.at_key(key, |reader| T::from_json(value, reader))?;
                 Some((key.clone(), value))
             })
@@ -451,15 +493,23 @@ impl<T: FromJson> FromJson for BTreeMap<String, T> {
         for constraint in constraints {
             match constraint {
                 Constraint::Length(min, max) => {
-                    reader.check_length(self.len(), *min, *max, Some("{…}"));
+                    if !reader.check_length(self.len(), *min, *max, Some("{…}")) {
+                        return;
+                    }
                 }
                 Constraint::Each(of_value) => {
                     for (key, value) in self {
+                        if reader.is_full() {
+                            return;
+                        }
                         reader.at_key(key, |reader| value.check(of_value, reader));
                     }
                 }
                 Constraint::Key(of_key) => {
                     for key in self.keys() {
+                        if reader.is_full() {
+                            return;
+                        }
                         key.check(of_key, reader);
                     }
                 }

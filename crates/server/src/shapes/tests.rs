@@ -255,6 +255,34 @@ fn a_structure_as_json_has_the_members_that_are_set_under_their_names() {
 }
 
 #[test]
+fn of_endless_violations_the_first_hundred_are_told_at_once() {
+    let layers = vec!["a"; 200_000];
+    let request = json!({
+        "Code": {}, "FunctionName": "f", "Role": "arn:aws:iam::000000000000:role/r",
+        "Layers": layers,
+    });
+    let error = read::<lambda::CreateFunctionRequest>(&[], "", &request.to_string()).unwrap_err();
+    assert!(
+        error.starts_with("100 validation errors detected: "),
+        "{}",
+        &error[..100]
+    );
+    assert!(error.contains("at 'layers.100.member'") && !error.contains("layers.101"));
+    assert!(error.len() < 50_000, "{}", error.len());
+}
+
+#[test]
+fn the_elements_of_a_list_that_is_too_long_are_not_looked_at() {
+    let config = json!({"VpcConfig": {"SubnetIds": vec!["a"; 17]}});
+    assert_refused::<lambda::UpdateFunctionConfigurationRequest>(
+        &[("FunctionName", "f")],
+        &config.to_string(),
+        "1 validation error detected: Value '[…]' at 'vpcConfig.subnetIds' failed to satisfy \
+         constraint: Member must have length less than or equal to 16",
+    );
+}
+
+#[test]
 fn every_pattern_of_the_models_is_one_here() {
     let pattern = Regex::new(r##"Pattern\(r(?:#"(.*?)"#|"(.*?)")\)"##).unwrap();
     let mut count = 0;
