@@ -177,6 +177,23 @@ def test_a_key_has_one_plan_for_a_stage(app, api_gateway):
         assert refusal[:2] == (409, "ConflictException")
 
 
+def test_a_key_gets_no_second_plan_of_a_stage_that_a_plan_gets(app, api_gateway):
+    key, plan = let_in(app, api_gateway)
+    other = api_gateway.create_usage_plan(name="other")["id"]
+    of_plan = {"usagePlanId": other, "keyId": key, "keyType": "API_KEY"}
+    api_gateway.create_usage_plan_key(**of_plan)
+    stage = "{apiId}:{stage}".format(**stage_of(app))
+    add = {"usagePlanId": other, "patchOperations": [patch("add", "/apiStages", stage)]}
+    assert refused(api_gateway.update_usage_plan, **add) == (
+        409,
+        "ConflictException",
+        f"API Key {key} belongs to another usage plan of the stage {stage}",
+    )
+    assert not api_gateway.get_usage_plan(usagePlanId=other).get("apiStages")
+    api_gateway.delete_usage_plan_key(usagePlanId=plan, keyId=key)
+    assert len(api_gateway.update_usage_plan(**add)["apiStages"]) == 1
+
+
 def test_what_the_template_declares_is_changed_there_alone(dev):
     app = dev(keyed({"Ann": api_key(VALUE), **usage_plan("Ann")}))
     api_gateway = app.aws("apigateway")

@@ -105,7 +105,7 @@ fn api_stage(gateway: &Gateway, api_id: &str, name: &str) -> Result<ApiStage, Co
 }
 
 fn add_stage(stages: &mut Vec<ApiStage>, stage: ApiStage) -> Result<(), ControlPlaneError> {
-    if position(stages, &stage.api_id.to_string(), &stage.stage.to_string()).is_some() {
+    if place(stages, &stage).is_some() {
         let (api_id, name) = (&stage.api_id, &stage.stage);
         return Err(ControlPlaneError::Conflict(format!(
             "API Stage {api_id}:{name} is in the usage plan already"
@@ -119,6 +119,10 @@ fn position(stages: &[ApiStage], api_id: &str, name: &str) -> Option<usize> {
     stages
         .iter()
         .position(|stage| stage.api_id.as_str() == api_id && stage.stage.as_str() == name)
+}
+
+fn place(stages: &[ApiStage], stage: &ApiStage) -> Option<usize> {
+    position(stages, stage.api_id.as_str(), stage.stage.as_str())
 }
 
 fn throttle(settings: &shapes::ThrottleSettings) -> Result<ThrottleSettings, ControlPlaneError> {
@@ -188,12 +192,19 @@ pub(super) fn update(
     make(
         gateway,
         |change| {
+            let all = all_plans(change);
             let plan = find(change, id)?;
+            let before = plan.api_stages.clone();
             let mut changed_quota = PartOfQuota::of(plan.quota);
             for patch in &patches {
                 apply(gateway, plan, &mut changed_quota, patch)?;
             }
             plan.quota = changed_quota.whole()?;
+            let mut added = plan.api_stages.clone();
+            added.retain(|stage| place(&before, stage).is_none());
+            for key in &plan.api_key_ids {
+                refuse_second_plan(plan, &added, key, &all)?;
+            }
             Ok(())
         },
         |served, ()| usage_plan::find(served.plans(), id).map(usage_plan::body),
@@ -352,9 +363,14 @@ pub(super) fn add_key(
             {
                 return Err(api_key::not_found());
             }
-            let all = [&*made.usage_plans, &change.declared.plans.usage_plans].concat();
+            let all = all_plans(change);
             let plan = find(change, &request.usageplan_id)?;
-            refuse_second_plan(plan, &id, &all)?;
+            if plan.api_key_ids.contains(&id) {
+                return Err(ControlPlaneError::Conflict(format!(
+                    "API Key {id} is in the usage plan already"
+                )));
+            }
+            refuse_second_plan(plan, &plan.api_stages, &id, &all)?;
             plan.api_key_ids.push(id);
             Ok(())
         },
@@ -364,21 +380,26 @@ pub(super) fn add_key(
     )
 }
 
-/// AWS allows one plan for a key and stage.
+/// Those of the template, too.
+fn all_plans(change: &Change<'_>) -> Vec<UsagePlan> {
+    let (made, declared) = (&change.made.plans, &change.declared.plans);
+    [&*made.usage_plans, &declared.usage_plans].concat()
+}
+
+/// AWS allows one plan for a key and stage: refuses the plan these stages with this key.
 fn refuse_second_plan(
     plan: &UsagePlan,
+    stages: &[ApiStage],
     id: &ApiKeyId,
     all: &[UsagePlan],
 ) -> Result<(), ControlPlaneError> {
-    for other in all.iter().filter(|other| other.api_key_ids.contains(id)) {
-        if other.usage_plan_id == plan.usage_plan_id {
-            return Err(ControlPlaneError::Conflict(format!(
-                "API Key {id} is in the usage plan already"
-            )));
-        }
-        for stage in &plan.api_stages {
-            let (api_id, name) = (stage.api_id.as_str(), stage.stage.as_str());
-            if position(&other.api_stages, api_id, name).is_some() {
+    let others = all
+        .iter()
+        .filter(|other| other.usage_plan_id != plan.usage_plan_id);
+    for other in others.filter(|other| other.api_key_ids.contains(id)) {
+        for stage in stages {
+            if place(&other.api_stages, stage).is_some() {
+                let (api_id, name) = (&stage.api_id, &stage.stage);
                 return Err(ControlPlaneError::Conflict(format!(
                     "API Key {id} belongs to another usage plan of the stage {api_id}:{name}"
                 )));
