@@ -371,7 +371,7 @@ impl MadeFunctions {
     /// A function as it is, be it the template's.
     pub(super) fn get(&self, name: &FunctionName) -> Result<MadeFunction, InvokeError> {
         if let Some(function) = self.of_template(name) {
-            let policy = self.runner.policy(name);
+            let policy = self.runner.policy_of_template(name);
             return Ok(MadeFunction::of_template(&function, policy));
         }
         let functions = self.functions.lock();

@@ -103,13 +103,9 @@ impl LocalRunner {
         let pools = functions.into_iter().map(|function| {
             let endpoint = endpoints.get(&function.name);
             let same = old.get(&function.name).filter(|pool| {
-                *pool.function == function
-                    && pool.management_endpoint.as_ref() == endpoint
+                pool.management_endpoint.as_ref() == endpoint
                     && pool.env_file == env_file
-                    && pool
-                        .code_fingerprint
-                        .get()
-                        .is_none_or(|old| *old == code::fingerprint(&function))
+                    && runs(pool, &function)
             });
             let pool = same.cloned().unwrap_or_else(|| {
                 self.shared.code.forget_bytecode(&function);
@@ -142,8 +138,9 @@ impl LocalRunner {
         let present = present.get(&name);
         let env_file = self.shared.env_file.read().clone();
         let pool = |function: Function, old: Option<&Arc<Pool>>| {
-            let same = old.filter(|pool| *pool.function == function);
+            let same = old.filter(|pool| runs(pool, &function));
             same.cloned().unwrap_or_else(|| {
+                self.shared.code.forget_bytecode(&function);
                 let (shared, env_file) = (Arc::clone(&self.shared), Arc::clone(&env_file));
                 Pool::new(shared, Arc::new(function), None, env_file)
             })
@@ -188,10 +185,9 @@ impl LocalRunner {
         pools.get(name).map(|pool| Arc::clone(&pool.function))
     }
 
-    /// The resource policy of a function, if it has one.
-    pub(super) fn policy(&self, name: &FunctionName) -> Option<FunctionPolicy> {
-        let of_template = self.policies.load().get(name).cloned();
-        of_template.or_else(|| self.made_policies.load().get(name).cloned())
+    /// The resource policy of a function of the template, if it has one.
+    pub(super) fn policy_of_template(&self, name: &FunctionName) -> Option<FunctionPolicy> {
+        self.policies.load().get(name).cloned()
     }
 
     /// Lays a package of code down and proves that it can be unpacked: the file, and its SHA-256.
@@ -221,10 +217,14 @@ impl LocalRunner {
         }
         let source_arn = source.arn(&config.region, &config.account_id);
         let (policies, made) = (self.policies.load(), self.made_policies.load());
-        let policy = policies.get(&target.name);
-        let is_permitted = policy
-            .or_else(|| made.get(&target.name))
-            .is_some_and(|policy| {
+        // The template's function may hide one that calls made, whose policy is about that one.
+        let is_hidden = self.pools.load().contains_key(&target.name);
+        let made = made.get(&target.name).filter(|_| !is_hidden);
+        let is_permitted = policies
+            .get(&target.name)
+            .into_iter()
+            .chain(made)
+            .any(|policy| {
                 let qualifier = target.qualifier.as_deref();
                 lets_api_gateway(policy, qualifier, &source_arn, &config.account_id)
             });
@@ -429,6 +429,12 @@ impl InvokeFunction for LocalRunner {
     fn invoke(&self, request: InvokeRequest) -> Invocation<'_> {
         Box::pin(self.invoke_function(request))
     }
+}
+
+/// Whether the pool's processes are of this function as it is, with its code as it is on the disk.
+fn runs(pool: &Pool, function: &Function) -> bool {
+    let present = pool.code_fingerprint.get();
+    *pool.function == *function && present.is_none_or(|code| *code == code::fingerprint(function))
 }
 
 async fn run(pool: &Arc<Pool>, event: Event) -> Outcome {
