@@ -148,6 +148,54 @@ class TestFunction:
         names = [[f["FunctionName"] for f in page["Functions"]] for page in pages]
         assert names == [["a", app.function("Main")], ["b", "c"]]
 
+    def test_no_function_is_lost_between_pages(self, lambdas, app):
+        """Names that begin alike, and more versions than digits order."""
+        names = ["chat", "chat-two", "chat2"]
+        for name in names:
+            create(lambdas, name=name)
+        for timeout in range(10, 20):
+            lambdas.update_function_configuration(FunctionName="chat", Timeout=timeout)
+            lambdas.publish_version(FunctionName="chat")
+
+        def listed(size, **more):
+            pages = lambdas.get_paginator("list_functions").paginate(
+                PaginationConfig={"PageSize": size}, **more
+            )
+            return [
+                (function["FunctionName"], function["Version"])
+                for page in pages
+                for function in page["Functions"]
+                if function["FunctionName"] != app.function("Main")
+            ]
+
+        for size in (1, 2, 3):
+            assert listed(size) == [(name, "$LATEST") for name in names]
+            versions = [("chat", str(number)) for number in range(1, 11)]
+            latest = [(name, "$LATEST") for name in names]
+            assert listed(size, FunctionVersion="ALL") == [latest[0], *versions, *latest[1:]]
+
+    def test_new_code_at_a_path_is_served_once_the_code_is_updated(self, lambdas, tmp_path):
+        (tmp_path / "app.py").write_text(REPLIES.format("one"))
+        place = {"S3Bucket": "local", "S3Key": str(tmp_path)}
+        made = {"Runtime": PYTHON, "Role": ROLE, "Handler": "app.handler"}
+        lambdas.create_function(FunctionName="made", Code=place, **made)
+        assert invoke(lambdas) == "one"
+        # As long as before, and within the second: the bytecode must go as well.
+        (tmp_path / "app.py").write_text(REPLIES.format("two"))
+        lambdas.update_function_code(FunctionName="made", **place)
+        assert invoke(lambdas) == "two"
+
+    def test_how_it_logs_and_starts_is_kept_and_shown(self, lambdas):
+        logging = {"LogFormat": "JSON", "LogGroup": "/my/own"}
+        made = create(lambdas, LoggingConfig=logging, SnapStart={"ApplyOn": "PublishedVersions"})
+        assert made["LoggingConfig"] == logging
+        assert made["SnapStart"] == {"ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"}
+        changed = lambdas.update_function_configuration(
+            FunctionName="made", LoggingConfig={"LogFormat": "Text"}
+        )
+        assert changed["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "/aws/lambda/made"}
+        assert changed["SnapStart"]["ApplyOn"] == "PublishedVersions"
+
     @pytest.mark.parametrize(
         ("members", "code", "message"),
         [
@@ -352,6 +400,24 @@ class TestPolicy:
         assert said() == "ran"
         lambdas.remove_permission(FunctionName="made", StatementId="api")
         assert json.loads(said())["message"] == "Internal server error"
+
+
+    def test_a_policy_of_calls_is_not_that_of_the_templates_function(self, dev, connect, change):
+        """The template declares a function of the name that calls made one under."""
+        ran = "def handler(event, context):\n    return {'statusCode': 200, 'body': 'ran'}"
+        declaring = websocket_app({"say": Function("Main", two_way=True)}, {"Main": ran})
+        declaring["Resources"]["Main"]["Properties"]["FunctionName"] = "made"
+        del declaring["Resources"]["MainApiPermission"]
+        app = dev(websocket_app({"say": Mock()}))
+        lambdas = app.aws("lambda")
+        create(lambdas, ran)
+        lambdas.add_permission(**self.STATEMENT)
+        change(app, declaring)
+        app.wait_event("reloaded")
+        client = connect(app.url())
+        client.send('{"action":"say"}')
+        assert json.loads(client.recv(timeout=10))["message"] == "Internal server error"
+        assert refusal(lambdas.get_policy, FunctionName="made")[0] == 404
 
 
 class TestSettings:

@@ -41,7 +41,15 @@ pub(super) fn configuration(
         shown["Environment"] = json!({"Variables": revision.environment});
     }
     for (member, value) in &revision.shown {
-        shown[member] = value.clone();
+        match (member.as_str(), value) {
+            // What these leave out has its default.
+            ("LoggingConfig" | "SnapStart", Value::Object(given)) => {
+                for (name, value) in given {
+                    shown[member][name] = value.clone();
+                }
+            }
+            _ => shown[member] = value.clone(),
+        }
     }
     match &revision.code {
         Code::Package { sha256, size, .. } => {

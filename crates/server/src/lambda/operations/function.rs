@@ -10,7 +10,7 @@ use gatepost_model::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Answer, check_revision, configuration, document, page::page};
+use super::{Answer, check_revision, configuration, document, page::page, version};
 use crate::{
     lambda::{
         code::CodeError,
@@ -32,7 +32,7 @@ const LOCAL: &str = "local";
 
 pub(super) fn create(functions: &MadeFunctions, request: CreateFunctionRequest) -> Answer {
     let name = unqualified(&request.function_name)?;
-    let refused: [(&str, bool); 9] = [
+    let refused: [(&str, bool); 10] = [
         (
             "PackageType Image",
             request.image_config.is_some() || request.code.image_uri.is_some(),
@@ -54,6 +54,7 @@ pub(super) fn create(functions: &MadeFunctions, request: CreateFunctionRequest) 
         ("DurableConfig", request.durable_config.is_some()),
         ("AcceleratorConfig", request.accelerator_config.is_some()),
         ("PublishTo", request.publish_to.is_some()),
+        ("RuntimeConfig", request.runtime_config.is_some()),
     ];
     refuse(&refused)?;
     let (Some(runtime), Some(handler)) = (request.runtime, request.handler) else {
@@ -84,6 +85,8 @@ pub(super) fn create(functions: &MadeFunctions, request: CreateFunctionRequest) 
             ("TracingConfig", document(&request.tracing_config)?),
             ("Architectures", document(&request.architectures)?),
             ("EphemeralStorage", document(&request.ephemeral_storage)?),
+            ("LoggingConfig", document(&request.logging_config)?),
+            ("SnapStart", document(&request.snap_start)?),
         ]),
         code: source.read(functions)?,
         last_modified: String::new(),
@@ -155,7 +158,10 @@ pub(super) fn list(functions: &MadeFunctions, request: &ListFunctionsRequest) ->
         let revisions: Vec<_> = revisions.map(|revision| (name.clone(), revision)).collect();
         revisions
     });
-    let key = |(name, revision): &(FunctionName, Revision)| format!("{name}:{}", revision.version);
+    let key = |(name, revision): &(FunctionName, Revision)| {
+        // No name has this, so that `chat` with all its versions comes before `chat-two`.
+        format!("{name}\0{}", version::order(revision))
+    };
     let (page, next) = page(all, key, request.marker.as_deref(), request.max_items)?;
     let shown: Vec<Value> = page
         .iter()
@@ -227,6 +233,7 @@ pub(super) fn update_configuration(
         ),
         ("DurableConfig", request.durable_config.is_some()),
         ("AcceleratorConfig", request.accelerator_config.is_some()),
+        ("RuntimeConfig", request.runtime_config.is_some()),
     ])?;
     if let Some(runtime) = &request.runtime {
         check_runtime(runtime)?;
@@ -242,6 +249,8 @@ pub(super) fn update_configuration(
         ("KMSKeyArn", document(&request.kms_key_arn)?),
         ("TracingConfig", document(&request.tracing_config)?),
         ("EphemeralStorage", document(&request.ephemeral_storage)?),
+        ("LoggingConfig", document(&request.logging_config)?),
+        ("SnapStart", document(&request.snap_start)?),
     ]);
     let revision = functions.change(&name, |function| {
         let latest = &mut function.latest;

@@ -42,12 +42,7 @@ pub(super) fn list(functions: &MadeFunctions, request: &ListVersionsByFunctionRe
     let name = unqualified(&request.function_name)?;
     let function = functions.get(&name)?;
     let all = std::iter::once(function.latest).chain(function.versions);
-    // `$LATEST` comes before all numbers, and these in their order.
-    let key = |revision: &Revision| match revision.version.parse::<u64>() {
-        Ok(number) => format!("{number:020}"),
-        Err(_) => String::new(),
-    };
-    let (page, next) = page(all, key, request.marker.as_deref(), request.max_items)?;
+    let (page, next) = page(all, order, request.marker.as_deref(), request.max_items)?;
     let shown: Vec<Value> = page
         .iter()
         .map(|revision| {
@@ -55,4 +50,12 @@ pub(super) fn list(functions: &MadeFunctions, request: &ListVersionsByFunctionRe
         })
         .collect();
     Ok(json!({"Versions": shown, "NextMarker": next}))
+}
+
+/// What versions are ordered by: `$LATEST` comes before all numbers, and these in their order.
+pub(super) fn order(revision: &Revision) -> String {
+    match revision.version.parse::<u64>() {
+        Ok(number) => format!("{number:020}"),
+        Err(_) => String::new(),
+    }
 }
