@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import stat
+import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,6 +14,7 @@ from botocore.exceptions import ClientError
 from support.app import App, StartFailed
 from support.environment import BINARY
 from support.fixtures import dedent, write_app
+from support.poll import until
 from support.talk import connection_id, say, silent_app
 from support.template import Mock, websocket_app
 from websockets.sync.client import connect
@@ -171,6 +173,32 @@ def test_a_hang_up_says_what_needs_a_restart(serve):
     needs = "limits.idle_timeout needs a restart"
     server.wait_event("warning", lambda event: event["text"].endswith(needs))
     server.wait_event("reloaded")
+
+
+@pytest.mark.parametrize("output", ["--json", None])
+def test_a_server_whose_output_nobody_reads_any_more_serves_on(serve, output):
+    server = serve({"app": hello("before")})
+    server.stop()
+    command = [part for part in server.command if part != "--json"] + [output] * bool(output)
+    outputs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # On the port of before, which a text does not tell.
+    env = {**server.env, "GATEPOST_SERVER__LISTEN": f"127.0.0.1:{server.port}"}
+    process = subprocess.Popen(command, cwd=server.folder, env=env, text=True, **outputs)
+    try:
+        while not ("Ready." in (line := process.stdout.readline()) or '"ready"' in line):
+            assert line, process.stderr.read()
+        process.stdout.close()
+        process.stderr.close()
+        with (server.folder / "gatepost.toml").open("a") as config:
+            config.write('[limits]\nidle_timeout = "1h"\n')
+        write_app(server.folder / "app", hello("after"), {})
+        process.send_signal(signal.SIGHUP)
+        until(lambda: hear(server.url()) == "after", "the changed template", 10)
+        process.terminate()
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_two_templates_may_not_make_the_same(serve):

@@ -16,7 +16,10 @@ use gatepost_server::{
 use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::dev::{Terminal, Watched, Watcher, load_config};
+use super::{
+    dev::{Terminal, Watched, Watcher, load_config},
+    output,
+};
 use crate::{
     config::{Config, ConfigErrors},
     node::{Node, NodeOptions, Prepared, StartError, StateFolder, compile_lines, stage_path},
@@ -245,16 +248,17 @@ impl Running {
 
     fn tell(&self, event: &Value) {
         if self.arguments.json {
-            println!("{event}");
+            output::line(&event.to_string());
             return;
         }
         let apis = event["apis"].as_array().map_or(0, Vec::len);
         if event["event"] == "ready" {
-            eprintln!("Serving {apis} APIs on {}", self.node.server.authority);
-            eprintln!("Admin on {}", self.admin);
-            println!("Ready.");
+            let authority = &self.node.server.authority;
+            output::error_line(&format!("Serving {apis} APIs on {authority}"));
+            output::error_line(&format!("Admin on {}", self.admin));
+            output::line("Ready.");
         } else {
-            eprintln!("Reloaded: {apis} APIs.");
+            output::error_line(&format!("Reloaded: {apis} APIs."));
         }
     }
 
