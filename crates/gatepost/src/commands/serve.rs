@@ -8,7 +8,6 @@ use std::{env, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use gatepost_gateway::auth::AuthMode;
-use gatepost_model::secret::Secret;
 use gatepost_server::{
     admin::AdminAccess,
     template::{self, LoadOptions},
@@ -17,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
-    dev::{Terminal, Watched, Watcher, load_config},
+    dev::{Terminal, Watched, Watcher, folder_of, load_config},
     output,
 };
 use crate::{
@@ -178,7 +177,7 @@ impl Running {
         let templates = &self.node.config.server.templates;
         Watched {
             sources: self.loaded.sources.clone(),
-            folders: templates.iter().map(|path| apps::folder_of(path)).collect(),
+            folders: templates.iter().map(|path| folder_of(path)).collect(),
         }
     }
 
@@ -325,6 +324,3 @@ async fn either(one: &mut Signal, other: &mut Signal) {
         _ = other.recv() => {}
     }
 }
-
-/// The token of the admin listener, and the file that it was written to when it was made here.
-type FoundToken = (Secret, Option<PathBuf>);
