@@ -27,7 +27,7 @@ pub use self::{
     error::ConfigErrors,
     extensions::StagesConfig,
     integrations::IntegrationsConfig,
-    layers::Override,
+    layers::{Override, Source},
     logs::LogsConfig,
     reader::Setting,
 };

@@ -2,6 +2,7 @@
 
 mod apps;
 mod notify;
+mod restart;
 mod token;
 
 use std::{env, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
@@ -232,14 +233,8 @@ impl Running {
         match read_config(&self.arguments) {
             Err(error) => self.terminal.warning(&error.to_string()),
             Ok(now) => {
-                let before = &self.node.config.settings;
-                let is_new = |setting: &&crate::config::Setting| {
-                    let mut before = before.iter();
-                    !before.any(|it| it.key == setting.key && it.value == setting.value)
-                };
-                for setting in now.settings.iter().filter(is_new) {
-                    let text = format!("{}: {} needs a restart", setting.source, setting.key);
-                    self.terminal.warning(&text);
+                for line in restart::needed(&self.node.config.settings, &now.settings) {
+                    self.terminal.warning(&line);
                 }
             }
         }
