@@ -248,6 +248,55 @@ def handler(event, context):
     assert heard == {"ran", "second"}
 
 
+def with_parameter(name, reply):
+    """An app that replies with a parameter, which has no default."""
+    template = hello({"Fn::Sub": reply})
+    return {**template, "Parameters": {name: {"Type": "String"}}}
+
+
+def test_parameters_of_templates_are_configured(serve):
+    apps = {
+        "one": with_parameter("Greeting", "${Greeting} from one"),
+        "two": with_parameter("Greeting", "${Greeting} from two"),
+        "three": with_parameter("Only", "${Only}"),
+    }
+    parameters = """
+        [server.parameters]
+        Greeting = "hello"
+        Only = "three"
+        [auth]
+        mode = "off"
+        """
+    server = serve(apps, parameters)
+    heard = {hear(api["stages"][0]["url"]) for api in server.ready["apis"]}
+    assert heard == {"hello from one", "hello from two", "three"}
+    shown = subprocess.run(
+        [BINARY, "config"], cwd=server.folder, capture_output=True, text=True, timeout=20
+    )
+    assert 'parameters = {Greeting = "****", Only = "****"}' in shown.stdout
+    assert "hello" not in shown.stdout
+
+
+def test_a_parameter_that_lacks_a_value_or_a_template_is_named_with_its_place(serve):
+    with pytest.raises(StartFailed) as refused:
+        serve({"app": with_parameter("Greeting", "${Greeting}")})
+    mend = 'give one in [server.parameters]: Greeting = "…"'
+    assert mend in refused.value.stderr
+    with pytest.raises(StartFailed) as refused:
+        serve({"app": hello("same")}, '[server.parameters]\nGreting = "hello"\n' + dedent(OFF))
+    assert "[server.parameters] Greting: no template has such a parameter" in refused.value.stderr
+
+
+def test_a_taken_port_is_told_with_the_key_that_chose_it(serve):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for section in ("server", "admin"):
+            with pytest.raises(StartFailed) as refused:
+                serve({"app": silent_app()}, env={f"GATEPOST_{section.upper()}__LISTEN": address})
+            assert f"{address} cannot be listened on: " in refused.value.stderr
+            assert f"; choose another in [{section}] listen" in refused.value.stderr
+
+
 def test_termination_closes_connections_and_ends_well(serve):
     server = serve({"app": silent_app()})
     with connect(server.url()) as client:

@@ -11,7 +11,7 @@ use clap::Args;
 use gatepost_gateway::auth::AuthMode;
 use gatepost_server::{
     admin::AdminAccess,
-    template::{self, LoadOptions},
+    template::{self, LoadOptions, ValuesFrom},
 };
 use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -22,7 +22,9 @@ use super::{
 };
 use crate::{
     config::{Config, ConfigErrors},
-    node::{Node, NodeOptions, Prepared, StartError, StateFolder, compile_lines, stage_path},
+    node::{
+        Node, NodeOptions, PortFrom, Prepared, StartError, StateFolder, compile_lines, stage_path,
+    },
 };
 
 /// The version of the shape of the JSON events.
@@ -92,8 +94,9 @@ impl Running {
         let state = StateFolder::open(state_path(&config), false)?;
         let (token, token_file) = token::find(&config.admin, state.path())?;
         let admin = config.admin.listen;
-        let prepared = Prepared::new(config, &listen, AuthMode::SigV4, remote)?;
-        let options = prepared.load_options(std::collections::BTreeMap::new());
+        let prepared = Prepared::new(config, &listen, PortFrom::Server, AuthMode::SigV4, remote)?;
+        let parameters = prepared.config.server.parameters.clone();
+        let options = prepared.load_options(parameters, ValuesFrom::Configuration);
         let loaded = apps::load(&prepared.config.server.templates, &options)?;
         let settings = prepared
             .config

@@ -248,13 +248,7 @@ impl Reader {
         {
             setting.value = quote("****");
         }
-        for error in &mut self.errors {
-            if let ConfigError::Expected { key: of, found, .. } = error
-                && of == key
-            {
-                "something else".clone_into(found);
-            }
-        }
+        self.hide_what_was_found(key);
         secret
     }
 
@@ -320,6 +314,29 @@ impl Reader {
                 .map(|(name, value)| Some((name.clone(), parse(value.as_str()?)?)))
                 .collect()
         })
+    }
+
+    /// A table of texts, empty by default, that never show: some may be secrets.
+    pub(super) fn secret_table(&mut self, key: &str) -> BTreeMap<String, String> {
+        let expected = "a table of texts such as {Stage = \"prod\"}";
+        let table = self.table(key, expected, |text| Some(text.to_owned()));
+        if let Some(setting) = self.settings.last_mut() {
+            let names = table.keys();
+            let names = names.map(|name| format!("{} = {}", quote_key(name), quote("****")));
+            setting.value = format!("{{{}}}", names.collect::<Vec<_>>().join(", "));
+        }
+        self.hide_what_was_found(key);
+        table
+    }
+
+    fn hide_what_was_found(&mut self, of: &str) {
+        for error in &mut self.errors {
+            if let ConfigError::Expected { key, found, .. } = error
+                && key == of
+            {
+                "something else".clone_into(found);
+            }
+        }
     }
 
     /// A table of certificates with their keys, empty by default; written in files only, and

@@ -33,7 +33,7 @@ pub fn load(templates: &[PathBuf], options: &LoadOptions) -> Result<App, StartEr
         let made = made.chain(plans.map(|plan| format!("the usage plan {}", plan.usage_plan_id)));
         for name in made {
             if !names.insert(name.clone()) {
-                return Err(StartError::MadeTwice(format!(
+                return Err(StartError::Templates(format!(
                     "{}: {name} is another template's too: names begin with that of the template's \
                      folder, so give the folders different names",
                     path.display()
@@ -55,8 +55,15 @@ pub fn load(templates: &[PathBuf], options: &LoadOptions) -> Result<App, StartEr
         all.usage_plans
             .usage_plans
             .extend(app.usage_plans.usage_plans);
+        all.parameters_used.extend(app.parameters_used);
         all.warnings.extend(app.warnings);
         all.sources.extend(app.sources);
+    }
+    let mut given = options.parameters.keys();
+    if let Some(name) = given.find(|name| !all.parameters_used.contains(*name)) {
+        return Err(StartError::Templates(format!(
+            "[server.parameters] {name}: no template has such a parameter; correct or remove it"
+        )));
     }
     Ok(all)
 }
