@@ -286,7 +286,7 @@ impl App {
 }
 
 /// What start-up says of URLs that named AWS and name Gatepost now.
-fn rewritten_lines(loaded: &template::App) -> Vec<String> {
+pub fn rewritten_lines(loaded: &template::App) -> Vec<String> {
     let line = |url: &template::RewrittenUrl| {
         format!("Rewritten: {}: {} is {} here", url.place, url.from, url.to)
     };
