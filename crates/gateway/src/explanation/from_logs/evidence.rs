@@ -7,7 +7,10 @@ use gatepost_wire::aws_logs::{
     AccessRow, Columns, ExecutionLine, FunctionLine, PrintedEvent, execution_line, function_line,
 };
 
-use super::story::{Call, End, Story};
+use super::{
+    story::{Call, End, Story},
+    verdict::UNKNOWN,
+};
 use crate::store::FunctionLog;
 
 /// Lines of an invocation that are told.
@@ -49,7 +52,9 @@ pub(super) struct Request<'a> {
     route: Option<String>,
     connected_at: Option<u64>,
     received_at: Option<u64>,
-    status: Option<u16>,
+    pub status: Option<u16>,
+    /// Whether it is the integration that answered so: else the gateway may have.
+    is_of_integration: bool,
     end: Option<End<'a>>,
     fault: Option<(&'static str, String)>,
     /// What the backend of a data trace answered.
@@ -90,7 +95,7 @@ impl<'a> Request<'a> {
                 status,
             } => {
                 self.connection_id = named(connection_id);
-                self.status = Some(status);
+                self.answered(Some(status));
             }
             ExecutionLine::Disconnected {
                 connection_id,
@@ -99,6 +104,7 @@ impl<'a> Request<'a> {
                 reason,
             } => {
                 self.connection_id = named(connection_id);
+                self.answered(status);
                 self.end = Some(End {
                     // The end was before the integration ran.
                     at_ms: self.began_at(),
@@ -109,7 +115,7 @@ impl<'a> Request<'a> {
                 });
             }
             ExecutionLine::EndpointRequestId(id) => self.endpoint_request_id = Some(id),
-            ExecutionLine::Response { status } => self.status = status.or(self.status),
+            ExecutionLine::Response { status } => self.answered(status),
             ExecutionLine::ResponseBody(body) => self.response = Some(body),
             ExecutionLine::Fault { slug } => {
                 self.fault.get_or_insert_with(|| (slug, text.to_owned()));
@@ -123,11 +129,19 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Lines that tell the status tell also what went wrong in the gateway.
+    fn answered(&mut self, status: Option<u16>) {
+        self.status = status.or(self.status);
+        self.is_of_integration |= status.is_some();
+    }
+
     fn read_row(&mut self, row: AccessRow) {
         self.connection_id = self.connection_id.take().or(row.connection_id);
         self.route = self.route.take().or(row.route_key);
         if let Some(status) = row.status {
             self.status = Some(status);
+            // Where the gateway answers, the row says which response it was.
+            self.is_of_integration |= row.columns.response_type && row.response_type.is_none();
         }
         let kind = row.response_type.as_deref().and_then(|response_type| {
             FaultKind::ALL
@@ -150,11 +164,21 @@ impl<'a> Request<'a> {
         if let Some((slug, text)) = &self.fault {
             return Some((slug, text.clone()));
         }
-        if !self.is_connect() || self.connected_at.is_some() {
-            return None;
-        }
         let said = self.response.map(|body| format!(": {body}"));
         let said = said.unwrap_or_default();
+        if !self.is_connect() {
+            let status = self.status.filter(|status| *status >= 400)?;
+            return Some(if self.is_of_integration {
+                let text = format!("the integration answered {status}{said}");
+                ("integration-failure", text)
+            } else {
+                let text = format!("the request was answered {status}, the logs do not say why");
+                (UNKNOWN, text)
+            });
+        }
+        if self.connected_at.is_some() {
+            return None;
+        }
         match self.status {
             Some(status) if status >= 300 => {
                 let text = format!("the $connect integration answered {status}{said}");

@@ -289,3 +289,65 @@ fn an_id_that_is_none_is_told_how() {
     assert_eq!(slug("gbgBH8-ydQAYKEjZQA%3D%3D"), "double-encoded");
     assert_eq!(slug("zzzzH8-ydQAYKEjZQA=="), "unknown");
 }
+
+#[test]
+fn an_answer_with_an_error_status_is_no_request_that_went_well() {
+    let line = |status: u16| {
+        format!(
+            "(M=) Message from client [Connection Id: {OWN}] sent to API [abcdef1234] with response status code [{status}]."
+        )
+    };
+    let row = |event_type: &str, id: &str, more: &str| {
+        format!(
+            r#"{{"requestId":"{id}","eventType":"{event_type}","routeKey":"echo","connectionId":"{OWN}","status":"503"{more}}}"#
+        )
+    };
+    let told = |log: &Log, id: &str| {
+        let explained = explain(id, &log.0);
+        let explanation = explained.explanation;
+        (explanation.slug, explained.certainty, explanation.verdict)
+    };
+    let failed = (
+        "integration-failure",
+        Certainty::Certain,
+        "the integration answered 503".to_owned(),
+    );
+    let by_line = Log::default()
+        .connected(T)
+        .begun(T + 100, "M=", "echo")
+        .line(T + 110, line(503));
+    assert_eq!(told(&by_line, "M="), failed);
+    // A function's own status has no error beside it (control-and-observability spec B.3).
+    let no_error = r#","error.responseType":"-""#;
+    let by_row = Log::default()
+        .connected(T)
+        .line(T + 110, row("MESSAGE", "M=", no_error));
+    assert_eq!(told(&by_row, "M="), failed);
+    let of_the_end = Log::default()
+        .connected(T)
+        .line(T + 110, row("DISCONNECT", "D=", no_error));
+    assert_eq!(told(&of_the_end, "D="), failed);
+    let without_the_column = Log::default()
+        .connected(T)
+        .line(T + 110, row("MESSAGE", "M=", ""));
+    assert_eq!(
+        told(&without_the_column, "M="),
+        (
+            "unknown",
+            Certainty::Unknown,
+            "the request was answered 503, the logs do not say why".to_owned()
+        )
+    );
+}
+
+#[test]
+fn a_request_whose_connection_is_not_named_is_not_told_as_no_request() {
+    let log = Log::default().begun(T, "M=", "echo");
+    let explained = explain("M=", &log.0);
+    assert_eq!(explained.explanation.slug, "unknown");
+    assert_eq!(explained.certainty, Certainty::Unknown);
+    assert_eq!(
+        explained.explanation.verdict,
+        "these logs do not say of which connection this request is"
+    );
+}
