@@ -351,3 +351,72 @@ fn a_request_whose_connection_is_not_named_is_not_told_as_no_request() {
         "these logs do not say of which connection this request is"
     );
 }
+
+const FIRST: &str = "7f8c5b6e-0000-4000-8000-1b9c00000000";
+const SECOND: &str = "8f8c5b6e-0000-4000-8000-1b9c00000000";
+
+fn start(id: &str) -> String {
+    format!("START RequestId: {id} Version: $LATEST")
+}
+
+fn report(id: &str) -> String {
+    format!("REPORT RequestId: {id}\tDuration: 1 ms")
+}
+
+fn printed(log: &Log, id: &str) -> Vec<String> {
+    let function = explain(id, &log.0).request.unwrap().function.unwrap();
+    function.lines.into_iter().map(|line| line.text).collect()
+}
+
+#[test]
+fn a_functions_own_line_that_names_an_event_stays_its_own() {
+    let said = [
+        "[ERROR] could not handle MESSAGE from client: no table".to_owned(),
+        format!("2026-09-25T00:01:48.000Z\t{SECOND}\tERROR\tCONNECT failed"),
+        // By its words alone this could be a row.
+        format!("MESSAGE {OWN} 503 {SECOND}"),
+    ];
+    let mut log = Log::default().line(T, start(FIRST));
+    for line in &said {
+        log = log.line(T + 1, line.as_str());
+    }
+    let mut log = log.line(T + 2, report(FIRST));
+    for event in &mut log.0 {
+        event.log_stream = Some("2026/09/25/[$LATEST]a".into());
+    }
+    assert_eq!(printed(&log, FIRST)[1..4], said);
+    assert!(!explain(SECOND, &log.0).found, "a phantom request");
+}
+
+#[test]
+fn an_invocation_with_many_lines_ends_too() {
+    let mut log = Log::default().line(T, start(FIRST));
+    for _ in 0..300 {
+        log = log.line(T + 1, "much");
+    }
+    let log = log
+        .line(T + 2, report(FIRST))
+        .line(T + 3, "between")
+        .line(T + 4, start(SECOND))
+        .line(T + 5, format!("again {FIRST}"))
+        .line(T + 6, report(SECOND));
+    assert_eq!(printed(&log, FIRST).len(), 200);
+    let second = [start(SECOND), format!("again {FIRST}"), report(SECOND)];
+    assert_eq!(printed(&log, SECOND), second);
+}
+
+#[test]
+fn many_invocations_are_read_in_a_time_that_grows_with_their_lines() {
+    let began = std::time::Instant::now();
+    let mut log = Log::default();
+    let id = |nth: u64| format!("{nth:08x}-0000-4000-8000-1b9c00000000");
+    for nth in 0..20_000 {
+        log = log
+            .line(T + nth, start(&id(nth)))
+            .line(T + nth, "said")
+            .line(T + nth, report(&id(nth)));
+    }
+    let last = id(19_999);
+    assert_eq!(printed(&log, &last).len(), 3);
+    assert!(began.elapsed() < std::time::Duration::from_secs(10));
+}
