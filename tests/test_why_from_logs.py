@@ -177,6 +177,13 @@ def test_a_messages_request_leads_to_the_end_of_its_connection(
     assert said["verdict"].startswith("nothing went wrong in this request; ")
 
 
+@pytest.mark.parametrize("option", ["--since", "--region", "--profile", "--endpoint-url"])
+def test_what_only_cloudwatch_heeds_is_refused_without_it(tmp_path, option):
+    for more in ([], ["--log-file", "/dev/null"]):
+        done = run(tmp_path, "EP5yqFByIAMElXw=", option, "1d", *more)
+        assert done.returncode == 2 and "--cloudwatch" in done.stderr
+
+
 def test_a_refused_handshake_is_told_from_the_logs(app, raw_socket, tmp_path):
     refusal = raw_socket(app).upgrade(asking("/prod", **{"raise": "no"})).json()
     own = refusal["connectionId"]
