@@ -5,7 +5,7 @@ use gatepost_model::{connection::CloseCause, fault::FaultKind};
 use super::*;
 use crate::{lifecycle::Life, tombstones::End};
 
-const RETENTION: Retention = Retention {
+pub(super) const RETENTION: Retention = Retention {
     max_tombstones: 100,
     tombstone_age: Duration::from_secs(3600),
     log_age: Duration::from_secs(3600),
