@@ -328,6 +328,26 @@ def test_a_request_that_went_well_says_so(app, connect):
     assert said["verdict"].startswith("nothing went wrong in this request; ")
 
 
+def test_a_request_that_the_function_answered_with_an_error_is_not_one_that_went_well(app, connect):
+    client = connect(app.url())
+    connection_id(client)
+    client.send(json.dumps({"action": "two", "answer": {"statusCode": 503, "body": "busy"}}))
+    assert client.recv(timeout=10) == "busy"
+    [event] = [e for e in app.recorded("MESSAGE") if "busy" in e["body"]]
+    said = asked(app, event["requestContext"]["requestId"])
+    assert said["reason"] == "integration-failure"
+    assert said["verdict"] == "the integration answered 503"
+
+
+def test_a_handshake_that_the_function_refused_is_not_one_that_went_well(app, raw_socket):
+    raw_socket(app).upgrade(asking("/prod", answer={"statusCode": 403}))
+    refusing = {"answer": '{"statusCode": 403}'}
+    [event] = [e for e in app.recorded("CONNECT") if e.get("queryStringParameters") == refusing]
+    said = asked(app, event["requestContext"]["requestId"])
+    assert said["reason"] == "not-established"
+    assert said["verdict"].startswith("the connection was never established")
+
+
 def test_an_invocation_that_no_connection_asked_for_is_told(app):
     answer = app.aws("lambda").invoke(
         FunctionName=app.function("Main"),
@@ -374,6 +394,19 @@ def test_a_refused_post_is_told_by_its_request_with_its_line(app, raw_socket, co
 
 
 # Patterns.
+
+
+def test_a_post_that_came_too_early_is_no_call_of_what_is_gone(dev, connect):
+    app = dev(recording_app())
+    client = connect(asking(app.url(), post="early"))
+    own = connection_id(client)
+    client.close()
+    explained(app, own, "closed-by-client")
+    assert post(app, own).status == 410
+    until(lambda: run(app.folder, "--stale").returncode == 0, "the call")
+    [caller] = json.loads(run(app.folder, "--stale", "--json").stdout)["callers"]
+    assert (caller["calls"], caller["ids"], caller["repeated"]) == (1, 1, 0)
+    assert caller["missingStep"].startswith("posts come while or after clients leave")
 
 
 def test_who_keeps_posting_to_what_is_gone_is_told_with_the_missing_step(dev, connect):

@@ -10,6 +10,7 @@ mod log_queue;
 mod logs;
 mod metrics;
 mod owed;
+mod private_file;
 mod requests;
 mod schema;
 mod stale;
@@ -57,6 +58,7 @@ pub use logs::{
     GroupLine, LineFilter, LogGroup, LogLine, LogPage, LogPosition, LogQuery, LogReader,
     LoggedStream, ReadError, Streams,
 };
+pub use metrics::MetricsOf;
 pub use owed::{NotJournalled, OwedDisconnect, OwedDisconnects};
 pub use requests::{FunctionLog, LoggedLine, LoggedRequest};
 pub use stale::StaleCaller;
@@ -97,7 +99,7 @@ pub enum StoreError {
     /// The file was written by an older Gatepost, and is only read.
     #[error(
         "the store {path} has version {found}, which this Gatepost does not read: start \
-         `gatepost dev` once, which brings it to version {}",
+         `gatepost dev` or `serve` once, which brings it to version {}",
         schema::VERSION
     )]
     Older {
@@ -324,7 +326,8 @@ impl Drop for WriterThread {
 }
 
 impl Store {
-    /// Opens (or makes) the store. Connections that an earlier run left open are noted as lost.
+    /// Opens (or makes) the store, a file of this user's only. Connections that an earlier run left
+    /// open are noted as lost.
     ///
     /// # Errors
     /// [`StoreError`]; the file is then left untouched.
@@ -333,6 +336,7 @@ impl Store {
             path: path.to_owned(),
             source,
         };
+        private_file::ensure(path);
         let mut writer = Database::open(path).map_err(damaged)?;
         schema::prepare(&mut writer, path)?;
         let key = kept_secret(&writer, "connection_id_key").map_err(damaged)?;
