@@ -214,7 +214,7 @@ impl Reader {
     }
 
     fn missing<T>(&mut self) -> Option<T> {
-        self.push(|path| Violation::missing(path));
+        self.push(Violation::missing);
         None
     }
 
@@ -348,10 +348,12 @@ fn matches_whole(pattern: &'static str, text: &str) -> bool {
     compiled(pattern).is_some_and(|regex| regex.is_match(text))
 }
 
+/// The patterns that were asked for.
+type Patterns = HashMap<&'static str, Option<Arc<Regex>>>;
+
 /// The pattern, compiled when it is first asked for: that takes longer than any match.
 fn compiled(pattern: &'static str) -> Option<Arc<Regex>> {
-    static COMPILED: LazyLock<Mutex<HashMap<&'static str, Option<Arc<Regex>>>>> =
-        LazyLock::new(Mutex::default);
+    static COMPILED: LazyLock<Mutex<Patterns>> = LazyLock::new(Mutex::default);
     let mut compiled = COMPILED.lock();
     let regex = compiled.entry(pattern).or_insert_with(|| {
         let regex = Regex::new(&format!("^(?:{pattern})$"));
@@ -453,7 +455,8 @@ impl<T: FromJson> FromJson for Vec<T> {
         for constraint in constraints {
             match constraint {
                 Constraint::Length(min, max) => {
-                    if !reader.check_length(self.len(), *min, *max, Some("[…]")) {
+                    let fits = reader.check_length(self.len(), *min, *max, Some("[…]"));
+                    if !fits {
                         return;
                     }
                 }
@@ -493,7 +496,8 @@ impl<T: FromJson> FromJson for BTreeMap<String, T> {
         for constraint in constraints {
             match constraint {
                 Constraint::Length(min, max) => {
-                    if !reader.check_length(self.len(), *min, *max, Some("{…}")) {
+                    let fits = reader.check_length(self.len(), *min, *max, Some("{…}"));
+                    if !fits {
                         return;
                     }
                 }
