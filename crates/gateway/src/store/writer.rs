@@ -184,7 +184,13 @@ impl Writer {
     fn write_batch(&mut self, changes: &[Change], batch: &[Command]) -> rusqlite::Result<Answers> {
         let mut answers = Answers::default();
         // What is waited for outlives a loss of power too.
-        let is_awaited = changes.iter().any(|change| change.written.is_some());
+        let is_awaited = changes.iter().any(|change| change.written.is_some())
+            || batch.iter().any(|command| {
+                matches!(
+                    command,
+                    Command::ChangeFunction(_) | Command::ChangeLogGroup(_)
+                )
+            });
         let synchronous = if is_awaited { "FULL" } else { "NORMAL" };
         self.database
             .pragma_update(None, "synchronous", synchronous)?;

@@ -1,9 +1,9 @@
-//! What is removed while others wait.
+//! What is removed while others wait, and what is safe when it is answered.
 
 use std::sync::mpsc;
 
 use super::*;
-use crate::store::schema;
+use crate::store::{functions::FunctionChange, log_changes::AskedLogChange, schema};
 
 const RETENTION: Retention = Retention {
     max_tombstones: 100_000,
@@ -100,4 +100,32 @@ fn what_is_too_old_is_removed_to_the_last_without_another_command() {
     assert_eq!(kept, "kept");
     drop(queue);
     thread.join().unwrap();
+}
+
+#[test]
+fn what_is_answered_as_written_outlives_a_loss_of_power() {
+    let (_folder, mut writer, _look) = writer();
+    // SQLite's numbers: 1 is NORMAL, 2 is FULL.
+    let mut synchronous = |command| {
+        writer.take_over(vec![command]);
+        let read = |row: &rusqlite::Row<'_>| row.get::<_, u8>(0);
+        let database = &writer.database;
+        database.query_row("PRAGMA synchronous", [], read).unwrap()
+    };
+    let (done, _wait) = mpsc::sync_channel(1);
+    let function = FunctionChange {
+        name: "f".to_owned(),
+        document: Some("{}".to_owned()),
+        done,
+    };
+    assert_eq!(synchronous(Command::Wake), 1);
+    assert_eq!(synchronous(Command::ChangeFunction(function.into())), 2);
+    assert_eq!(synchronous(Command::Wake), 1);
+    let (done, _wait) = mpsc::sync_channel(1);
+    let group = AskedLogChange {
+        log_group: "g".to_owned(),
+        change: LogChange::CreateStream("s".to_owned()),
+        done,
+    };
+    assert_eq!(synchronous(Command::ChangeLogGroup(group.into())), 2);
 }
