@@ -85,6 +85,8 @@ pub struct InvokeError {
     pub message: String,
     /// `Reason` of a `TooManyRequestsException`.
     pub reason: Option<String>,
+    /// Whether the function surely got nothing of the event.
+    pub never_sent: bool,
 }
 
 impl InvokeError {
