@@ -572,7 +572,7 @@ impl Closing {
         if elapsed >= spread {
             return usize::MAX;
         }
-        let share = elapsed.as_millis() * self.at_begin as u128 / spread.as_millis();
+        let share = elapsed.as_nanos() * self.at_begin as u128 / spread.as_nanos();
         CLOSED_AT_ONCE.saturating_add(usize::try_from(share).unwrap_or(usize::MAX))
     }
 
