@@ -133,6 +133,13 @@ pub struct RecognisedId {
     other_api: Option<ApiId>,
 }
 
+impl RecognisedId {
+    /// The id.
+    pub fn id(&self) -> &ConnectionId {
+        &self.id
+    }
+}
+
 /// A connection id that an `@connections` call may act on, or why not.
 #[derive(Debug, Clone)]
 pub enum FoundConnection {
