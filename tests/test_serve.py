@@ -4,6 +4,8 @@ import json
 import signal
 import socket
 import stat
+import subprocess
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,8 +15,10 @@ from botocore.exceptions import ClientError
 from support.app import App, StartFailed
 from support.environment import BINARY
 from support.fixtures import dedent, write_app
+from support.keys import usage_plan
+from support.poll import until
 from support.talk import connection_id, say, silent_app
-from support.template import Mock, websocket_app
+from support.template import Function, Http, Mock, permission, websocket_app
 from websockets.sync.client import connect
 
 KEY = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -65,6 +69,14 @@ def serve(tmp_path):
     for server in servers:
         server.stop()
         assert "panicked" not in server.stderr, server.transcript()
+
+
+@pytest.fixture
+def release():
+    """Set, it lets a delayed backend answer; at the end of the test at the latest."""
+    event = threading.Event()
+    yield event
+    event.set()
 
 
 def ask(url, token=None, **headers):
@@ -173,10 +185,67 @@ def test_a_hang_up_says_what_needs_a_restart(serve):
     server.wait_event("reloaded")
 
 
+@pytest.mark.parametrize("output", ["--json", None])
+def test_a_server_whose_output_nobody_reads_any_more_serves_on(serve, output):
+    server = serve({"app": hello("before")})
+    server.stop()
+    command = [part for part in server.command if part != "--json"] + [output] * bool(output)
+    outputs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # On the port of before, which a text does not tell.
+    env = {**server.env, "GATEPOST_SERVER__LISTEN": f"127.0.0.1:{server.port}"}
+    process = subprocess.Popen(command, cwd=server.folder, env=env, text=True, **outputs)
+    try:
+        while not ("Ready." in (line := process.stdout.readline()) or '"ready"' in line):
+            assert line, process.stderr.read()
+        process.stdout.close()
+        process.stderr.close()
+        with (server.folder / "gatepost.toml").open("a") as config:
+            config.write('[limits]\nidle_timeout = "1h"\n')
+        write_app(server.folder / "app", hello("after"), {})
+        process.send_signal(signal.SIGHUP)
+        until(lambda: hear(server.url()) == "after", "the changed template", 10)
+        process.terminate()
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_two_templates_may_not_make_the_same(serve):
     with pytest.raises(StartFailed) as refused:
         serve({"app": hello("one"), "other/app": hello("two")})
     assert "is another template's too" in refused.value.stderr
+    # The command line is right.
+    assert refused.value.status == 1
+
+
+def test_two_templates_may_not_make_the_same_usage_plan(serve):
+    apps = {
+        folder: websocket_app(
+            {"$default": Mock()}, api=api, resources=usage_plan(stages=[(api, "prod")])
+        )
+        for folder, api in {"app": "One", "other/app": "Two"}.items()
+    }
+    with pytest.raises(StartFailed) as refused:
+        serve(apps)
+    assert "the usage plan" in refused.value.stderr
+    assert "is another template's too" in refused.value.stderr
+
+
+def test_a_second_template_may_let_others_invoke_a_function_of_the_first(serve):
+    replies = """
+def handler(event, context):
+    return {"statusCode": 200, "body": "ran"}
+"""
+    one = websocket_app({"say": Function("Main", two_way=True)}, {"Main": replies})
+    two = hello("second")
+    two["Resources"]["Other"] = permission("Main")
+    two["Resources"]["Other"]["Properties"] |= {
+        "FunctionName": "one-Main", "SourceAccount": "123456789012"
+    }
+    server = serve({"one": one, "two": two})
+    heard = {hear(api["stages"][0]["url"]) for api in server.ready["apis"]}
+    assert heard == {"ran", "second"}
 
 
 def test_termination_closes_connections_and_ends_well(serve):
@@ -186,6 +255,23 @@ def test_termination_closes_connections_and_ends_well(serve):
         with pytest.raises(Exception, match="1001"):
             client.recv(timeout=10)
     assert server.process.wait(10) == 0
+
+
+def test_a_server_that_drains_is_not_ready_and_a_second_signal_hurries_it(
+    serve, http_backend, release
+):
+    http_backend.answer("/disconnect", delay=release)
+    server = serve({"app": websocket_app({"$disconnect": Http(f"{http_backend.url}/disconnect")})})
+    ready = f"{server.ready['adminUrl']}/_gatepost/ready"
+    assert ask(ready) == (200, b'{"status":"ready","apis":1,"connections":0}')
+    with connect(server.url()):
+        server.process.terminate()
+        http_backend.received("/disconnect")
+        assert ask(ready) == (503, b'{"status":"draining","apis":1,"connections":0}')
+        # It is alive all the same.
+        assert ask(ready.replace("ready", "health"))[0] == 200
+        server.process.terminate()
+        assert server.process.wait(10) == 0
 
 
 def test_systemd_is_told(serve, tmp_path):

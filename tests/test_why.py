@@ -328,6 +328,26 @@ def test_a_request_that_went_well_says_so(app, connect):
     assert said["verdict"].startswith("nothing went wrong in this request; ")
 
 
+def test_a_request_that_the_function_answered_with_an_error_is_not_one_that_went_well(app, connect):
+    client = connect(app.url())
+    connection_id(client)
+    client.send(json.dumps({"action": "two", "answer": {"statusCode": 503, "body": "busy"}}))
+    assert client.recv(timeout=10) == "busy"
+    [event] = [e for e in app.recorded("MESSAGE") if "busy" in e["body"]]
+    said = asked(app, event["requestContext"]["requestId"])
+    assert said["reason"] == "integration-failure"
+    assert said["verdict"] == "the integration answered 503"
+
+
+def test_a_handshake_that_the_function_refused_is_not_one_that_went_well(app, raw_socket):
+    raw_socket(app).upgrade(asking("/prod", answer={"statusCode": 403}))
+    refusing = {"answer": '{"statusCode": 403}'}
+    [event] = [e for e in app.recorded("CONNECT") if e.get("queryStringParameters") == refusing]
+    said = asked(app, event["requestContext"]["requestId"])
+    assert said["reason"] == "not-established"
+    assert said["verdict"].startswith("the connection was never established")
+
+
 def test_an_invocation_that_no_connection_asked_for_is_told(app):
     answer = app.aws("lambda").invoke(
         FunctionName=app.function("Main"),

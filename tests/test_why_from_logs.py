@@ -123,8 +123,8 @@ def test_the_logs_alone_tell_what_the_store_tells(
     [call] = [e["text"] for e in said["timeline"] if request_id in e["text"]]
     assert call.startswith("PostToConnection by 127.0.0.1 was answered 410")
     # The call's own request id leads there too.
-    if reader == "files":
-        assert READERS[reader](app, request_id, tmp_path)["connectionId"] == own
+    by_call = READERS[reader](app, request_id, tmp_path)
+    assert (by_call["connectionId"], by_call["reason"]) == (own, reason)
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -159,6 +159,29 @@ def test_a_failed_message_is_told_with_the_functions_own_lines(app, connect, tmp
     assert "customer function error: no good" in found["verdict"]
     texts = [line["text"] for line in found["request"]["function"]["lines"]]
     assert any("[ERROR] Exception: no good" in text for text in texts)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_messages_request_leads_to_the_end_of_its_connection(
+    app, raw_socket, connect, tmp_path, reader
+):
+    own = ENDS["closed-by-client"](app, raw_socket, connect)
+    is_logged(app, own)
+    [received] = [
+        e["message"]
+        for e in events(app, group_of(app))
+        if own in e["message"] and "received message from client" in e["message"]
+    ]
+    said = READERS[reader](app, received[1:].split(")")[0], tmp_path)
+    assert (said["connectionId"], said["reason"]) == (own, "closed-by-client")
+    assert said["verdict"].startswith("nothing went wrong in this request; ")
+
+
+@pytest.mark.parametrize("option", ["--since", "--region", "--profile", "--endpoint-url"])
+def test_what_only_cloudwatch_heeds_is_refused_without_it(tmp_path, option):
+    for more in ([], ["--log-file", "/dev/null"]):
+        done = run(tmp_path, "EP5yqFByIAMElXw=", option, "1d", *more)
+        assert done.returncode == 2 and "--cloudwatch" in done.stderr
 
 
 def test_a_refused_handshake_is_told_from_the_logs(app, raw_socket, tmp_path):

@@ -6,5 +6,6 @@ pub mod connect;
 pub mod demo;
 pub mod dev;
 pub mod logs;
+mod output;
 pub mod serve;
 pub mod why;

@@ -376,7 +376,7 @@ impl Gateway {
     }
 
     /// Whether [`Gateway::drain`] has begun.
-    pub(crate) fn is_draining(&self) -> bool {
+    pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
     }
 

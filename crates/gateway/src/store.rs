@@ -10,6 +10,7 @@ mod log_queue;
 mod logs;
 mod metrics;
 mod owed;
+mod private_file;
 mod requests;
 mod schema;
 mod stale;
@@ -324,7 +325,8 @@ impl Drop for WriterThread {
 }
 
 impl Store {
-    /// Opens (or makes) the store. Connections that an earlier run left open are noted as lost.
+    /// Opens (or makes) the store, a file of this user's only. Connections that an earlier run left
+    /// open are noted as lost.
     ///
     /// # Errors
     /// [`StoreError`]; the file is then left untouched.
@@ -333,6 +335,7 @@ impl Store {
             path: path.to_owned(),
             source,
         };
+        private_file::ensure(path);
         let mut writer = Database::open(path).map_err(damaged)?;
         schema::prepare(&mut writer, path)?;
         let key = kept_secret(&writer, "connection_id_key").map_err(damaged)?;

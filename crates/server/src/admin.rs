@@ -1,6 +1,7 @@
 //! Gatepost's own paths under `/_gatepost/`, and who may ask them.
 
 use bytes::Bytes;
+use gatepost_gateway::gateway::Gateway;
 use gatepost_model::secret::Secret;
 use http_body_util::Full;
 use hyper::{
@@ -119,12 +120,7 @@ pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/_gatepost/health") => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
         (&Method::GET, "/_gatepost/metrics") => prometheus::response(&server.gateway),
-        (&Method::GET, "/_gatepost/ready") => {
-            let apis = server.gateway.apis().apis.len();
-            let connections = server.gateway.connections();
-            let body = format!(r#"{{"status":"ready","apis":{apis},"connections":{connections}}}"#);
-            respond::json(StatusCode::OK, body)
-        }
+        (&Method::GET, "/_gatepost/ready") => ready(&server.gateway),
         _ => respond::error(
             StatusCode::NOT_FOUND,
             "NotFoundException",
@@ -132,4 +128,17 @@ pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response
              /_gatepost/errors/{reason}",
         ),
     }
+}
+
+/// Whether new connections are taken, for load balancers.
+fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
+    let (status, text) = if gateway.is_draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else {
+        (StatusCode::OK, "ready")
+    };
+    let apis = gateway.apis().apis.len();
+    let connections = gateway.connections();
+    let body = format!(r#"{{"status":"{text}","apis":{apis},"connections":{connections}}}"#);
+    respond::json(status, body)
 }

@@ -25,7 +25,7 @@ mod tags;
 mod uri;
 mod v1;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use gatepost_gateway::{gateway::Gateway, usage_plans::ServedPlans};
@@ -55,15 +55,33 @@ fn authorize<'a>(request: &'a VerifiedRequest<'_>) -> Result<Authorized<'a>, Ref
         [version, resource @ ..] if version == "v2" => resource,
         segments => segments,
     };
-    let arn = format!(
-        "arn:aws:apigateway:{}::/{}",
-        request.region(),
-        resource.join("/")
-    );
+    let arn = resource_arn(request.region(), resource);
     let action = format!("apigateway:{}", request.head.method);
     request
         .authorize(&action, &arn)
         .map_err(Refusal::AccessDenied)
+}
+
+/// The resource in policies. Domain names are found whatever their case, and what has tags whatever
+/// the partition, region and account of its ARN, so policies are about the one spelling that AWS has.
+fn resource_arn(region: &str, resource: &[Cow<'_, str>]) -> String {
+    let partition = format!("arn:aws:apigateway:{region}::");
+    let path = match resource {
+        [kind, name, rest @ ..] if kind == "domainnames" => {
+            let name = Cow::from(name.to_lowercase());
+            let steps = [kind, &name].into_iter().chain(rest);
+            steps.map(AsRef::as_ref).collect::<Vec<_>>().join("/")
+        }
+        [kind, arn] if kind == "tags" => match tags::resource(arn) {
+            Some(tagged) if tagged.starts_with("/domainnames/") => {
+                format!("tags/{partition}{}", tagged.to_lowercase())
+            }
+            Some(tagged) => format!("tags/{partition}{tagged}"),
+            None => resource.join("/"),
+        },
+        _ => resource.join("/"),
+    };
+    format!("{partition}/{path}")
 }
 
 /// Answers a request that changes something, once the change is kept and served; `None` when the request is no such.

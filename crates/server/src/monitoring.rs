@@ -30,21 +30,21 @@ const NAMESPACE: &str = "AWS/ApiGateway";
 
 /// Answers a call of CloudWatch.
 pub async fn handle(server: &Arc<Server>, request: &VerifiedRequest<'_>) -> Response<Full<Bytes>> {
-    let Asked {
-        protocol,
-        operation,
-        input,
-    } = match Asked::by(request) {
+    let asked = match Asked::by(request) {
         Ok(asked) => asked,
         Err((protocol, error)) => return protocol.refused(&error),
     };
+    let (protocol, operation) = (asked.protocol, asked.operation.clone());
     // CloudWatch's reads know no resources.
     if let Err(denied) = request.authorize(&format!("cloudwatch:{operation}"), "*") {
         return protocol.refused(&MonitoringError::AccessDenied(denied));
     }
     let gateway = Arc::clone(&server.gateway);
-    let name = operation.clone();
-    let answer = tokio::task::spawn_blocking(move || act(&gateway, &name, input)).await;
+    let answer = tokio::task::spawn_blocking(move || {
+        let input = asked.input()?;
+        act(&gateway, &asked.operation, input)
+    });
+    let answer = answer.await;
     match answer.unwrap_or(Err(MonitoringError::Stopped)) {
         Ok(answer) => protocol.answer(&operation, &answer),
         Err(error) => protocol.refused(&error),

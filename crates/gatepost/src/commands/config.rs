@@ -10,7 +10,7 @@ use std::{
 use clap::Args;
 use serde_json::json;
 
-use super::dev::load_config;
+use super::{dev::load_config, output};
 use crate::config::Setting;
 
 /// The version of the shape that `--json` prints.
@@ -37,14 +37,14 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let config = match load_config(arguments.config.as_deref(), &folder) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("gatepost: {error}");
+            output::error_line(&format!("gatepost: {error}"));
             return ExitCode::FAILURE;
         }
     };
     if arguments.json {
-        println!("{}", as_json(&config.settings, &folder));
+        output::line(&as_json(&config.settings, &folder).to_string());
     } else {
-        print!("{}", as_toml(&config.settings, &folder));
+        output::line(as_toml(&config.settings, &folder).trim_end());
     }
     ExitCode::SUCCESS
 }

@@ -8,7 +8,6 @@ use std::{env, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use gatepost_gateway::auth::AuthMode;
-use gatepost_model::secret::Secret;
 use gatepost_server::{
     admin::AdminAccess,
     template::{self, LoadOptions},
@@ -16,7 +15,10 @@ use gatepost_server::{
 use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::dev::{Terminal, Watched, Watcher, load_config};
+use super::{
+    dev::{Terminal, Watched, Watcher, folder_of, load_config},
+    output,
+};
 use crate::{
     config::{Config, ConfigErrors},
     node::{Node, NodeOptions, Prepared, StartError, StateFolder, compile_lines, stage_path},
@@ -175,7 +177,7 @@ impl Running {
         let templates = &self.node.config.server.templates;
         Watched {
             sources: self.loaded.sources.clone(),
-            folders: templates.iter().map(|path| apps::folder_of(path)).collect(),
+            folders: templates.iter().map(|path| folder_of(path)).collect(),
         }
     }
 
@@ -245,16 +247,17 @@ impl Running {
 
     fn tell(&self, event: &Value) {
         if self.arguments.json {
-            println!("{event}");
+            output::line(&event.to_string());
             return;
         }
         let apis = event["apis"].as_array().map_or(0, Vec::len);
         if event["event"] == "ready" {
-            eprintln!("Serving {apis} APIs on {}", self.node.server.authority);
-            eprintln!("Admin on {}", self.admin);
-            println!("Ready.");
+            let authority = &self.node.server.authority;
+            output::error_line(&format!("Serving {apis} APIs on {authority}"));
+            output::error_line(&format!("Admin on {}", self.admin));
+            output::line("Ready.");
         } else {
-            eprintln!("Reloaded: {apis} APIs.");
+            output::error_line(&format!("Reloaded: {apis} APIs."));
         }
     }
 
@@ -321,6 +324,3 @@ async fn either(one: &mut Signal, other: &mut Signal) {
         _ = other.recv() => {}
     }
 }
-
-/// The token of the admin listener, and the file that it was written to when it was made here.
-type FoundToken = (Secret, Option<PathBuf>);

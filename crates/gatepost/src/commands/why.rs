@@ -57,16 +57,21 @@ pub struct Arguments {
     #[arg(long, value_name = "GROUP", num_args = 1.., conflicts_with_all = ["about", "store"])]
     pub cloudwatch: Vec<String>,
     /// How old the events of --cloudwatch are at most
-    #[arg(long, value_name = "TIME", default_value = "1d")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "1d",
+        requires = "cloudwatch"
+    )]
     pub since: String,
     /// The region of --cloudwatch, else that of the environment
-    #[arg(long)]
+    #[arg(long, requires = "cloudwatch")]
     pub region: Option<String>,
     /// Whose credentials --cloudwatch uses, before those of the environment
-    #[arg(long)]
+    #[arg(long, requires = "cloudwatch")]
     pub profile: Option<String>,
     /// Where CloudWatch Logs is, else where the SDKs would look for it
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", requires = "cloudwatch")]
     pub endpoint_url: Option<String>,
     /// Print JSON
     #[arg(long)]

@@ -380,6 +380,10 @@ fn an_unknown_key_is_an_error_with_its_line_and_what_was_meant() {
             "gatepost.toml:2: unknown key server.idle_timeout; did you mean limits.idle_timeout?",
         ),
         (
+            "[logs]\nlevl = \"INFO\"\n",
+            "gatepost.toml:2: unknown key logs.levl; did you mean level?",
+        ),
+        (
             "limits.drian = \"1m\"\n",
             "gatepost.toml:1: unknown key limits.drian; did you mean drain?",
         ),

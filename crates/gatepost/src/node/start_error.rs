@@ -29,6 +29,9 @@ pub enum StartError {
     /// The template is wrong.
     #[error("{0}")]
     Template(TemplateErrors),
+    /// Two templates make the same.
+    #[error("{0}")]
+    MadeTwice(String),
     /// A port is taken.
     #[error(transparent)]
     Port(#[from] PortError),

@@ -1,8 +1,9 @@
 //! The folder of what survives a restart, `.gatepost/` beside the template.
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -36,13 +37,14 @@ pub enum StateError {
 }
 
 impl StateFolder {
-    /// Opens or makes the folder, and takes it. With `fresh` what was kept is removed.
+    /// Opens or makes the folder, and takes it. With `fresh` what was kept is removed. A new folder
+    /// is for this user only, since secrets lie in it; an existing one is as somebody meant it.
     pub fn open(path: PathBuf, fresh: bool) -> Result<Self, StateError> {
         let unusable = |source| StateError::Unusable {
             path: path.clone(),
             source,
         };
-        fs::create_dir_all(&path).map_err(unusable)?;
+        make(&path).map_err(unusable)?;
         let lock = File::create(path.join("lock")).map_err(unusable)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
             .map_err(|_| StateError::InUse(path.clone()))?;
@@ -62,6 +64,16 @@ impl StateFolder {
     }
 }
 
+fn make(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    DirBuilder::new().mode(0o700).create(path)
+}
+
 /// Removes everything but the lock, which is held.
 fn forget(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
@@ -76,4 +88,26 @@ fn forget(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_folder_is_this_users_only_and_an_existing_one_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = folder.path().join("parent/.gatepost");
+        drop(StateFolder::open(new.clone(), false).unwrap());
+        assert_eq!(mode(&new), 0o700);
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o750)).unwrap();
+        drop(StateFolder::open(new.clone(), false).unwrap());
+        assert_eq!(mode(&new), 0o750);
+    }
 }

@@ -81,8 +81,15 @@ pub fn explain(id: &str, events: &[PrintedEvent]) -> LogExplanation {
             connection_id: None,
             place: request.and_then(|request| request.place.clone()),
             found: true,
-            explanation: Explanation::of_nothing(),
-            certainty: Certainty::Certain,
+            explanation: match request {
+                Some(_) => verdict::of_no_connection(),
+                None => Explanation::of_nothing(),
+            },
+            certainty: if request.is_some() {
+                Certainty::Unknown
+            } else {
+                Certainty::Certain
+            },
             missing: evidence.missing(),
             refused: 0,
             request: None,
@@ -109,7 +116,11 @@ fn of_request(explained: &mut LogExplanation, request: &Request<'_>, evidence: &
         text.trim_end_matches('.')
             .clone_into(&mut explained.explanation.verdict);
         explained.explanation.mend = None;
-        explained.certainty = Certainty::Certain;
+        explained.certainty = if slug == verdict::UNKNOWN {
+            Certainty::Unknown
+        } else {
+            Certainty::Certain
+        };
     } else if request.is_done() {
         let of_connection = &explained.explanation.verdict;
         explained.explanation.verdict =
@@ -124,6 +135,7 @@ fn of_request(explained: &mut LogExplanation, request: &Request<'_>, evidence: &
             .map(|(at_ms, text)| logged(*at_ms, text))
             .collect(),
         fault: None,
+        status: request.status,
         function: endpoint.as_deref().and_then(|id| evidence.invocation(id)),
         endpoint_request_id: endpoint,
     });

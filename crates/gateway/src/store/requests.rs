@@ -28,6 +28,8 @@ pub struct LoggedRequest {
     pub lines: Vec<LoggedLine>,
     /// What went wrong: its name, and the line that says so.
     pub fault: Option<(String, String)>,
+    /// What it was answered with, where the logs say so.
+    pub status: Option<u16>,
     /// The request id that the function has in its own log.
     pub endpoint_request_id: Option<String>,
     /// What the function printed.
@@ -89,8 +91,13 @@ impl LifeReader {
             let endpoint_request_id: Option<String> = row.get(6)?;
             request.endpoint_request_id = endpoint_request_id.or(request.endpoint_request_id);
             for entry in kept.record.entries().flatten() {
-                if let (_, Entry::Fault { slug, text }) = entry {
-                    request.fault = Some((slug.to_owned(), text.to_owned()));
+                match entry.1 {
+                    Entry::Fault { slug, text } => {
+                        request.fault = Some((slug.to_owned(), text.to_owned()));
+                    }
+                    Entry::MessageDone { status } => request.status = Some(status),
+                    Entry::Disconnected { status, .. } => request.status = status,
+                    _ => {}
                 }
             }
             request.request_id = Some(kept.request_id);

@@ -99,6 +99,27 @@ fn lives_and_key_survive_a_restart_and_open_connections_are_then_lost() {
 }
 
 #[test]
+fn the_files_are_this_users_only_also_those_of_an_earlier_gatepost() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["store.sqlite", "store.sqlite-wal", "store.sqlite-shm"];
+    let files = files.map(|name| folder.path().join(name));
+    let modes = || {
+        files
+            .clone()
+            .map(|file| std::fs::metadata(file).unwrap().permissions().mode() & 0o777)
+    };
+    let store = Store::open(&files[0], RETENTION).unwrap();
+    assert_eq!(modes(), [0o600; 3]);
+    for file in &files {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let again = Store::open(&files[0], RETENTION).unwrap();
+    assert_eq!(modes(), [0o600; 3]);
+    drop((store, again));
+}
+
+#[test]
 fn what_the_disk_does_not_take_is_counted_and_the_writer_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.sqlite");

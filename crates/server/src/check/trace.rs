@@ -111,9 +111,16 @@ pub(crate) fn trace(
 fn may_have(file: &File, name: &str) -> bool {
     let is_part = |character: char| character.is_alphanumeric() || character == '_';
     let hands_on = |line: &str| {
-        ["import *", "export *", "exports = require("]
-            .iter()
-            .any(|all| line.contains(all))
+        [
+            "import *",
+            "export *",
+            "exports = require(",
+            // What `tsc` makes of `export *`.
+            "exportStar(",
+            "globals()",
+        ]
+        .iter()
+        .any(|all| line.contains(all))
             && !line.contains("import * as")
     };
     file.text.split(|c| !is_part(c)).any(|word| word == name) || file.text.lines().any(hands_on)

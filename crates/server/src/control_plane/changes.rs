@@ -75,6 +75,10 @@ impl ChangeRequest {
         let uri = &request.head.uri;
         let segments = uri::segments(uri.path()).ok()?;
         let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+        if segments.contains(&"") {
+            // As for what reads: no operation has such a path, and policies are asked about the path.
+            return None;
+        }
         let query = uri.query().unwrap_or_default();
         let (operation, path) = Operation::find(&request.head.method, &segments, query)?;
         Some(Self {

@@ -32,7 +32,7 @@ pub(super) fn body(
 }
 
 /// What stands behind the region and account.
-fn resource(arn: &str) -> Option<&str> {
+pub(super) fn resource(arn: &str) -> Option<&str> {
     match arn.splitn(6, ':').collect::<Vec<_>>().as_slice() {
         ["arn", _, "apigateway", _region, _account, resource] => Some(resource),
         _ => None,

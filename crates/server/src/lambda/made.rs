@@ -505,3 +505,15 @@ pub(super) fn named(
     };
     Ok((reference.name, qualifier))
 }
+
+/// The function that an operation on a whole function means: its versions and aliases are none of
+/// those, and other policies are about them.
+pub(super) fn unqualified(function: &str) -> Result<FunctionName, InvokeError> {
+    match named(function, None)? {
+        (name, None) => Ok(name),
+        (name, Some(qualifier)) => Err(error_body::invalid_parameter(format!(
+            "{qualifier} is a version or an alias, and this operation is about whole functions: \
+             name the function {name} alone"
+        ))),
+    }
+}

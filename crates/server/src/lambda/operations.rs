@@ -40,7 +40,14 @@ pub(super) async fn carry_out(
     request: &VerifiedRequest<'_>,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let query = request.head.uri.query().unwrap_or_default().to_owned();
-    let resource = resource(request, &members, &query);
+    let headers = HeaderMap::new();
+    let input = Input {
+        path: &members,
+        query: &query,
+        headers: &headers,
+        body: &request.body,
+    };
+    let resource = resource(request, operation, &input);
     let call = request.authorize(&format!("lambda:{}", operation.name()), &resource)?;
     let body = call.request().body.clone();
     let functions = Arc::clone(functions);
@@ -49,7 +56,7 @@ pub(super) async fn carry_out(
         let input = Input {
             path: &members,
             query: &query,
-            headers: &HeaderMap::new(),
+            headers: &headers,
             body: &body,
         };
         answer(&functions, operation, &input)
@@ -67,22 +74,43 @@ pub(super) async fn carry_out(
 }
 
 /// What a policy must allow it on.
-fn resource(request: &VerifiedRequest<'_>, members: &[(&str, String)], query: &str) -> String {
-    let member = |name: &str| members.iter().find(|(of, _)| *of == name);
+fn resource(request: &VerifiedRequest<'_>, operation: Operation, input: &Input<'_>) -> String {
+    let member = |name: &str| input.path.iter().find(|(of, _)| *of == name);
     if let Some((_, arn)) = member("Resource") {
         return function_arn(request, arn, None);
     }
     if let Some((_, name)) = member("FunctionName") {
-        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        let qualifier = pairs.find(|(name, _)| *name == "Qualifier");
-        let qualifier = qualifier.map(|(_, value)| crate::target::decode(value));
-        return function_arn(request, name, qualifier.as_deref());
+        // As the request is read: the first that stands there, however its name is encoded.
+        let qualifiers = input.query_members("Qualifier");
+        let qualifier = qualifiers.first().filter(|_| takes_qualifier(operation));
+        return function_arn(request, name, qualifier.map(AsRef::as_ref));
     }
-    let body: Option<Value> = serde_json::from_slice(&request.body).ok();
+    if operation != Operation::CreateFunction {
+        return "*".to_owned();
+    }
+    let body: Option<Value> = serde_json::from_slice(input.body).ok();
     let name = body
         .as_ref()
         .and_then(|body| body.get("FunctionName")?.as_str());
     name.map_or_else(|| "*".to_owned(), |name| function_arn(request, name, None))
+}
+
+/// Whether the operation may be about a version or an alias: its request has `Qualifier`. The others
+/// refuse one in the function's name ([`unqualified`](super::made::unqualified)).
+fn takes_qualifier(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::GetFunction
+            | Operation::GetFunctionConfiguration
+            | Operation::DeleteFunction
+            | Operation::AddPermission
+            | Operation::RemovePermission
+            | Operation::GetPolicy
+            | Operation::PutFunctionEventInvokeConfig
+            | Operation::UpdateFunctionEventInvokeConfig
+            | Operation::GetFunctionEventInvokeConfig
+            | Operation::DeleteFunctionEventInvokeConfig
+    )
 }
 
 /// A table of contents: each operation's answer.

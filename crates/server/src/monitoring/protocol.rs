@@ -2,7 +2,7 @@
 //! older query protocol of forms and XML, which version 2 of the AWS CLI speaks
 //! (control-and-observability spec G.4).
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use bytes::Bytes;
 use gatepost_gateway::new_id;
@@ -12,7 +12,7 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::error::MonitoringError;
@@ -34,46 +34,45 @@ pub(super) enum Protocol {
     Query,
 }
 
-/// What is asked, in whatever protocol.
+/// What is asked, in whatever protocol. The input is read once the caller is authorized.
 pub(super) struct Asked {
     pub protocol: Protocol,
     pub operation: String,
-    pub input: Value,
+    input: Bytes,
 }
 
 impl Asked {
-    /// Reads a request.
+    /// Reads which operation a request asks for.
     pub fn by(request: &VerifiedRequest<'_>) -> Result<Self, (Protocol, MonitoringError)> {
         if let Some(target) = request.head.headers.get("x-amz-target") {
             let target = String::from_utf8_lossy(target.as_bytes());
-            let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-            let body: &[u8] = if request.body.is_empty() {
-                b"{}"
-            } else {
-                &request.body
-            };
-            let input = serde_json::from_slice(body);
-            let input = input
-                .map_err(|error| (Protocol::Json, MonitoringError::Input(error.to_string())))?;
             return Ok(Self {
                 protocol: Protocol::Json,
-                operation,
-                input,
+                operation: target.rsplit('.').next().unwrap_or_default().to_owned(),
+                input: request.body.clone(),
             });
         }
-        let query = request.head.uri.query().unwrap_or_default().as_bytes();
-        let form: &[u8] = if request.body.is_empty() {
-            query
+        let form = if request.body.is_empty() {
+            let query = request.head.uri.query().unwrap_or_default();
+            Bytes::copy_from_slice(query.as_bytes())
         } else {
-            &request.body
+            request.body.clone()
         };
-        let input = value_of_form(form).map_err(|error| (Protocol::Query, error))?;
-        let operation = input["Action"].as_str().map(str::to_owned);
         Ok(Self {
             protocol: Protocol::Query,
-            operation: operation.ok_or((Protocol::Query, MonitoringError::NoOperation))?,
-            input,
+            operation: action(&form).ok_or((Protocol::Query, MonitoringError::NoOperation))?,
+            input: form,
         })
+    }
+
+    /// Reads the input.
+    pub fn input(&self) -> Result<Value, MonitoringError> {
+        match self.protocol {
+            Protocol::Json if self.input.is_empty() => Ok(json!({})),
+            Protocol::Json => serde_json::from_slice(&self.input)
+                .map_err(|error| MonitoringError::Input(error.to_string())),
+            Protocol::Query => value_of_form(&self.input),
+        }
     }
 }
 
@@ -136,44 +135,89 @@ impl Protocol {
     }
 }
 
+/// The names of a form and their texts, neither decoded yet.
+fn pairs(form: &str) -> impl DoubleEndedIterator<Item = (&str, &str)> {
+    let pairs = form.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+/// The operation of a form.
+fn action(form: &[u8]) -> Option<String> {
+    let form = String::from_utf8_lossy(form);
+    let named = pairs(&form).rfind(|(name, _)| decoded(name) == "Action");
+    named.map(|(_, text)| decoded(text))
+}
+
+/// A value of a form while it is read. Positions come in any order, and only those that are named
+/// take memory.
+#[derive(Default)]
+enum Place {
+    #[default]
+    Empty,
+    Text(String),
+    List(BTreeMap<usize, Self>),
+    Members(BTreeMap<String, Self>),
+}
+
+impl Place {
+    /// The place one step further; `None` when this one is of another kind.
+    fn step(&mut self, step: &str) -> Option<&mut Self> {
+        let position = step.parse::<usize>().ok();
+        if matches!(self, Self::Empty) {
+            *self = match position {
+                Some(_) => Self::List(BTreeMap::new()),
+                None => Self::Members(BTreeMap::new()),
+            };
+        }
+        match (self, position) {
+            (Self::List(list), Some(position @ 1..=MAX_LIST)) => {
+                Some(list.entry(position).or_default())
+            }
+            (Self::Members(members), None) => Some(members.entry(step.to_owned()).or_default()),
+            _ => None,
+        }
+    }
+
+    /// The value; `None` when a list has a gap.
+    fn value(self) -> Option<Value> {
+        Some(match self {
+            Self::Empty => Value::Null,
+            Self::Text(text) => Value::String(text),
+            Self::List(list) => {
+                // From one on: the last position is how many there are.
+                if list.keys().next_back() != Some(&list.len()) {
+                    return None;
+                }
+                let items: Option<_> = list.into_values().map(Self::value).collect();
+                Value::Array(items?)
+            }
+            Self::Members(members) => {
+                let members = members.into_iter();
+                let members = members.map(|(name, place)| Some((name, place.value()?)));
+                Value::Object(members.collect::<Option<_>>()?)
+            }
+        })
+    }
+}
+
 /// `A.member.1.B=x` as `{"A":[{"B":"x"}]}`; all values are texts.
 fn value_of_form(form: &[u8]) -> Result<Value, MonitoringError> {
     let form = String::from_utf8_lossy(form);
-    let mut value = Value::Object(Map::new());
-    for pair in form.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
+    let mut value = Place::Members(BTreeMap::new());
+    for (name, text) in pairs(&form) {
         let name = decoded(name);
-        let path: Vec<&str> = name.split('.').filter(|step| *step != "member").collect();
-        let invalid = || MonitoringError::Input(format!("`{name}` is no parameter"));
-        if path.len() > MAX_DEPTH {
-            return Err(invalid());
+        let mut steps = name.split('.').filter(|step| *step != "member");
+        let mut place = Some(&mut value);
+        for step in steps.by_ref().take(MAX_DEPTH) {
+            place = place.and_then(|place| place.step(step));
         }
-        let mut place = &mut value;
-        for step in path {
-            place = match step.parse::<usize>() {
-                Ok(position) if (1..=MAX_LIST).contains(&position) => {
-                    if place.is_null() {
-                        *place = Value::Array(Vec::new());
-                    }
-                    let list = place.as_array_mut().ok_or_else(invalid)?;
-                    if list.len() < position {
-                        list.resize(position, Value::Null);
-                    }
-                    &mut list[position - 1]
-                }
-                Ok(_) => return Err(invalid()),
-                Err(_) => {
-                    if place.is_null() {
-                        *place = Value::Object(Map::new());
-                    }
-                    let members = place.as_object_mut().ok_or_else(invalid)?;
-                    members.entry(step).or_insert(Value::Null)
-                }
-            };
-        }
-        *place = Value::String(decoded(text));
+        let place = place.filter(|_| steps.next().is_none());
+        let place =
+            place.ok_or_else(|| MonitoringError::Input(format!("`{name}` is no parameter")))?;
+        *place = Place::Text(decoded(text));
     }
-    Ok(value)
+    let gap = || MonitoringError::Input("the positions of a list are not 1, 2, 3 …".into());
+    value.value().ok_or_else(gap)
 }
 
 fn decoded(text: &str) -> String {
@@ -246,10 +290,32 @@ mod tests {
             "A.member.9999999=x",
             "A=1&A.B=2",
             "A.member.0=x",
+            "A.member.2=x",
+            "A.member.1=x&A.member.3=x",
+            "A.member.1=x&A.B=x",
+            "A.1000.1000.1000.1000.1000.1000.1000.1000.1000.1000.1000=x",
             &"a.".repeat(99),
         ] {
             assert!(value_of_form(hostile.as_bytes()).is_err(), "{hostile}");
         }
+    }
+
+    #[test]
+    fn positions_come_in_any_order_as_sdks_that_sort_names_write_them() {
+        let form =
+            b"A.member.1=a&A.member.10=j&A.member.2=b&A.member.3=c&A.member.4=d&A.member.5=e\
+                     &A.member.6=f&A.member.7=g&A.member.8=h&A.member.9=i";
+        let expected = json!({"A":["a","b","c","d","e","f","g","h","i","j"]});
+        assert_eq!(value_of_form(form).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_operation_is_read_without_the_rest() {
+        assert_eq!(
+            action(b"A.member.7=x&Action=List%4detrics").unwrap(),
+            "ListMetrics"
+        );
+        assert_eq!(action(b"Version=1"), None);
     }
 
     #[test]

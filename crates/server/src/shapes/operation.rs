@@ -151,7 +151,8 @@ impl Input<'_> {
         found.iter().map(|(_, value)| Cow::from(value)).collect()
     }
 
-    pub(super) fn query_members(&self, name: &str) -> Vec<Cow<'_, str>> {
+    /// The decoded values of a query's member, in their order.
+    pub fn query_members(&self, name: &str) -> Vec<Cow<'_, str>> {
         self.query
             .split('&')
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))

@@ -45,7 +45,12 @@ impl AccessRow {
         let row = match serde_json::from_str::<Value>(message) {
             Ok(Value::Object(members)) => Self::of_members(&members),
             Ok(_) => return None,
-            Err(_) => Self::of_words(message),
+            Err(_) => {
+                // Words that an event is named with stand in any text.
+                let row = Self::of_words(message);
+                let names = row.request_id.is_some() || row.connection_id.is_some();
+                return (row.event_type.is_some() && names).then_some(row);
+            }
         };
         let tells = row.event_type.is_some() || row.status.is_some() && row.request_id.is_some();
         tells.then_some(row)
@@ -114,6 +119,9 @@ impl AccessRow {
     /// CLF, CSV, XML and formats of one's own: each value is known by its form.
     fn of_words(message: &str) -> Self {
         let mut row = Self::default();
+        if is_of_a_runtime(message) {
+            return row;
+        }
         let is_separator = |c: char| c.is_whitespace() || ",\"[]<>|;'".contains(c);
         let words: Vec<&str> = message
             .split(is_separator)
@@ -171,9 +179,36 @@ impl AccessRow {
     }
 }
 
+/// Whether the runtime of a function wrote the line: Python's `[ERROR]\t…` and `[ERROR] …`, Node's
+/// `…Z\t{invocation}\tERROR\t…`.
+fn is_of_a_runtime(message: &str) -> bool {
+    const LEVELS: [&str; 9] = [
+        "TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "CRITICAL", "NOTICE",
+    ];
+    let by_python = message
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+        .is_some_and(|(level, _)| LEVELS.contains(&level));
+    let by_node = message.split('\t').nth(2);
+    by_python || by_node.is_some_and(|level| LEVELS.contains(&level))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_function_prints_is_no_row() {
+        for text in [
+            "[ERROR] could not handle MESSAGE from client: no table",
+            "[ERROR] could not handle MESSAGE of gbgBH8-ydQAYKEjZQA==: no table",
+            "could not handle MESSAGE from client: 503",
+            "2026-09-25T00:01:48.000Z\t5f8c5b6e-0000-4000-8000-1b9c00000000\tERROR\tCONNECT failed",
+            "[WARNING]\t2026-09-25T00:01:48.000Z\t5f8c5b6e-0000-4000-8000-1b9c00000000\tCONNECT failed",
+        ] {
+            assert_eq!(AccessRow::parse(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_row_is_read_in_each_of_the_consoles_formats() {

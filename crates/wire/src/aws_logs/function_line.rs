@@ -3,6 +3,8 @@
 /// What a line says of its invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FunctionLine<'a> {
+    /// `INIT_START …`: the first line of a stream.
+    Init,
     /// `START RequestId: …`.
     Start(&'a str),
     /// `REPORT RequestId: …`.
@@ -19,6 +21,9 @@ pub fn function_line(message: &str) -> FunctionLine<'_> {
             .next()
             .filter(|id| id.len() == 36)
     };
+    if message.starts_with("INIT_START ") {
+        return FunctionLine::Init;
+    }
     if let Some(id) = id("START RequestId: ") {
         return FunctionLine::Start(id);
     }

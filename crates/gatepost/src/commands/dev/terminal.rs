@@ -3,11 +3,7 @@
 mod json;
 mod text;
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use gatepost_gateway::{
     observe::{Event, Refused},
@@ -17,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 pub use self::text::{Style, printable};
+use super::super::output;
 use crate::node::StartError;
 
 /// Where `dev` prints. Data goes to stdout, warnings and errors to stderr.
@@ -104,13 +101,8 @@ impl Terminal {
         }
     }
 
-    fn line(text: &str) {
-        // Whoever closed our stdout wants no more of it.
-        let _ = writeln!(io::stdout().lock(), "{text}");
-    }
-
     fn event(event: &Value) {
-        Self::line(&event.to_string());
+        output::line(&event.to_string());
     }
 
     /// Tells that the app serves. Without `--json` the last line is exactly `Ready.`
@@ -118,7 +110,7 @@ impl Terminal {
         if self.json {
             Self::event(&json::ready(ready));
         } else {
-            Self::line(&self.style.ready(ready));
+            output::line(&self.style.ready(ready));
         }
     }
 
@@ -127,10 +119,10 @@ impl Terminal {
         match error {
             StartError::Template(errors) => {
                 for line in super::error_lines(errors) {
-                    eprintln!("{line}");
+                    output::error_line(&line);
                 }
             }
-            error => eprintln!("gatepost: {error}"),
+            error => output::error_line(&format!("gatepost: {error}")),
         }
     }
 
@@ -140,7 +132,7 @@ impl Terminal {
             Self::event(&json::reloaded(now));
         } else {
             let new = now.apis.iter().filter(|api| !before.apis.contains(api));
-            Self::line(&self.style.reloaded(new));
+            output::line(&self.style.reloaded(new));
         }
     }
 
@@ -151,15 +143,15 @@ impl Terminal {
             return;
         }
         for error in errors {
-            eprintln!("{error}");
+            output::error_line(error);
         }
-        eprintln!("The change is not served; the app goes on as it was.");
+        output::error_line("The change is not served; the app goes on as it was.");
     }
 
     /// Tells that the app stops.
     pub fn stopping(self) {
         if !self.json {
-            Self::line(
+            output::line(
                 "Stopping: connections are closed, $disconnect routes run; Ctrl-C again stops at once.",
             );
         }
@@ -170,7 +162,7 @@ impl Terminal {
         if self.json {
             Self::event(&json!({"event": "warning", "text": text}));
         } else {
-            eprintln!("warning: {text}");
+            output::error_line(&format!("warning: {text}"));
         }
     }
 
@@ -184,7 +176,7 @@ impl Terminal {
             } else if let Event::Warning(text) = &event {
                 self.warning(text);
             } else {
-                Self::line(&self.style.event(&event));
+                output::line(&self.style.event(&event));
             }
             if let Event::FunctionLog {
                 function,

@@ -1,13 +1,9 @@
 //! The templates that the configuration names, loaded as one.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use gatepost_server::template::{self, App, LoadOptions};
 
-use super::super::dev;
 use crate::node::StartError;
 
 /// Loads the templates. What two of them make under the same name is refused.
@@ -33,9 +29,11 @@ pub fn load(templates: &[PathBuf], options: &LoadOptions) -> Result<App, StartEr
         let made = made.chain(domains.map(|domain| format!("the domain {}", domain.domain_name)));
         let keys = app.usage_plans.api_keys.iter();
         let made = made.chain(keys.map(|key| format!("the API key {}", key.api_key_id)));
+        let plans = app.usage_plans.usage_plans.iter();
+        let made = made.chain(plans.map(|plan| format!("the usage plan {}", plan.usage_plan_id)));
         for name in made {
             if !names.insert(name.clone()) {
-                return Err(StartError::Usage(format!(
+                return Err(StartError::MadeTwice(format!(
                     "{}: {name} is another template's too: names begin with that of the template's \
                      folder, so give the folders different names",
                     path.display()
@@ -45,7 +43,11 @@ pub fn load(templates: &[PathBuf], options: &LoadOptions) -> Result<App, StartEr
         all.apis.extend(app.apis);
         all.api_logical_ids.extend(app.api_logical_ids);
         all.functions.extend(app.functions);
-        all.function_policies.extend(app.function_policies);
+        // A template may let its API invoke another template's function.
+        for (name, policy) in app.function_policies {
+            let policy_of_all = all.function_policies.entry(name).or_default();
+            policy_of_all.statements.extend(policy.statements);
+        }
         all.tables.extend(app.tables);
         all.log_groups.extend(app.log_groups);
         all.domain_names.extend(app.domain_names);
@@ -69,9 +71,4 @@ pub fn warnings(app: &App) -> Vec<String> {
     });
     let others = app.warnings.iter().map(ToString::to_string);
     others.chain(tables).collect()
-}
-
-/// The folder of a template, absolute.
-pub fn folder_of(template: &Path) -> PathBuf {
-    dev::folder_of(template)
 }

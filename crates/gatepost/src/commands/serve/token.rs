@@ -7,13 +7,15 @@ use std::{
     fs,
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use gatepost_model::secret::Secret;
 
-use super::FoundToken;
 use crate::{access::read_secret, config::AdminConfig, node::StartError};
+
+/// The token of the admin listener, and the file that it was written to when it was made here.
+type FoundToken = (Secret, Option<PathBuf>);
 
 /// The file's name in the state folder.
 const FILE: &str = "admin-token";

@@ -1,5 +1,5 @@
 //! The events of CloudWatch Logs that name an id: `FilterLogEvents`, first for the id, then for the
-//! requests that its lines are of, then for what those called.
+//! connection and the requests that its lines are of, then for what those called.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -112,11 +112,12 @@ impl CloudWatch {
     async fn read(&self, groups: &[String], id: &str) -> Result<Vec<PrintedEvent>, String> {
         let mut events = self.filter(groups, &[id.to_owned()]).await?;
         let mut asked: BTreeSet<String> = [id.to_owned()].into();
-        // A connection names its requests, those their invocations, and an invocation its request.
-        for _ in 0..3 {
+        // An invocation names its request, that and a call their connection, which names its
+        // requests, and those their invocations.
+        for _ in 0..4 {
             let mut ids: Vec<String> = Vec::new();
             for event in &events {
-                for id in named_in(&event.message) {
+                for id in named_in(event) {
                     if asked.insert(id.clone()) {
                         ids.push(id);
                     }
@@ -273,18 +274,33 @@ fn endpoint(region: &str, environment: BTreeMap<String, String>) -> Result<Strin
     Ok(endpoints.endpoint_of(&uri).url)
 }
 
-/// The requests and invocations that a message names.
-fn named_in(message: &str) -> Vec<String> {
-    if let Some((request_id, _, line)) = execution_line(message) {
-        let mut ids = vec![request_id.to_owned()];
-        if let ExecutionLine::EndpointRequestId(id) = line {
-            ids.push(id.to_owned());
-        }
-        return ids;
+/// The requests, invocations and connections that an event names.
+fn named_in(event: &PrintedEvent) -> Vec<String> {
+    if let Some((request_id, _, line)) = execution_line(&event.message) {
+        let named = match line {
+            ExecutionLine::EndpointRequestId(id) => Some(id),
+            ExecutionLine::Connected { connection_id }
+            | ExecutionLine::Received { connection_id }
+            | ExecutionLine::MessageDone { connection_id, .. }
+            | ExecutionLine::Disconnected { connection_id, .. } => Some(connection_id),
+            _ => None,
+        };
+        let ids = [Some(request_id), named].into_iter().flatten();
+        return ids.map(str::to_owned).collect();
     }
-    AccessRow::parse(message)
-        .filter(|row| !row.is_connections_call())
-        .and_then(|row| row.request_id)
+    // What a function prints may look like a row.
+    let group = event.log_group.as_deref().unwrap_or_default();
+    let row = AccessRow::parse(&event.message).filter(|_| !group.starts_with("/aws/lambda/"));
+    let Some(row) = row else {
+        return Vec::new();
+    };
+    // Of a call the connection tells all.
+    let request_id = row
+        .request_id
+        .clone()
+        .filter(|_| !row.is_connections_call());
+    [request_id, row.connection_id]
         .into_iter()
+        .flatten()
         .collect()
 }

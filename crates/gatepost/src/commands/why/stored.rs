@@ -129,19 +129,33 @@ fn of_request(reader: &LifeReader, request: LoggedRequest) -> Result<Answer, Rea
         },
     };
     let explanation = &mut answer.explanation;
-    match &request.fault {
-        Some((slug, text)) => {
+    match (&request.fault, request.status) {
+        (Some((slug, text)), _) => {
             name_fault(explanation, slug, text.trim_end_matches('.').to_owned());
         }
-        None if request.connection_id.is_some() => {
+        (None, Some(status @ 400..)) => {
+            let verdict = format!("the integration answered {status}");
+            name_fault(explanation, "integration-failure", verdict);
+        }
+        // A refused handshake says itself what went wrong.
+        (None, _) if refused_in(reader, &request)? => {}
+        (None, _) if request.connection_id.is_some() => {
             let of_connection = &explanation.verdict;
             explanation.verdict = format!("nothing went wrong in this request; {of_connection}");
         }
-        None => {}
+        (None, _) => {}
     }
     answer.found = true;
     answer.request = Some(request);
     Ok(answer)
+}
+
+/// Whether a handshake was refused in this request.
+fn refused_in(reader: &LifeReader, request: &LoggedRequest) -> Result<bool, ReadError> {
+    match &request.request_id {
+        Some(id) => Ok(reader.refused_in(id)?.is_some()),
+        None => Ok(false),
+    }
 }
 
 /// The verdict is what went wrong, and the mend that of its page.

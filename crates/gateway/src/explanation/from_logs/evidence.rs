@@ -1,17 +1,23 @@
 //! What the logs hold: requests by their ids, rows of the access log, invocations of functions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use gatepost_model::fault::FaultKind;
 use gatepost_wire::aws_logs::{
     AccessRow, Columns, ExecutionLine, FunctionLine, PrintedEvent, execution_line, function_line,
 };
 
-use super::story::{Call, End, Story};
+use super::{
+    story::{Call, End, Story},
+    verdict::UNKNOWN,
+};
 use crate::store::FunctionLog;
 
 /// Lines of an invocation that are told.
 const MAX_LINES: usize = 200;
+/// Invocations that may run in one log beside each other, as many as Lambda runs in a region by
+/// default. Of more the first have ended, and their ends are not in the log.
+const MAX_RUNNING: usize = 1000;
 const OF_FUNCTIONS: &str = "/aws/lambda/";
 
 /// All that the logs hold.
@@ -20,6 +26,9 @@ pub(super) struct Evidence<'a> {
     requests: Vec<Request<'a>>,
     calls: Vec<(u64, AccessRow)>,
     invocations: Vec<Invocation<'a>>,
+    /// Where the invocations stand that run, by their function's name and stream, in the order of
+    /// their starts.
+    running: HashMap<Log<'a>, VecDeque<usize>>,
     sources: Sources,
 }
 
@@ -49,7 +58,9 @@ pub(super) struct Request<'a> {
     route: Option<String>,
     connected_at: Option<u64>,
     received_at: Option<u64>,
-    status: Option<u16>,
+    pub status: Option<u16>,
+    /// Whether it is the integration that answered so: else the gateway may have.
+    is_of_integration: bool,
     end: Option<End<'a>>,
     fault: Option<(&'static str, String)>,
     /// What the backend of a data trace answered.
@@ -59,9 +70,15 @@ pub(super) struct Request<'a> {
 struct Invocation<'a> {
     id: &'a str,
     function: &'a str,
-    stream: Option<&'a str>,
     lines: Vec<(u64, &'a str)>,
-    is_over: bool,
+}
+
+/// Group and stream of a log, as far as they are known.
+type Log<'a> = (&'a str, Option<&'a str>);
+
+fn log_of(event: &PrintedEvent) -> Log<'_> {
+    let group = event.log_group.as_deref();
+    (group.unwrap_or_default(), event.log_stream.as_deref())
 }
 
 impl<'a> Request<'a> {
@@ -90,7 +107,7 @@ impl<'a> Request<'a> {
                 status,
             } => {
                 self.connection_id = named(connection_id);
-                self.status = Some(status);
+                self.answered(Some(status));
             }
             ExecutionLine::Disconnected {
                 connection_id,
@@ -99,6 +116,7 @@ impl<'a> Request<'a> {
                 reason,
             } => {
                 self.connection_id = named(connection_id);
+                self.answered(status);
                 self.end = Some(End {
                     // The end was before the integration ran.
                     at_ms: self.began_at(),
@@ -109,7 +127,7 @@ impl<'a> Request<'a> {
                 });
             }
             ExecutionLine::EndpointRequestId(id) => self.endpoint_request_id = Some(id),
-            ExecutionLine::Response { status } => self.status = status.or(self.status),
+            ExecutionLine::Response { status } => self.answered(status),
             ExecutionLine::ResponseBody(body) => self.response = Some(body),
             ExecutionLine::Fault { slug } => {
                 self.fault.get_or_insert_with(|| (slug, text.to_owned()));
@@ -123,11 +141,19 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Lines that tell the status tell also what went wrong in the gateway.
+    fn answered(&mut self, status: Option<u16>) {
+        self.status = status.or(self.status);
+        self.is_of_integration |= status.is_some();
+    }
+
     fn read_row(&mut self, row: AccessRow) {
         self.connection_id = self.connection_id.take().or(row.connection_id);
         self.route = self.route.take().or(row.route_key);
         if let Some(status) = row.status {
             self.status = Some(status);
+            // Where the gateway answers, the row says which response it was.
+            self.is_of_integration |= row.columns.response_type && row.response_type.is_none();
         }
         let kind = row.response_type.as_deref().and_then(|response_type| {
             FaultKind::ALL
@@ -150,11 +176,21 @@ impl<'a> Request<'a> {
         if let Some((slug, text)) = &self.fault {
             return Some((slug, text.clone()));
         }
-        if !self.is_connect() || self.connected_at.is_some() {
-            return None;
-        }
         let said = self.response.map(|body| format!(": {body}"));
         let said = said.unwrap_or_default();
+        if !self.is_connect() {
+            let status = self.status.filter(|status| *status >= 400)?;
+            return Some(if self.is_of_integration {
+                let text = format!("the integration answered {status}{said}");
+                ("integration-failure", text)
+            } else {
+                let text = format!("the request was answered {status}, the logs do not say why");
+                (UNKNOWN, text)
+            });
+        }
+        if self.connected_at.is_some() {
+            return None;
+        }
         match self.status {
             Some(status) if status >= 300 => {
                 let text = format!("the $connect integration answered {status}{said}");
@@ -202,9 +238,19 @@ impl<'a> Evidence<'a> {
         let mut evidence = Self::default();
         let mut places = HashMap::new();
         let mut rows = Vec::new();
+        // What functions print may look like a row of an access log.
+        let begun = events.iter().filter(|event| {
+            let line = function_line(&event.message);
+            matches!(line, FunctionLine::Init | FunctionLine::Start(_))
+        });
+        let of_functions: HashSet<Log<'_>> = begun
+            .map(log_of)
+            .filter(|(_, stream)| stream.is_some())
+            .collect();
         for event in ordered {
             let at_ms = event.at_ms.unwrap_or_default();
-            let group = event.log_group.as_deref().unwrap_or_default();
+            let log @ (group, stream) = log_of(event);
+            let may_be_a_row = !group.starts_with(OF_FUNCTIONS) && !of_functions.contains(&log);
             if let Some((id, text, line)) = execution_line(&event.message) {
                 evidence.sources.execution = true;
                 match line {
@@ -216,8 +262,9 @@ impl<'a> Evidence<'a> {
                 }
                 let place = evidence.place_of(id, &mut places);
                 evidence.requests[place].read(at_ms, text, line);
-            } else if let Some(row) =
-                AccessRow::parse(&event.message).filter(|_| !group.starts_with(OF_FUNCTIONS))
+            } else if let Some(row) = may_be_a_row
+                .then(|| AccessRow::parse(&event.message))
+                .flatten()
             {
                 let seen = evidence.sources.access.get_or_insert_default();
                 seen.connection_id |= row.columns.connection_id;
@@ -226,7 +273,6 @@ impl<'a> Evidence<'a> {
                 seen.response_type |= row.columns.response_type;
                 rows.push((at_ms, row));
             } else {
-                let stream = event.log_stream.as_deref();
                 evidence.read_function(at_ms, group, stream, &event.message);
             }
         }
@@ -283,33 +329,35 @@ impl<'a> Evidence<'a> {
             .strip_prefix(OF_FUNCTIONS)
             .unwrap_or("whose log this is");
         self.sources.functions |= group.starts_with(OF_FUNCTIONS);
+        let running = self.running.entry((function, stream)).or_default();
         match function_line(message) {
             FunctionLine::Start(id) => {
                 self.sources.functions = true;
+                if running.len() == MAX_RUNNING {
+                    running.pop_front();
+                }
+                running.push_back(self.invocations.len());
                 self.invocations.push(Invocation {
                     id,
                     function,
-                    stream,
                     lines: vec![(at_ms, message)],
-                    is_over: false,
                 });
             }
             line => {
                 // In a stream invocations come one behind another. Where the streams are not told
                 // apart, a line that names its invocation is that one's.
-                let is_running = |it: &Invocation<'_>| {
-                    it.function == function && it.stream == stream && !it.is_over
-                };
-                let named = self
-                    .invocations
+                let named = running
                     .iter()
-                    .rposition(|it| is_running(it) && message.contains(it.id));
-                let latest = || self.invocations.iter().rposition(is_running);
-                let place = named.or_else(latest);
-                let invocation = place.and_then(|place| self.invocations.get_mut(place));
-                if let Some(invocation) = invocation.filter(|it| it.lines.len() < MAX_LINES) {
-                    invocation.lines.push((at_ms, message));
-                    invocation.is_over = matches!(line, FunctionLine::Report(_));
+                    .rposition(|place| message.contains(self.invocations[*place].id));
+                let Some(nth) = named.or(running.len().checked_sub(1)) else {
+                    return;
+                };
+                let lines = &mut self.invocations[running[nth]].lines;
+                if lines.len() < MAX_LINES {
+                    lines.push((at_ms, message));
+                }
+                if matches!(line, FunctionLine::Report(_)) {
+                    running.remove(nth);
                 }
             }
         }

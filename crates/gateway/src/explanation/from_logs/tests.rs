@@ -289,3 +289,134 @@ fn an_id_that_is_none_is_told_how() {
     assert_eq!(slug("gbgBH8-ydQAYKEjZQA%3D%3D"), "double-encoded");
     assert_eq!(slug("zzzzH8-ydQAYKEjZQA=="), "unknown");
 }
+
+#[test]
+fn an_answer_with_an_error_status_is_no_request_that_went_well() {
+    let line = |status: u16| {
+        format!(
+            "(M=) Message from client [Connection Id: {OWN}] sent to API [abcdef1234] with response status code [{status}]."
+        )
+    };
+    let row = |event_type: &str, id: &str, more: &str| {
+        format!(
+            r#"{{"requestId":"{id}","eventType":"{event_type}","routeKey":"echo","connectionId":"{OWN}","status":"503"{more}}}"#
+        )
+    };
+    let told = |log: &Log, id: &str| {
+        let explained = explain(id, &log.0);
+        let explanation = explained.explanation;
+        (explanation.slug, explained.certainty, explanation.verdict)
+    };
+    let failed = (
+        "integration-failure",
+        Certainty::Certain,
+        "the integration answered 503".to_owned(),
+    );
+    let by_line = Log::default()
+        .connected(T)
+        .begun(T + 100, "M=", "echo")
+        .line(T + 110, line(503));
+    assert_eq!(told(&by_line, "M="), failed);
+    // A function's own status has no error beside it (control-and-observability spec B.3).
+    let no_error = r#","error.responseType":"-""#;
+    let by_row = Log::default()
+        .connected(T)
+        .line(T + 110, row("MESSAGE", "M=", no_error));
+    assert_eq!(told(&by_row, "M="), failed);
+    let of_the_end = Log::default()
+        .connected(T)
+        .line(T + 110, row("DISCONNECT", "D=", no_error));
+    assert_eq!(told(&of_the_end, "D="), failed);
+    let without_the_column = Log::default()
+        .connected(T)
+        .line(T + 110, row("MESSAGE", "M=", ""));
+    assert_eq!(
+        told(&without_the_column, "M="),
+        (
+            "unknown",
+            Certainty::Unknown,
+            "the request was answered 503, the logs do not say why".to_owned()
+        )
+    );
+}
+
+#[test]
+fn a_request_whose_connection_is_not_named_is_not_told_as_no_request() {
+    let log = Log::default().begun(T, "M=", "echo");
+    let explained = explain("M=", &log.0);
+    assert_eq!(explained.explanation.slug, "unknown");
+    assert_eq!(explained.certainty, Certainty::Unknown);
+    assert_eq!(
+        explained.explanation.verdict,
+        "these logs do not say of which connection this request is"
+    );
+}
+
+const FIRST: &str = "7f8c5b6e-0000-4000-8000-1b9c00000000";
+const SECOND: &str = "8f8c5b6e-0000-4000-8000-1b9c00000000";
+
+fn start(id: &str) -> String {
+    format!("START RequestId: {id} Version: $LATEST")
+}
+
+fn report(id: &str) -> String {
+    format!("REPORT RequestId: {id}\tDuration: 1 ms")
+}
+
+fn printed(log: &Log, id: &str) -> Vec<String> {
+    let function = explain(id, &log.0).request.unwrap().function.unwrap();
+    function.lines.into_iter().map(|line| line.text).collect()
+}
+
+#[test]
+fn a_functions_own_line_that_names_an_event_stays_its_own() {
+    let said = [
+        "[ERROR] could not handle MESSAGE from client: no table".to_owned(),
+        format!("2026-09-25T00:01:48.000Z\t{SECOND}\tERROR\tCONNECT failed"),
+        // By its words alone this could be a row.
+        format!("MESSAGE {OWN} 503 {SECOND}"),
+    ];
+    let mut log = Log::default().line(T, start(FIRST));
+    for line in &said {
+        log = log.line(T + 1, line.as_str());
+    }
+    let mut log = log.line(T + 2, report(FIRST));
+    for event in &mut log.0 {
+        event.log_stream = Some("2026/09/25/[$LATEST]a".into());
+    }
+    assert_eq!(printed(&log, FIRST)[1..4], said);
+    assert!(!explain(SECOND, &log.0).found, "a phantom request");
+}
+
+#[test]
+fn an_invocation_with_many_lines_ends_too() {
+    let mut log = Log::default().line(T, start(FIRST));
+    for _ in 0..300 {
+        log = log.line(T + 1, "much");
+    }
+    let log = log
+        .line(T + 2, report(FIRST))
+        .line(T + 3, "between")
+        .line(T + 4, start(SECOND))
+        .line(T + 5, format!("again {FIRST}"))
+        .line(T + 6, report(SECOND));
+    assert_eq!(printed(&log, FIRST).len(), 200);
+    let second = [start(SECOND), format!("again {FIRST}"), report(SECOND)];
+    assert_eq!(printed(&log, SECOND), second);
+}
+
+#[test]
+fn many_invocations_are_read_in_a_time_that_grows_with_their_lines() {
+    let began = std::time::Instant::now();
+    let mut log = Log::default();
+    let id = |nth: u64| format!("{nth:08x}-0000-4000-8000-1b9c00000000");
+    for nth in 0..20_000 {
+        log = log
+            .line(T + nth, start(&id(nth)))
+            .line(T + nth, "said")
+            .line(T + nth, report(&id(nth)));
+    }
+    let last = id(19_999);
+    assert_eq!(printed(&log, &last).len(), 3);
+    assert!(began.elapsed() < std::time::Duration::from_secs(10));
+}

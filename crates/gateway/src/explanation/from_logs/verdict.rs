@@ -6,6 +6,7 @@ use gatepost_model::{
 };
 
 use super::{
+    super::Explanation,
     Certainty,
     evidence::Evidence,
     story::{End, Story},
@@ -26,7 +27,7 @@ pub(super) struct Verdict {
 }
 
 /// The slug where the logs do not tell.
-const UNKNOWN: &str = "unknown";
+pub(super) const UNKNOWN: &str = "unknown";
 
 impl Verdict {
     fn unknown(text: impl Into<String>) -> Self {
@@ -54,6 +55,16 @@ impl Verdict {
             mend: Some(reason.advice().into()),
             certainty: Certainty::Likely,
         }
+    }
+}
+
+/// Where a request is told of, and not its connection.
+pub(super) fn of_no_connection() -> Explanation {
+    Explanation {
+        slug: UNKNOWN,
+        timeline: Vec::new(),
+        verdict: "these logs do not say of which connection this request is".into(),
+        mend: None,
     }
 }
 

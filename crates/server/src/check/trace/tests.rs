@@ -273,6 +273,30 @@ exports.handler = async (event) => {
 }
 
 #[test]
+fn a_handler_that_may_come_from_elsewhere_is_not_missing() {
+    for (name, text) in [
+        // What `tsc` writes for `export * from "./impl"`, with and without its helper in the file.
+        (
+            "index.js",
+            "\"use strict\";\n__exportStar(require(\"./impl\"), exports);\n",
+        ),
+        (
+            "index.js",
+            "const tslib_1 = require(\"tslib\");\ntslib_1.__exportStar(require(\"./impl\"), exports);\n",
+        ),
+        (
+            "index.py",
+            "for name, made in make().items():\n    globals()[name] = made\n",
+        ),
+    ] {
+        let trace = walked(name, text, &route("$default"));
+        assert!(!trace.lacks_handler && trace.is_partial, "{text}");
+    }
+    let trace = walked("index.js", "exports.main = () => 1;\n", &route("$default"));
+    assert!(trace.lacks_handler);
+}
+
+#[test]
 fn source_without_end_is_walked_to_an_end() {
     let loops = "
 def handler(event, context):

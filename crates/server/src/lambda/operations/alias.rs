@@ -8,7 +8,7 @@ use super::{Answer, check_revision, page::page};
 use crate::{
     lambda::{
         error_body,
-        made::{Alias, MadeFunction, MadeFunctions, named},
+        made::{Alias, MadeFunction, MadeFunctions, unqualified},
     },
     shapes::lambda::{
         AliasRoutingConfiguration, CreateAliasRequest, DeleteAliasRequest, GetAliasRequest,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(super) fn create(functions: &MadeFunctions, request: CreateAliasRequest) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     refuse_weights(request.routing_config.as_ref())?;
     let alias = functions.change(&name, |function| {
         if function.aliases.contains_key(&request.name) {
@@ -37,7 +37,7 @@ pub(super) fn create(functions: &MadeFunctions, request: CreateAliasRequest) -> 
 }
 
 pub(super) fn get(functions: &MadeFunctions, request: &GetAliasRequest) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     let function = functions.get(&name)?;
     let alias = function.aliases.get(&request.name);
     let alias = alias.ok_or_else(|| no_alias(functions, &name, &request.name))?;
@@ -45,7 +45,7 @@ pub(super) fn get(functions: &MadeFunctions, request: &GetAliasRequest) -> Answe
 }
 
 pub(super) fn update(functions: &MadeFunctions, request: UpdateAliasRequest) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     refuse_weights(request.routing_config.as_ref())?;
     let alias = functions.change(&name, |function| {
         if let Some(version) = &request.function_version {
@@ -71,7 +71,7 @@ pub(super) fn update(functions: &MadeFunctions, request: UpdateAliasRequest) -> 
 }
 
 pub(super) fn delete(functions: &MadeFunctions, request: &DeleteAliasRequest) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     functions.change(&name, |function| {
         // As on AWS, an alias that is not there is deleted too; its policy goes with it.
         function.aliases.remove(&request.name);
@@ -86,7 +86,7 @@ pub(super) fn delete(functions: &MadeFunctions, request: &DeleteAliasRequest) ->
 }
 
 pub(super) fn list(functions: &MadeFunctions, request: &ListAliasesRequest) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     let function = functions.get(&name)?;
     let version = request.function_version.as_ref();
     let aliases = function.aliases.into_iter();

@@ -8,7 +8,7 @@ use super::{Answer, function::revision, page::page};
 use crate::{
     lambda::{
         error_body,
-        made::{AsyncConfig, MadeFunctions, named},
+        made::{AsyncConfig, MadeFunctions, named, unqualified},
     },
     shapes::lambda::{
         DeleteFunctionEventInvokeConfigRequest, DestinationConfig,
@@ -87,7 +87,7 @@ pub(super) fn list(
     functions: &MadeFunctions,
     request: &ListFunctionEventInvokeConfigsRequest,
 ) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     let function = functions.get(&name)?;
     let key = |(qualifier, _): &(String, AsyncConfig)| qualifier.clone();
     let configs = function.event_invoke_configs;

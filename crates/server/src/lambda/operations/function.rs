@@ -15,7 +15,7 @@ use crate::{
     lambda::{
         code::CodeError,
         error_body,
-        made::{Code, MadeFunction, MadeFunctions, Revision, named},
+        made::{Code, MadeFunction, MadeFunctions, Revision, named, unqualified},
     },
     shapes::{
         Blob,
@@ -31,7 +31,7 @@ use crate::{
 const LOCAL: &str = "local";
 
 pub(super) fn create(functions: &MadeFunctions, request: CreateFunctionRequest) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     let refused: [(&str, bool); 9] = [
         (
             "PackageType Image",
@@ -168,7 +168,7 @@ pub(super) fn list(functions: &MadeFunctions, request: &ListFunctionsRequest) ->
 }
 
 pub(super) fn update_code(functions: &MadeFunctions, request: UpdateFunctionCodeRequest) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     refuse(&[
         ("ImageUri", request.image_uri.is_some()),
         ("PublishTo", request.publish_to.is_some()),
@@ -213,7 +213,7 @@ pub(super) fn update_configuration(
     functions: &MadeFunctions,
     request: UpdateFunctionConfigurationRequest,
 ) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     refuse(&[
         ("Layers", is_given(request.layers.as_deref())),
         (

@@ -6,7 +6,7 @@ use super::Answer;
 use crate::{
     lambda::{
         error_body,
-        made::{MadeFunctions, named},
+        made::{MadeFunctions, unqualified},
     },
     shapes::lambda::{
         DeleteFunctionConcurrencyRequest, GetFunctionConcurrencyRequest, ListTagsRequest,
@@ -21,7 +21,7 @@ pub(super) fn put_concurrency(
     functions: &MadeFunctions,
     request: &PutFunctionConcurrencyRequest,
 ) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     let reserved = request.reserved_concurrent_executions.unsigned_abs();
     functions.change(&name, |function| {
         function.reserved_concurrency = Some(reserved);
@@ -34,7 +34,7 @@ pub(super) fn get_concurrency(
     functions: &MadeFunctions,
     request: &GetFunctionConcurrencyRequest,
 ) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     Ok(match functions.get(&name)?.reserved_concurrency {
         Some(reserved) => json!({"ReservedConcurrentExecutions": reserved}),
         None => json!({}),
@@ -45,7 +45,7 @@ pub(super) fn delete_concurrency(
     functions: &MadeFunctions,
     request: &DeleteFunctionConcurrencyRequest,
 ) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     functions.change(&name, |function| {
         function.reserved_concurrency = None;
         Ok(())
@@ -54,12 +54,12 @@ pub(super) fn delete_concurrency(
 }
 
 pub(super) fn list_tags(functions: &MadeFunctions, request: &ListTagsRequest) -> Answer {
-    let (name, _) = named(&request.resource, None)?;
+    let name = unqualified(&request.resource)?;
     Ok(json!({"Tags": functions.get(&name)?.tags}))
 }
 
 pub(super) fn tag_resource(functions: &MadeFunctions, request: TagResourceRequest) -> Answer {
-    let (name, _) = named(&request.resource, None)?;
+    let name = unqualified(&request.resource)?;
     functions.change(&name, |function| {
         function.tags.extend(request.tags);
         if function.tags.len() > MAX_TAGS {
@@ -73,7 +73,7 @@ pub(super) fn tag_resource(functions: &MadeFunctions, request: TagResourceReques
 }
 
 pub(super) fn untag_resource(functions: &MadeFunctions, request: &UntagResourceRequest) -> Answer {
-    let (name, _) = named(&request.resource, None)?;
+    let name = unqualified(&request.resource)?;
     functions.change(&name, |function| {
         function
             .tags

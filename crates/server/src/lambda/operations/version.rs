@@ -6,13 +6,13 @@ use super::{Answer, check_revision, configuration, page::page};
 use crate::{
     lambda::{
         error_body,
-        made::{Code, MadeFunctions, Revision, named},
+        made::{Code, MadeFunctions, Revision, unqualified},
     },
     shapes::lambda::{ListVersionsByFunctionRequest, PublishVersionRequest},
 };
 
 pub(super) fn publish(functions: &MadeFunctions, request: PublishVersionRequest) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     let revision = functions.change(&name, |function| {
         let latest = &function.latest;
         check_revision(
@@ -39,7 +39,7 @@ pub(super) fn publish(functions: &MadeFunctions, request: PublishVersionRequest)
 }
 
 pub(super) fn list(functions: &MadeFunctions, request: &ListVersionsByFunctionRequest) -> Answer {
-    let (name, _) = named(&request.function_name, None)?;
+    let name = unqualified(&request.function_name)?;
     let function = functions.get(&name)?;
     let all = std::iter::once(function.latest).chain(function.versions);
     // `$LATEST` comes before all numbers, and these in their order.
