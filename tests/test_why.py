@@ -396,6 +396,19 @@ def test_a_refused_post_is_told_by_its_request_with_its_line(app, raw_socket, co
 # Patterns.
 
 
+def test_a_post_that_came_too_early_is_no_call_of_what_is_gone(dev, connect):
+    app = dev(recording_app())
+    client = connect(asking(app.url(), post="early"))
+    own = connection_id(client)
+    client.close()
+    explained(app, own, "closed-by-client")
+    assert post(app, own).status == 410
+    until(lambda: run(app.folder, "--stale").returncode == 0, "the call")
+    [caller] = json.loads(run(app.folder, "--stale", "--json").stdout)["callers"]
+    assert (caller["calls"], caller["ids"], caller["repeated"]) == (1, 1, 0)
+    assert caller["missingStep"].startswith("posts come while or after clients leave")
+
+
 def test_who_keeps_posting_to_what_is_gone_is_told_with_the_missing_step(dev, connect):
     app = dev(silent_app())
     assert run(app.folder, "--stale").returncode == 1

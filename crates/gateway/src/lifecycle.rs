@@ -97,6 +97,13 @@ pub struct RefusedCall {
     pub text: Box<str>,
 }
 
+impl RefusedCall {
+    /// Whether it found no connection, and none that was about to be.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.status, 400 | 410) && &*self.reason != "not-established"
+    }
+}
+
 impl DisconnectRecord {
     /// The record of an end of which no integration hears.
     pub fn nobody_heard(at_ms: u64) -> Self {

@@ -58,6 +58,7 @@ pub use logs::{
     GroupLine, LineFilter, LogGroup, LogLine, LogPage, LogPosition, LogQuery, LogReader,
     LoggedStream, ReadError, Streams,
 };
+pub use metrics::MetricsOf;
 pub use owed::{NotJournalled, OwedDisconnect, OwedDisconnects};
 pub use requests::{FunctionLog, LoggedLine, LoggedRequest};
 pub use stale::StaleCaller;

@@ -24,45 +24,57 @@ pub(super) const SCHEMA: &str = "
     CREATE INDEX IF NOT EXISTS metrics_by_api ON metrics (api_id, minute);
 ";
 
+/// Whose samples of a metric are asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct MetricsOf<'a> {
+    /// `apiId`.
+    pub api_id: &'a str,
+    /// One stage, else all of them together.
+    pub stage: Option<&'a str>,
+    /// One route, as long as it had detailed metrics; else all of them together.
+    pub route: Option<&'a str>,
+    /// The metric.
+    pub metric: Metric,
+}
+
 impl Store {
-    /// What was counted in these minutes, of one API or of all, in the order of time. Waits for what
-    /// is on its way to the disk. Blocks.
+    /// Hands on what was counted in these minutes, each with its minute, in the order of time. Waits
+    /// for what is on its way to the disk. Blocks.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn metrics(
+    pub fn each_metric(
         &self,
-        api_id: Option<&str>,
+        of: MetricsOf<'_>,
         minutes: std::ops::Range<u64>,
-    ) -> Result<Vec<MetricRow>, ReadError> {
+        mut take: impl FnMut(u64, &Delta),
+    ) -> Result<(), ReadError> {
         self.flush();
         let reader = self.logs_reader.lock();
-        let of_api = if api_id.is_some() {
-            "AND api_id = ?3"
-        } else {
-            "AND ?3 IS NULL"
-        };
-        let mut statement = reader.prepare_cached(&format!(
-            "SELECT minute, api_id, stage, route, detailed, delta FROM metrics
-             WHERE minute >= ?1 AND minute < ?2 {of_api} ORDER BY minute"
-        ))?;
-        let range = (sql_ms(minutes.start), sql_ms(minutes.end));
-        let rows = statement.query_map(params![range.0, range.1, api_id], |row| {
+        // What others counted is passed over unread.
+        let mut statement = reader.prepare_cached(
+            "SELECT minute, delta FROM metrics
+             WHERE api_id = ?1 AND minute >= ?2 AND minute < ?3 AND present & ?4 <> 0
+             AND (?5 IS NULL OR stage = ?5)
+             AND (?6 IS NULL OR (route = ?6 AND route <> '' AND detailed))
+             ORDER BY minute",
+        )?;
+        let mut rows = statement.query(params![
+            of.api_id,
+            sql_ms(minutes.start),
+            sql_ms(minutes.end),
+            bit(of.metric),
+            of.stage,
+            of.route,
+        ])?;
+        while let Some(row) = rows.next()? {
             let minute: i64 = row.get(0)?;
-            let delta: Vec<u8> = row.get(5)?;
-            Ok(Delta::from_bytes(&delta).map(|delta| MetricRow {
-                key: SeriesKey {
-                    api_id: row.get(1).unwrap_or_default(),
-                    stage: row.get(2).unwrap_or_default(),
-                    route: row.get(3).unwrap_or_default(),
-                },
-                detailed: row.get(4).unwrap_or_default(),
-                minute: minute.cast_unsigned(),
-                delta,
-            }))
-        })?;
-        let rows: Vec<Option<MetricRow>> = rows.collect::<rusqlite::Result<_>>()?;
-        Ok(rows.into_iter().flatten().collect())
+            let delta = row.get_ref(1)?.as_blob().ok();
+            if let Some(delta) = delta.and_then(Delta::from_bytes) {
+                take(minute.cast_unsigned(), &delta);
+            }
+        }
+        Ok(())
     }
 
     /// What there are samples of from this minute on: whose, whether the route is a dimension, and
@@ -88,19 +100,22 @@ impl Store {
             };
             let present: u8 = row.get(4)?;
             let metrics = Metric::ALL.into_iter();
-            let metrics = metrics.filter(|metric| present & (1 << *metric as u8) != 0);
+            let metrics = metrics.filter(|metric| present & bit(*metric) != 0);
             Ok((key, row.get(3)?, metrics.collect()))
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }
 
+/// A metric's bit of those that there are samples of.
+fn bit(metric: Metric) -> u8 {
+    1 << metric as u8
+}
+
 /// A bit for each metric that there are samples of.
 fn present(delta: &Delta) -> u8 {
-    let bits = Metric::ALL
-        .into_iter()
-        .map(|metric| u8::from(delta.has(metric)) << metric as u8);
-    bits.sum()
+    let counted = Metric::ALL.into_iter().filter(|metric| delta.has(*metric));
+    counted.map(bit).sum()
 }
 
 pub(super) fn write(transaction: &Transaction<'_>, rows: &[MetricRow]) -> rusqlite::Result<()> {
@@ -152,5 +167,69 @@ impl Expired {
                  WHERE minute < ?1 OR rowid <= ?2 LIMIT ?3)",
             )?
             .execute(params![self.before_minute, self.until_row, at_most])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::now_ms,
+        store::{Lifecycle, tests::RETENTION},
+    };
+
+    /// One sample of a metric other than the latency.
+    fn row(stage: &str, route: &str, detailed: bool, minute: u64, metric: Metric) -> MetricRow {
+        let mut numbers = [0; 13];
+        numbers[2 * metric as usize] = 1;
+        let delta: Vec<u8> = numbers.into_iter().flat_map(u64::to_le_bytes).collect();
+        MetricRow {
+            key: SeriesKey {
+                api_id: "abcdef1234".into(),
+                stage: stage.into(),
+                route: route.into(),
+            },
+            detailed,
+            minute,
+            delta: Delta::from_bytes(&delta).unwrap(),
+        }
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_handed_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.sqlite"), RETENTION).unwrap();
+        let now = now_ms() / 60_000;
+        let message = Metric::MessageCount;
+        store.record(Lifecycle::Counted(vec![
+            row("prod", "one", true, now, message),
+            row("prod", "two", false, now + 1, message),
+            row("dev", "one", false, now + 2, message),
+            row("prod", "", true, now + 3, message),
+            row("prod", "one", true, now + 4, Metric::ClientError),
+        ]));
+        let minutes = |stage, route, metric| {
+            let of = MetricsOf {
+                api_id: "abcdef1234",
+                stage,
+                route,
+                metric,
+            };
+            let mut found: Vec<u64> = Vec::new();
+            let take = |minute: u64, delta: &Delta| {
+                assert!(delta.has(metric));
+                found.push(minute - now);
+            };
+            store.each_metric(of, now..now + 9, take).unwrap();
+            found
+        };
+        assert_eq!(minutes(None, None, message), [0, 1, 2, 3]);
+        assert_eq!(minutes(Some("prod"), None, message), [0, 1, 3]);
+        assert_eq!(minutes(Some("none"), None, message), [0; 0]);
+        assert_eq!(minutes(Some("prod"), Some("one"), message), [0]);
+        assert_eq!(minutes(Some("prod"), Some("two"), message), [0; 0]);
+        assert_eq!(minutes(Some("prod"), Some(""), message), [0; 0]);
+        assert_eq!(minutes(Some("prod"), Some("one"), Metric::ClientError), [4]);
+        assert_eq!(minutes(None, None, Metric::ConnectCount), [0; 0]);
     }
 }

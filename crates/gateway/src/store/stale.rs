@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LifeReader, ReadError};
+#[cfg(doc)]
+use crate::lifecycle::RefusedCall;
 
 /// A caller whose calls found no connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +46,19 @@ impl StaleCaller {
     }
 }
 
+/// From version 9 to version 10: `gone` counts the calls for an id up to this one that found no
+/// connection. Of calls that were not kept nothing is known, they count.
+pub(super) const VERSION_10: &str = "
+    ALTER TABLE refused_calls ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
+    UPDATE refused_calls SET gone = nth - (
+        SELECT COUNT(*) FROM refused_calls AS other
+        WHERE other.connection_id = refused_calls.connection_id AND other.nth <= refused_calls.nth
+            AND NOT (other.status IN (400, 410) AND other.reason <> 'not-established'));
+";
+
+/// [`RefusedCall::is_gone`] of a row.
+const IS_GONE: &str = "status IN (400, 410) AND reason <> 'not-established'";
+
 impl LifeReader {
     /// The callers of what is gone, those with the most calls first. Of each id the first and the
     /// latest callers are kept; its calls count for the latest.
@@ -51,11 +66,27 @@ impl LifeReader {
     /// # Errors
     /// [`ReadError`].
     pub fn stale_callers(&self) -> Result<Vec<StaleCaller>, ReadError> {
-        let mut statement = self.database.prepare_cached(
-            "SELECT caller, connection_id, MAX(nth), MIN(at_ms), MAX(at_ms), reason
-             FROM refused_calls WHERE status IN (400, 410) AND reason <> 'not-established'
-             GROUP BY connection_id",
-        )?;
+        let version: i64 = self
+            .database
+            .query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        // A store that is only read may be of before the column.
+        let gone = if version < 10 {
+            format!("MAX(nth) - SUM(NOT ({IS_GONE}))")
+        } else {
+            "MAX(gone)".into()
+        };
+        // The latest call may have been refused for another reason: it counts those before all the
+        // same.
+        let mut statement = self.database.prepare_cached(&format!(
+            "WITH ids AS (
+                SELECT connection_id, {gone} AS calls,
+                    MAX(nth) FILTER (WHERE {IS_GONE}) AS latest,
+                    MIN(at_ms) FILTER (WHERE {IS_GONE}) AS since,
+                    MAX(at_ms) FILTER (WHERE {IS_GONE}) AS until
+                FROM refused_calls GROUP BY connection_id)
+             SELECT caller, connection_id, calls, since, until, reason
+             FROM ids JOIN refused_calls USING (connection_id) WHERE nth = latest"
+        ))?;
         let mut callers: BTreeMap<String, StaleCaller> = BTreeMap::new();
         let mut seen = BTreeSet::new();
         let mut rows = statement.query([])?;

@@ -5,7 +5,7 @@ use gatepost_model::{connection::CloseCause, fault::FaultKind};
 use super::*;
 use crate::{lifecycle::Life, tombstones::End};
 
-const RETENTION: Retention = Retention {
+pub(super) const RETENTION: Retention = Retention {
     max_tombstones: 100,
     tombstone_age: Duration::from_secs(3600),
     log_age: Duration::from_secs(3600),
@@ -258,6 +258,67 @@ fn a_refused_handshake_is_found_by_its_request() {
     assert_eq!(life.established_at_ms, None);
     assert_eq!(life.end, Some((End::Refused, at_ms)));
     assert_eq!(reader.refused_in("unknown").unwrap(), None);
+}
+
+#[test]
+fn callers_of_what_is_gone_are_told_by_those_calls_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = Store::open(&path, RETENTION).unwrap();
+    let reader = LifeReader::open(&path).unwrap();
+    let now = now_ms();
+    let mut nth = 0;
+    let mut refuse = |id: &str, caller: &str, status: u16, reason: &str| {
+        nth += 1;
+        store.log(LogEntry::Refused(Box::new(RefusedCall {
+            connection_id: id.into(),
+            at_ms: now + nth,
+            operation: "PostToConnection".into(),
+            caller: caller.into(),
+            request_id: nth.to_string().into(),
+            status,
+            reason: reason.into(),
+            text: "why".into(),
+        })));
+    };
+    // Only the third found a connection gone.
+    refuse("once", "function early", 410, "not-established");
+    refuse("once", "function large", 413, "payload-too-large");
+    refuse("once", "function f", 410, "closed-by-client");
+    refuse("once", "function other", 403, "access-denied");
+    // More than are kept, of two kinds, the latest of the other.
+    for _ in 0..50 {
+        refuse("often", "function g", 410, "closed-by-client");
+        refuse("often", "function g", 429, "limit-exceeded");
+    }
+    refuse("never", "function early", 410, "not-established");
+    store.flush();
+    let told = |reader: &LifeReader| -> Vec<_> {
+        let callers = reader.stale_callers().unwrap().into_iter();
+        let told = callers.map(|it| (it.caller, it.calls, it.ids, it.repeated, it.between_ms));
+        told.collect()
+    };
+    let of = |caller: &str, calls, repeated, between: (u64, u64)| {
+        let between = (now + between.0, now + between.1);
+        (caller.to_owned(), calls, 1, repeated, between)
+    };
+    let expected = [
+        of("function g", 50, 1, (5, 103)),
+        of("function f", 1, 0, (3, 3)),
+    ];
+    assert_eq!(told(&reader), expected);
+    // A file of before the count: what was not kept is taken for calls of what was gone.
+    drop(store);
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch("ALTER TABLE refused_calls DROP COLUMN gone; PRAGMA user_version = 9;")
+        .unwrap();
+    let expected = [
+        of("function g", 90, 1, (5, 103)),
+        of("function f", 1, 0, (3, 3)),
+    ];
+    assert_eq!(told(&LifeReader::open(&path).unwrap()), expected);
+    drop(Store::open(&path, RETENTION).unwrap());
+    assert_eq!(told(&LifeReader::open(&path).unwrap()), expected);
 }
 
 #[test]

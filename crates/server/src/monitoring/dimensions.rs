@@ -1,6 +1,9 @@
 //! The dimensions of the metrics: the API, its stage, a route with detailed metrics.
 
-use gatepost_gateway::observe::metrics::{MetricRow, SeriesKey};
+use gatepost_gateway::{
+    observe::metrics::{Metric, SeriesKey},
+    store::MetricsOf,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,7 +18,7 @@ pub(super) struct Dimension {
 /// Whose samples are asked for. The dimensions are a set, and must be just those of a metric.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Whose {
-    pub api_id: String,
+    api_id: String,
     stage: Option<String>,
     route: Option<String>,
 }
@@ -37,17 +40,14 @@ impl Whose {
         (is_a_set && known == dimensions.len()).then_some(whose)
     }
 
-    /// Whether a row is among the samples.
-    pub fn has(&self, row: &MetricRow) -> bool {
-        let of_stage = self
-            .stage
-            .as_deref()
-            .is_none_or(|stage| stage == &*row.key.stage);
-        let of_route = self
-            .route
-            .as_deref()
-            .is_none_or(|route| row.detailed && !route.is_empty() && route == &*row.key.route);
-        *self.api_id == *row.key.api_id && of_stage && of_route
+    /// Whose samples of a metric these are.
+    pub fn samples_of(&self, metric: Metric) -> MetricsOf<'_> {
+        MetricsOf {
+            api_id: &self.api_id,
+            stage: self.stage.as_deref(),
+            route: self.route.as_deref(),
+            metric,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gatepost_gateway::{
     gateway::Gateway,
-    observe::metrics::{Aggregate, Metric, number},
+    observe::metrics::{Aggregate, Delta, Metric, number},
 };
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
@@ -136,12 +136,12 @@ pub(super) fn points(
         return Ok(points);
     }
     let minutes = periods.start_minute..periods.end_minute;
-    for row in gateway.store().metrics(Some(&whose.api_id), minutes)? {
-        if whose.has(&row) && row.delta.has(metric) {
-            let point: &mut Aggregate = points.entry(periods.began(row.minute)).or_default();
-            point.add(metric, &row.delta);
-        }
-    }
+    let add = |minute, delta: &Delta| {
+        let point: &mut Aggregate = points.entry(periods.began(minute)).or_default();
+        point.add(metric, delta);
+    };
+    let store = gateway.store();
+    store.each_metric(whose.samples_of(metric), minutes, add)?;
     Ok(points)
 }
 

@@ -1,7 +1,7 @@
 //! Writing the lives of connections, and the calls that were refused to reach them.
 
 use gatepost_model::{connection_id::ConnectionId, request_context::ConnectionContext};
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::{
     connection::client::ClientKey,
@@ -220,19 +220,26 @@ pub(super) fn write_due(
     Ok(())
 }
 
-/// Keeps the first and the latest calls for an id, and how many there were.
+/// Keeps the first and the latest calls for an id, and how many there were, also of those that found
+/// no connection.
 pub(super) fn write_refused_call(
     transaction: &Transaction<'_>,
     call: &RefusedCall,
 ) -> rusqlite::Result<()> {
-    let before: i64 = transaction
-        .prepare_cached("SELECT COALESCE(MAX(nth), 0) FROM refused_calls WHERE connection_id = ?1")?
-        .query_row([&call.connection_id], |row| row.get(0))?;
-    let nth = before + 1;
+    let before = transaction
+        .prepare_cached(
+            "SELECT nth, gone FROM refused_calls WHERE connection_id = ?1
+             ORDER BY nth DESC LIMIT 1",
+        )?
+        .query_row([&call.connection_id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (nth, gone): (i64, i64) = before.unwrap_or_default();
+    let nth = nth + 1;
+    let gone = gone + i64::from(call.is_gone());
     transaction
         .prepare_cached(
             "INSERT INTO refused_calls (connection_id, nth, at_ms, operation, caller, request_id,
-             status, reason, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             status, reason, text, gone) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             call.connection_id,
@@ -244,6 +251,7 @@ pub(super) fn write_refused_call(
             call.status,
             call.reason,
             call.text,
+            gone,
         ])?;
     if nth > 2 * KEPT {
         transaction
