@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import tomllib
 
 from support.environment import BINARY
 from support.fixtures import dedent
@@ -42,6 +43,46 @@ def test_people_read_a_configuration_that_loads_again(tmp_path):
     again = config(tmp_path, shown.stdout)
     values = [line.split("  #")[0] for line in shown.stdout.splitlines()]
     assert [line.split("  #")[0] for line in again.stdout.splitlines()] == values
+
+
+def test_what_variables_set_is_shown_as_the_file_would_say_it(tmp_path):
+    text = r'''
+        [auth.access_keys.AKIAIOSFODNN7EXAMPLE]
+        secret_env = "SECRET"
+        user = "ann"
+        policies = [{Statement = [
+            {Effect = "Deny", Condition = {StringEquals = {"aws:PrincipalArn" = "a\"\u007f"}}}]}]
+        [extensions.stages."Chat.Api/prod"]
+        idle_timeout = "1h"
+        '''
+    variables = {
+        "GATEPOST_SERVER__LISTEN": "127.0.0.1:1, [::1]:1",
+        "GATEPOST_SERVER__TEMPLATES": "a/template.yaml,b/template.yaml",
+        "GATEPOST_EXTENSIONS__PERMESSAGE_DEFLATE": "true",
+        "GATEPOST_LIMITS__MAX_TOMBSTONES": "8",
+        "GATEPOST_LIMITS__ACCOUNT_RATE_LIMIT": "2.5",
+        "GATEPOST_FUNCTIONS__ENDPOINTS": "chat-Main=http://localhost:1,x.y=http://localhost:2",
+        "GATEPOST_EGRESS__ALLOW": "",
+    }
+    shown = config(tmp_path, text, **variables)
+    assert shown.returncode == 0, shown.stderr
+    values = [line.split("  #")[0].rstrip() for line in shown.stdout.splitlines()]
+    assert {
+        'listen = ["127.0.0.1:1", "[::1]:1"]',
+        'templates = ["a/template.yaml", "b/template.yaml"]',
+        "permessage_deflate = true",
+        "max_tombstones = 8",
+        "account_rate_limit = 2.5",
+        "allow = []",
+    } <= {value.split(" # ")[0].rstrip() for value in values}
+    table = next(value for value in values if value.startswith("endpoints"))
+    assert '{chat-Main = "http://localhost:1", "x.y" = "http://localhost:2"}' in table
+    # As a file without any variable it says the same.
+    again = config(tmp_path, shown.stdout)
+    assert again.returncode == 0, again.stderr
+    read = tomllib.loads
+    assert read(again.stdout) == read(shown.stdout)
+    assert read(shown.stdout)["auth"]["access_keys"] == read(dedent(text))["auth"]["access_keys"]
 
 
 def test_no_secret_is_shown(tmp_path):

@@ -27,7 +27,7 @@ pub use self::{
     error::ConfigErrors,
     extensions::StagesConfig,
     integrations::IntegrationsConfig,
-    layers::Override,
+    layers::{Override, Source},
     logs::LogsConfig,
     reader::Setting,
 };
@@ -79,6 +79,8 @@ pub struct ServerConfig {
     pub public_name: Option<String>,
     /// `templates`: the files that `serve` serves.
     pub templates: Vec<PathBuf>,
+    /// `parameters` of the templates.
+    pub parameters: BTreeMap<String, String>,
     /// `tls_certificate` and `tls_key`.
     pub tls: Option<TlsFiles>,
 }
@@ -168,6 +170,7 @@ fn server(reader: &mut Reader) -> ServerConfig {
         |name| (!name.is_empty() && !name.contains(['/', ' ', '@'])).then(|| name.to_owned()),
     );
     let templates = reader.paths("server.templates");
+    let parameters = reader.secret_table("server.parameters");
     let certificate = reader.path("server.tls_certificate");
     let key = reader.path("server.tls_key");
     let tls = match (certificate, key) {
@@ -186,6 +189,7 @@ fn server(reader: &mut Reader) -> ServerConfig {
         listen: listen.into_iter().flatten().collect(),
         public_name,
         templates,
+        parameters,
         tls,
     }
 }

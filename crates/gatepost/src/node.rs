@@ -32,7 +32,7 @@ use gatepost_server::{
     listener,
     logs::{Queries, QueryLimits, declare_groups},
     server::{Door, Server},
-    template::{self, Configured, Endpoint, LoadOptions},
+    template::{self, Configured, Endpoint, LoadOptions, ValuesFrom},
     tls::{CertificateFiles, CertificateSource, LocalCa, TlsError, server_config},
 };
 use rustls::ServerConfig;
@@ -41,6 +41,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 use self::{functions::refuse_own_endpoint, names::local_authority, ports::Port};
 pub use self::{
     names::stage_path,
+    ports::PortFrom,
     start_error::{StartError, compile_lines},
     state::StateFolder,
 };
@@ -75,7 +76,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads what the configuration names, and listens on `addresses`. `default_mode` is that of
+    /// Reads what the configuration names, and listens on `addresses`, chosen by `port_from`. `default_mode` is that of
     /// `[auth]` where the user set none; with `"off"` other machines are served only if
     /// `unauthenticated_remote`.
     ///
@@ -84,6 +85,7 @@ impl Prepared {
     pub fn new(
         config: Config,
         addresses: &[SocketAddr],
+        port_from: PortFrom,
         default_mode: AuthMode,
         unauthenticated_remote: bool,
     ) -> Result<Self, StartError> {
@@ -104,7 +106,7 @@ impl Prepared {
         let Port {
             number: port,
             listeners,
-        } = ports::listen(addresses)?;
+        } = ports::listen(addresses, port_from)?;
         let local_authority = local_authority(addresses, port);
         refuse_own_endpoint(&config.functions, &local_authority)?;
         let public_name = config.server.public_name.clone();
@@ -126,13 +128,18 @@ impl Prepared {
     }
 
     /// How templates are loaded that this node serves.
-    pub fn load_options(&self, parameters: BTreeMap<String, String>) -> LoadOptions {
+    pub fn load_options(
+        &self,
+        parameters: BTreeMap<String, String>,
+        values_from: ValuesFrom,
+    ) -> LoadOptions {
         let authority = &self.authority;
         LoadOptions {
             region: self.region.clone(),
             account_id: ACCOUNT_ID.into(),
             stack_name: None,
             parameters,
+            values_from,
             import_values: BTreeMap::new(),
             now_ms: now_ms(),
             endpoint: Endpoint {
@@ -351,7 +358,7 @@ impl Node {
     /// # Errors
     /// [`ports::PortError`].
     pub fn listen_for_admin(&self, address: SocketAddr) -> Result<SocketAddr, ports::PortError> {
-        let Port { number, listeners } = ports::listen(&[address])?;
+        let Port { number, listeners } = ports::listen(&[address], PortFrom::Admin)?;
         for listener in listeners {
             self.serve(listener, Door::Admin);
         }

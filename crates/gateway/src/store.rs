@@ -99,7 +99,7 @@ pub enum StoreError {
     /// The file was written by an older Gatepost, and is only read.
     #[error(
         "the store {path} has version {found}, which this Gatepost does not read: start \
-         `gatepost dev` once, which brings it to version {}",
+         `gatepost dev` or `serve` once, which brings it to version {}",
         schema::VERSION
     )]
     Older {

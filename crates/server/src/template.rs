@@ -24,6 +24,7 @@ mod resources;
 mod sam;
 mod sections;
 mod urls;
+mod values_from;
 mod yaml;
 
 use std::{
@@ -42,6 +43,7 @@ use gatepost_model::{
 use crate::lambda::FunctionPolicies;
 
 pub use diagnostic::{Diagnostic, DiagnosticKind, TemplateErrors};
+pub use values_from::ValuesFrom;
 
 use diagnostic::{Diagnostics, did_you_mean};
 use document::{MAX_BYTES, Position, Value};
@@ -60,6 +62,8 @@ pub struct LoadOptions {
     pub stack_name: Option<String>,
     /// Values of parameters; a name may also be that of an export which `Fn::ImportValue` asks for.
     pub parameters: BTreeMap<String, String>,
+    /// Where those are given.
+    pub values_from: ValuesFrom,
     /// Values of exports of other stacks.
     pub import_values: BTreeMap<String, String>,
     /// The time that APIs and stages count as made at, milliseconds since the epoch.
@@ -120,6 +124,8 @@ pub struct App {
     pub warnings: Vec<Diagnostic>,
     /// URLs of this template's APIs that became Gatepost's.
     pub rewritten_urls: Vec<RewrittenUrl>,
+    /// Which of the given parameters it has or imports.
+    pub parameters_used: BTreeSet<String>,
     /// The files and folders that the app is made of, to be watched.
     pub sources: Vec<PathBuf>,
 }
@@ -237,10 +243,16 @@ fn read<T>(
         region: options.region.clone(),
         account_id: options.account_id.clone(),
         configured: options.configured.clone(),
+        values_from: options.values_from,
     };
     let mut template = sections::read(&root, diagnostics);
     let given = &options.parameters;
-    let parameters = parameters::resolve(&template.parameters, given, diagnostics);
+    let parameters = parameters::resolve(
+        &template.parameters,
+        given,
+        options.values_from,
+        diagnostics,
+    );
     sam::expand(&mut template, &parameters, diagnostics);
     let imports = [&options.import_values, given];
     let evaluator = Evaluator::new(diagnostics, &template, &stack, &parameters, imports);
@@ -254,7 +266,11 @@ fn read<T>(
     read_outputs(&evaluator, &mut app);
     rewrite_urls(&mut app, &stack, &options.endpoint, &evaluator);
     let imports_used = evaluator.imports_used.borrow();
-    parameters::refuse_unknown(&template.parameters, given, &imports_used, diagnostics);
+    app.parameters_used = parameters::used(&template.parameters, given, &imports_used);
+    if options.values_from == ValuesFrom::Flags {
+        let used = &app.parameters_used;
+        parameters::refuse_unknown(&template.parameters, given, used, diagnostics);
+    }
     app.sources = sources(path, &app);
     let seen = look(&evaluator, folder);
     Some((app, seen))
@@ -263,7 +279,7 @@ fn read<T>(
 fn read_text(path: &Path) -> Result<String, (String, &'static str)> {
     let unreadable = |error: std::io::Error| {
         let message = format!("the template cannot be read: {error}");
-        (message, "name a template: gatepost dev PATH")
+        (message, "name a template that this user can read")
     };
     let length = std::fs::metadata(path).map_err(unreadable)?.len();
     if length > MAX_BYTES as u64 {
@@ -357,7 +373,7 @@ fn rewrite_urls(app: &mut App, stack: &Stack, endpoint: &Endpoint, evaluator: &E
                 let resource = evaluator.template.resource(logical_id);
                 let at = resource.map_or(Position::START, |resource| resource.position);
                 let message = format!("{logical_id} would call the real AWS: {name} names {host}");
-                let mend = "name what runs here: an API of this template, or a value of --env-file";
+                let mend = stack.values_from.environment_mend();
                 evaluator.diagnostics.warn(at, message, mend);
             }
         }

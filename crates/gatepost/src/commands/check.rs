@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 use gatepost_server::{
     check::{Finding, Report, Severity, Slug, check},
-    template::{Configured, Endpoint, LoadOptions},
+    template::{Configured, Endpoint, LoadOptions, ValuesFrom},
 };
 use serde_json::json;
 
@@ -116,6 +116,7 @@ fn options(arguments: &Arguments, configured: Configured) -> LoadOptions {
         account_id: "000000000000".into(),
         stack_name: None,
         parameters: arguments.parameters.iter().cloned().collect(),
+        values_from: ValuesFrom::Flags,
         import_values: BTreeMap::new(),
         now_ms: 0,
         // Nothing is served: URLs that the template builds stay as they are seen on AWS.

@@ -15,9 +15,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::node::StartError;
 
-pub use app::App;
+pub use app::{App, rewritten_lines};
 pub use asked::{find_template, folder_of, load_config};
-pub use terminal::{Style, Terminal, printable};
+pub use services::real_calls;
+pub use terminal::{ReadyApi, Style, Terminal, printable};
 pub use watch::{Watched, Watcher};
 
 /// Run an app locally from a SAM or CloudFormation template: its functions as local processes, its

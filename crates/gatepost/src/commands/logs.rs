@@ -36,7 +36,7 @@ const PLATFORM_LINES: [&str; 4] = ["INIT_START", "START RequestId", "END Request
     after_help = "Examples:\n  gatepost logs --follow\n  gatepost logs /aws/apigateway/ --level \
                   error --since 1h\n  gatepost logs --function SendMessage\n  gatepost logs \
                   --connection 'k2Jx0fYh7QIAAJqkOw=='\n\nReads the store of a running or stopped \
-                  `gatepost dev`, and changes nothing.\nExit status: 0, or 2 when the command line \
+                  `gatepost dev` or `serve`, and changes nothing.\nExit status: 0, or 2 when the command line \
                   is wrong or there is no store."
 )]
 pub struct Arguments {
@@ -90,7 +90,7 @@ fn print(arguments: &Arguments) -> Result<(), String> {
     if !arguments.store.is_file() {
         return Err(format!(
             "there is no store {}: go to the folder of the template that `gatepost dev` served, or \
-             name one with --store",
+             name one with --store, e.g. that in the state folder of `gatepost serve`",
             arguments.store.display()
         ));
     }

@@ -2,6 +2,7 @@
 
 mod apps;
 mod notify;
+mod restart;
 mod token;
 
 use std::{env, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
@@ -10,18 +11,22 @@ use clap::Args;
 use gatepost_gateway::auth::AuthMode;
 use gatepost_server::{
     admin::AdminAccess,
-    template::{self, LoadOptions},
+    template::{self, LoadOptions, ValuesFrom},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
-    dev::{Terminal, Watched, Watcher, folder_of, load_config},
+    dev::{
+        ReadyApi, Terminal, Watched, Watcher, error_lines, folder_of, load_config, rewritten_lines,
+    },
     output,
 };
 use crate::{
     config::{Config, ConfigErrors},
-    node::{Node, NodeOptions, Prepared, StartError, StateFolder, compile_lines, stage_path},
+    node::{
+        Node, NodeOptions, PortFrom, Prepared, StartError, StateFolder, compile_lines, stage_path,
+    },
 };
 
 /// The version of the shape of the JSON events.
@@ -91,8 +96,9 @@ impl Running {
         let state = StateFolder::open(state_path(&config), false)?;
         let (token, token_file) = token::find(&config.admin, state.path())?;
         let admin = config.admin.listen;
-        let prepared = Prepared::new(config, &listen, AuthMode::SigV4, remote)?;
-        let options = prepared.load_options(std::collections::BTreeMap::new());
+        let prepared = Prepared::new(config, &listen, PortFrom::Server, AuthMode::SigV4, remote)?;
+        let parameters = prepared.config.server.parameters.clone();
+        let options = prepared.load_options(parameters, ValuesFrom::Configuration);
         let loaded = apps::load(&prepared.config.server.templates, &options)?;
         let settings = prepared
             .config
@@ -120,7 +126,11 @@ impl Running {
             );
         }
         warnings.extend(node.warnings.clone());
-        warnings.extend(apps::warnings(&loaded));
+        let services = &node.server.gateway.outward().services;
+        warnings.extend(apps::warnings(&loaded, services));
+        if node.config.server.templates.is_empty() {
+            warnings.push("[server] templates is empty: name what to serve".into());
+        }
         for warning in warnings {
             terminal.warning(&warning);
         }
@@ -148,7 +158,7 @@ impl Running {
                 None
             }
         };
-        self.tell(&self.ready());
+        self.tell_ready();
         notify::tell("READY=1");
         loop {
             tokio::select! {
@@ -156,10 +166,14 @@ impl Running {
                 _ = hang_up.recv() => {
                     self.reload_certificate();
                     self.say_what_needs_a_restart();
-                    self.reload();
                 }
-                () = super::dev::changed(watcher.as_mut()) => self.reload(),
+                () = super::dev::changed(watcher.as_mut()) => {}
             }
+            // Folders that were made anew, as builds do, are watched before they are read.
+            if let Some(watcher) = &mut watcher {
+                watcher.watch(&self.watched());
+            }
+            self.reload();
             if let Some(watcher) = &mut watcher {
                 watcher.watch(&self.watched());
             }
@@ -183,9 +197,9 @@ impl Running {
 
     /// Serves the templates as they are now, whole or not at all.
     fn reload(&mut self) {
+        let before = self.apis();
         match self.try_reload() {
-            Ok(()) => self
-                .tell(&json!({"event": "reloaded", "version": JSON_VERSION, "apis": self.apis()})),
+            Ok(()) => self.tell_reloaded(&before),
             Err(errors) => self.terminal.reload_failed(&errors),
         }
     }
@@ -193,8 +207,11 @@ impl Running {
     fn try_reload(&mut self) -> Result<(), Vec<String>> {
         self.options.now_ms = gatepost_gateway::clock::now_ms();
         let config = &self.node.config;
-        let loaded = apps::load(&config.server.templates, &self.options)
-            .map_err(|error| vec![error.to_string()])?;
+        let loaded =
+            apps::load(&config.server.templates, &self.options).map_err(|error| match error {
+                StartError::Template(errors) => error_lines(&errors),
+                error => vec![error.to_string()],
+            })?;
         let settings = config
             .stages
             .resolve(&loaded.apis, &loaded.api_logical_ids)
@@ -207,8 +224,9 @@ impl Running {
             .node
             .deploy(&self.loaded, &loaded, &settings)
             .map_err(|errors| compile_lines(&errors))?;
-        let known = apps::warnings(&self.loaded);
-        let new = apps::warnings(&loaded);
+        let services = &self.node.server.gateway.outward().services;
+        let known = apps::warnings(&self.loaded, services);
+        let new = apps::warnings(&loaded, services);
         for warning in warnings
             .iter()
             .chain(new.iter().filter(|it| !known.contains(it)))
@@ -232,36 +250,60 @@ impl Running {
         match read_config(&self.arguments) {
             Err(error) => self.terminal.warning(&error.to_string()),
             Ok(now) => {
-                let before = &self.node.config.settings;
-                let is_new = |setting: &&crate::config::Setting| {
-                    let mut before = before.iter();
-                    !before.any(|it| it.key == setting.key && it.value == setting.value)
-                };
-                for setting in now.settings.iter().filter(is_new) {
-                    let text = format!("{}: {} needs a restart", setting.source, setting.key);
-                    self.terminal.warning(&text);
+                for line in restart::needed(&self.node.config.settings, &now.settings) {
+                    self.terminal.warning(&line);
                 }
             }
         }
     }
 
-    fn tell(&self, event: &Value) {
+    fn tell_ready(&self) {
+        let not_acted_on = &self.loaded.not_acted_on;
+        let notes = rewritten_lines(&self.loaded);
+        let authority = &self.node.server.authority;
         if self.arguments.json {
+            let not_acted_on: Map<String, Value> = not_acted_on
+                .iter()
+                .map(|(kind, ids)| (kind.clone(), json!(ids)))
+                .collect();
+            let event = json!({
+                "event": "ready",
+                "version": JSON_VERSION,
+                "port": self.node.port,
+                "httpUrl": format!("http://{authority}"),
+                "adminUrl": format!("http://{}", self.admin),
+                "adminTokenFile": self.token_file,
+                "caBundle": self.node.ca_bundle,
+                "apis": self.apis().iter().map(api_json).collect::<Vec<_>>(),
+                "notActedOn": not_acted_on,
+                "notes": notes,
+            });
             output::line(&event.to_string());
             return;
         }
-        let apis = event["apis"].as_array().map_or(0, Vec::len);
-        if event["event"] == "ready" {
-            let authority = &self.node.server.authority;
-            output::error_line(&format!("Serving {apis} APIs on {authority}"));
-            output::error_line(&format!("Admin on {}", self.admin));
-            output::line("Ready.");
+        let style = self.terminal.style();
+        let mut text = style.apis(self.apis().iter());
+        text += &style.notes(not_acted_on, &notes);
+        output::line(&format!(
+            "{text}Serving {} APIs on {authority}\nAdmin on {}\nReady.",
+            self.loaded.apis.len(),
+            self.admin
+        ));
+    }
+
+    fn tell_reloaded(&self, before: &[ReadyApi]) {
+        let apis = self.apis();
+        if self.arguments.json {
+            let apis: Vec<Value> = apis.iter().map(api_json).collect();
+            let event = json!({"event": "reloaded", "version": JSON_VERSION, "apis": apis});
+            output::line(&event.to_string());
         } else {
-            output::error_line(&format!("Reloaded: {apis} APIs."));
+            let new = apis.iter().filter(|api| !before.contains(api));
+            output::line(&self.terminal.style().reloaded(new));
         }
     }
 
-    fn apis(&self) -> Value {
+    fn apis(&self) -> Vec<ReadyApi> {
         let table = self.node.server.gateway.apis();
         let several = table.apis.len() > 1;
         let authority = &self.node.server.authority;
@@ -273,35 +315,35 @@ impl Running {
                 .filter(|stage| api.deployed_to(stage).is_some());
             let stages = stages.map(|stage| {
                 let path = stage_path(&api.api_id, stage.stage_name.as_str(), several);
-                json!({
-                    "stage": stage.stage_name.as_str(),
-                    "url": format!("ws://{authority}{path}"),
-                    "callbackUrl": format!("http://{authority}{path}"),
-                })
+                (
+                    stage.stage_name.to_string(),
+                    format!("ws://{authority}{path}"),
+                    format!("http://{authority}{path}"),
+                )
             });
-            json!({
-                "apiId": api.api_id.as_str(),
-                "name": api.name,
-                "logicalId": self.loaded.api_logical_ids.get(&api.api_id),
-                "stages": stages.collect::<Vec<_>>(),
-            })
+            let logical_id = self.loaded.api_logical_ids.get(&api.api_id);
+            ReadyApi {
+                api_id: api.api_id.to_string(),
+                name: api.name.clone(),
+                logical_id: logical_id.cloned().unwrap_or_default(),
+                stages: stages.collect(),
+                port: None,
+            }
         });
         apis.collect()
     }
+}
 
-    fn ready(&self) -> Value {
-        let authority = &self.node.server.authority;
-        json!({
-            "event": "ready",
-            "version": JSON_VERSION,
-            "port": self.node.port,
-            "httpUrl": format!("http://{authority}"),
-            "adminUrl": format!("http://{}", self.admin),
-            "adminTokenFile": self.token_file,
-            "caBundle": self.node.ca_bundle,
-            "apis": self.apis(),
-        })
-    }
+fn api_json(api: &ReadyApi) -> Value {
+    let stages = api.stages.iter().map(
+        |(stage, url, callback_url)| json!({"stage": stage, "url": url, "callbackUrl": callback_url}),
+    );
+    json!({
+        "apiId": api.api_id,
+        "name": api.name,
+        "logicalId": Some(&api.logical_id).filter(|id| !id.is_empty()),
+        "stages": stages.collect::<Vec<_>>(),
+    })
 }
 
 fn read_config(arguments: &Arguments) -> Result<Config, StartError> {

@@ -28,7 +28,7 @@ pub const STORE: &str = ".gatepost/store.sqlite";
     after_help = "Examples:\n  gatepost why 'k2Jx0fYh7QIAAJqkOw=='\n  gatepost why --about \
                   not-established\n  gatepost why ID --log-file tail.txt\n  gatepost why ID \
                   --cloudwatch /aws/apigateway/a1b2c3d4e5/prod /chat/access \
-                  /aws/lambda/chat-Send\n\nReads the store of a running or stopped `gatepost dev`, and \
+                  /aws/lambda/chat-Send\n\nReads the store of a running or stopped `gatepost dev` or `serve`, and \
                   changes nothing.\nExit status: 0 found, 1 not found, 2 the command line is wrong \
                   or there is no store."
 )]

@@ -149,7 +149,7 @@ fn access_key(reader: &mut Reader, id: String, section: &str) -> Option<AccessKe
 /// More than one is set.
 pub(super) fn secret_source(reader: &mut Reader, key: &str) -> Result<Option<SecretSource>, ()> {
     let value = reader.secret(key);
-    let file = reader.path(&format!("{key}_file"));
+    let file = file_to_compare(reader, &format!("{key}_file"));
     let variable = reader.text(
         &format!("{key}_env"),
         "the name of an environment variable",
@@ -162,6 +162,13 @@ pub(super) fn secret_source(reader: &mut Reader, key: &str) -> Result<Option<Sec
         (None, None, None) => Ok(None),
         _ => Err(()),
     }
+}
+
+/// The path of a file whose content counts as part of the value.
+fn file_to_compare(reader: &mut Reader, key: &str) -> Option<PathBuf> {
+    let path = reader.path(key)?;
+    reader.compare_file(key, &path);
+    Some(path)
 }
 
 /// A user's name as IAM has it, perhaps below a path.
@@ -185,6 +192,11 @@ fn policies(reader: &mut Reader, key: String) -> PoliciesConfig {
             value => policy(value, source).map(|policy| vec![policy]),
         }
     });
+    for policy in &policies {
+        if let PolicySource::File(path) = policy {
+            reader.compare_file(&key, path);
+        }
+    }
     PoliciesConfig {
         place,
         key,

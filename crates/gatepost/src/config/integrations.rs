@@ -36,8 +36,12 @@ pub struct AccessKey {
 
 pub(super) fn read(reader: &mut Reader) -> IntegrationsConfig {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let ca_certificates = reader.path("integrations.ca_certificates");
+    if let Some(path) = &ca_certificates {
+        reader.compare_file("integrations.ca_certificates", path);
+    }
     IntegrationsConfig {
-        ca_certificates: reader.path("integrations.ca_certificates"),
+        ca_certificates,
         profile: reader.text(
             "integrations.profile",
             "the name of a profile such as \"dev\"",

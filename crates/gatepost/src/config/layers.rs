@@ -14,7 +14,7 @@ use figment::{
 };
 use toml_edit::{ImDocument, Item, Key, TableLike};
 
-use super::error::ConfigError;
+use super::{error::ConfigError, reader::quote};
 
 /// The names of the layers, by which figment remembers where a value came from.
 const FILE: &str = "file";
@@ -195,7 +195,7 @@ fn lines_of_keys(path: &Path, text: &str) -> Result<BTreeMap<String, usize>, Con
             remember(name.clone(), key);
             // The tables in a table are sections with names that the user chose.
             for (section, key, item) in keys_below(item) {
-                let section = format!("{name}.{section:?}");
+                let section = format!("{name}.{}", quote(section));
                 remember(section.clone(), key);
                 for (name, key, _) in keys_below(item) {
                     remember(format!("{section}.{name}"), key);

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt::Display,
+    fmt::{Display, Write as _},
     ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
@@ -26,8 +26,11 @@ const NOT_THERE_YET: [&str; 1] = ["server.trusted_proxies"];
 pub struct Setting {
     /// The key with its section, e.g. `limits.idle_timeout`.
     pub key: String,
-    /// Its value as TOML; empty when it has none.
+    /// Its value as TOML, secrets masked; empty when it has none.
     pub value: String,
+    /// By what another value is told from it: the value itself, with the content of the files that
+    /// it names and that are read with it.
+    pub compared: Secret,
     /// Who set it.
     pub source: Source,
 }
@@ -169,10 +172,9 @@ impl Reader {
     {
         let expected = format!("a number from {} to {}", range.start(), range.end());
         let written = default.map_or_else(String::new, |number| number.to_string());
-        self.take(key, default, &written, &expected, |value, source| {
-            let number =
-                whole_number(value).or_else(|| text_outside_files(value, source)?.parse().ok())?;
-            let number = N::try_from(number).ok()?;
+        let typed = |text: &str| text.parse::<i128>().ok().map(Value::from);
+        self.take_typed(key, default, &written, &expected, typed, |value, _| {
+            let number = N::try_from(whole_number(value)?).ok()?;
             range.contains(&number).then_some(Some(number))
         })
     }
@@ -180,29 +182,25 @@ impl Reader {
     /// So many a second, or nothing.
     pub(super) fn rate(&mut self, key: &str) -> Option<f64> {
         let expected = "a number above 0, e.g. 10000 or 0.5";
-        self.take(key, None, "", expected, |value, source| {
+        let typed = |text: &str| {
+            let whole = text.parse::<u32>().ok().map(Value::from);
+            whole.or_else(|| text.parse::<f64>().ok().map(Value::from))
+        };
+        self.take_typed(key, None, "", expected, typed, |value, _| {
             let whole = whole_number(value).and_then(|number| u32::try_from(number).ok());
-            let rate = whole
-                .map(f64::from)
-                .or_else(|| value.to_f64())
-                .or_else(|| text_outside_files(value, source)?.parse().ok())?;
+            let rate = whole.map(f64::from).or_else(|| value.to_f64())?;
             (rate.is_finite() && rate > 0.0).then_some(Some(rate))
         })
     }
 
     /// `true` or `false`.
     pub(super) fn flag(&mut self, key: &str, default: bool) -> bool {
-        self.take(
-            key,
-            default,
-            &default.to_string(),
-            "true or false",
-            |value, source| {
-                value
-                    .to_bool()
-                    .or_else(|| text_outside_files(value, source)?.parse().ok())
-            },
-        )
+        let written = default.to_string();
+        let typed = |text: &str| text.parse::<bool>().ok().map(Value::from);
+        let expected = "true or false";
+        self.take_typed(key, default, &written, expected, typed, |value, _| {
+            value.to_bool()
+        })
     }
 
     /// A text that `parse` understands, or nothing.
@@ -228,19 +226,15 @@ impl Reader {
     /// several are separated by commas.
     pub(super) fn paths(&mut self, key: &str) -> Vec<PathBuf> {
         let expected = "a list of files such as [\"chat/template.yaml\"]";
-        self.take(key, Vec::new(), "[]", expected, |value, source| {
-            if let Some(text) = text_outside_files(value, source) {
-                let paths = text.split(',').map(str::trim);
-                return paths.map(|path| path_in(path, source)).collect();
-            }
-            match value {
-                Value::Array(_, values) => values
-                    .iter()
-                    .map(|value| path_in(value.as_str()?, source))
-                    .collect(),
-                value => Some(vec![path_in(value.as_str()?, source)?]),
-            }
-        })
+        let typed = |text: &str| Some(array(text.split(',').map(str::trim)));
+        let parse = |value: &Value, source: &Source| match value {
+            Value::Array(_, values) => values
+                .iter()
+                .map(|value| path_in(value.as_str()?, source))
+                .collect(),
+            value => Some(vec![path_in(value.as_str()?, source)?]),
+        };
+        self.take_typed(key, Vec::new(), "[]", expected, typed, parse)
     }
 
     /// A text that never shows, not even when it is wrong.
@@ -254,13 +248,7 @@ impl Reader {
         {
             setting.value = quote("****");
         }
-        for error in &mut self.errors {
-            if let ConfigError::Expected { key: of, found, .. } = error
-                && of == key
-            {
-                "something else".clone_into(found);
-            }
-        }
+        self.hide_what_was_found(key);
         secret
     }
 
@@ -283,27 +271,24 @@ impl Reader {
     ) -> Vec<T> {
         let default = default.iter().map(AsRef::as_ref);
         let written = default.clone().map(quote).collect::<Vec<_>>().join(", ");
+        let written = format!("[{written}]");
         let default = default.filter_map(&parse).collect();
-        self.take(
+        let typed = |text: &str| {
+            let texts = text.split(',').map(str::trim);
+            Some(array(texts.filter(|text| !text.is_empty())))
+        };
+        self.take_typed(
             key,
             default,
-            &format!("[{written}]"),
+            &written,
             expected,
-            |value, source| {
-                if let Some(text) = text_outside_files(value, source) {
-                    let texts = text
-                        .split(',')
-                        .map(str::trim)
-                        .filter(|text| !text.is_empty());
-                    return texts.map(&parse).collect();
-                }
-                match value {
-                    Value::Array(_, values) => values
-                        .iter()
-                        .map(|value| value.as_str().and_then(&parse))
-                        .collect(),
-                    value => value.as_str().and_then(&parse).map(|one| vec![one]),
-                }
+            typed,
+            |value, _| match value {
+                Value::Array(_, values) => values
+                    .iter()
+                    .map(|value| value.as_str().and_then(&parse))
+                    .collect(),
+                value => value.as_str().and_then(&parse).map(|one| vec![one]),
             },
         )
     }
@@ -316,26 +301,42 @@ impl Reader {
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> BTreeMap<String, T> {
-        self.take(
-            key,
-            BTreeMap::new(),
-            "{}",
-            expected,
-            |value, source| match (text_outside_files(value, source), value) {
-                (Some(text), _) => text
-                    .split(',')
-                    .map(|pair| {
-                        let (name, text) = pair.split_once('=')?;
-                        Some((name.trim().to_owned(), parse(text.trim())?))
-                    })
-                    .collect(),
-                (None, Value::Dict(_, entries)) => entries
-                    .iter()
-                    .map(|(name, value)| Some((name.clone(), parse(value.as_str()?)?)))
-                    .collect(),
-                _ => None,
-            },
-        )
+        let typed = |text: &str| {
+            let pairs = text.split(',').map(|pair| {
+                let (name, text) = pair.split_once('=')?;
+                Some((name.trim().to_owned(), Value::from(text.trim())))
+            });
+            pairs.collect::<Option<Dict>>().map(Value::from)
+        };
+        self.take_typed(key, BTreeMap::new(), "{}", expected, typed, |value, _| {
+            let entries = value.as_dict()?.iter();
+            entries
+                .map(|(name, value)| Some((name.clone(), parse(value.as_str()?)?)))
+                .collect()
+        })
+    }
+
+    /// A table of texts, empty by default, that never show: some may be secrets.
+    pub(super) fn secret_table(&mut self, key: &str) -> BTreeMap<String, String> {
+        let expected = "a table of texts such as {Stage = \"prod\"}";
+        let table = self.table(key, expected, |text| Some(text.to_owned()));
+        if let Some(setting) = self.settings.last_mut() {
+            let names = table.keys();
+            let names = names.map(|name| format!("{} = {}", quote_key(name), quote("****")));
+            setting.value = format!("{{{}}}", names.collect::<Vec<_>>().join(", "));
+        }
+        self.hide_what_was_found(key);
+        table
+    }
+
+    fn hide_what_was_found(&mut self, of: &str) {
+        for error in &mut self.errors {
+            if let ConfigError::Expected { key, found, .. } = error
+                && key == of
+            {
+                "something else".clone_into(found);
+            }
+        }
     }
 
     /// A table of certificates with their keys, empty by default; written in files only, and
@@ -353,6 +354,21 @@ impl Reader {
             });
             parsed.collect()
         })
+    }
+
+    /// Lets the value of `key` differ when the content of a file that it names does. What is wrong
+    /// with a file says whoever uses it.
+    pub(super) fn compare_file(&mut self, key: &str, path: &Path) {
+        let mut settings = self.settings.iter_mut();
+        if let Some(setting) = settings.find(|setting| setting.key == key) {
+            // A pipe gives its content once, to whoever uses it.
+            let is_file = path.is_file();
+            let content = is_file.then(|| std::fs::read(path).unwrap_or_default());
+            let content = content.unwrap_or_default();
+            let content = String::from_utf8_lossy(&content);
+            let before = setting.compared.reveal();
+            setting.compared = Secret::new(format!("{before}\n{content}"));
+        }
     }
 
     /// Reports that `key` makes no sense without `other`.
@@ -427,20 +443,40 @@ impl Reader {
         expected: &str,
         parse: impl FnOnce(&Value, &Source) -> Option<T>,
     ) -> T {
+        self.take_typed(key, default, written, expected, |_| None, parse)
+    }
+
+    /// [`Reader::take`] of what is no text in a file: `typed` makes it of the text of a variable or
+    /// flag, which has no types.
+    fn take_typed<T>(
+        &mut self,
+        key: &str,
+        default: T,
+        written: &str,
+        expected: &str,
+        typed: impl FnOnce(&str) -> Option<Value>,
+        parse: impl FnOnce(&Value, &Source) -> Option<T>,
+    ) -> T {
         let Some(value) = self.remove(key) else {
             self.settings.push(Setting {
                 key: key.to_owned(),
                 value: written.to_owned(),
+                compared: Secret::new(written),
                 source: Source::Default,
             });
             return default;
         };
         let source = self.layers.source(key, &value);
         let found = describe(&value);
+        let value = text_outside_files(&value, &source)
+            .and_then(typed)
+            .unwrap_or(value);
         let parsed = parse(&value, &source);
+        let value = describe(&value);
         self.settings.push(Setting {
             key: key.to_owned(),
-            value: found.clone(),
+            compared: Secret::new(value.as_str()),
+            value,
             source: source.clone(),
         });
         parsed.unwrap_or_else(|| {
@@ -569,14 +605,15 @@ fn describe(value: &Value) -> String {
         Value::Char(_, c) => quote(&c.to_string()),
         Value::Bool(_, flag) => flag.to_string(),
         Value::Num(_, number) => match (number.to_i128(), number.to_f64()) {
-            (None, Some(number)) => number.to_string(),
+            // As TOML has it, with a point or an exponent.
+            (None, Some(number)) => format!("{number:?}"),
             _ => whole_number(value).map_or_else(String::new, |number| number.to_string()),
         },
         Value::Empty(..) => "nothing".to_owned(),
         Value::Dict(_, entries) => {
             let entries = entries
                 .iter()
-                .map(|(name, value)| format!("{name} = {}", describe(value)));
+                .map(|(name, value)| format!("{} = {}", quote_key(name), describe(value)));
             format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
         Value::Array(_, values) => {
@@ -588,6 +625,36 @@ fn describe(value: &Value) -> String {
     }
 }
 
-fn quote(text: &str) -> String {
-    format!("{text:?}")
+/// An array of texts.
+fn array<'a>(texts: impl Iterator<Item = &'a str>) -> Value {
+    texts.map(Value::from).collect::<Vec<_>>().into()
+}
+
+/// A text as TOML.
+pub(super) fn quote(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            c if c.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+/// A key as TOML: bare where that can be.
+fn quote_key(name: &str) -> String {
+    let is_bare = |c: u8| c.is_ascii_alphanumeric() || c == b'_' || c == b'-';
+    if !name.is_empty() && name.bytes().all(is_bare) {
+        name.to_owned()
+    } else {
+        quote(name)
+    }
 }

@@ -94,6 +94,7 @@ fn every_key_is_read_from_the_file() {
         public_name = "ws.example.com"
         tls_certificate = "/etc/gatepost/cert.pem"
         tls_key = "/etc/gatepost/key.pem"
+        parameters = {Stage = "prod"}
         [limits]
         idle_timeout = "20m"
         max_connection_duration = "1d"
@@ -202,6 +203,7 @@ fn every_key_is_read_from_the_file() {
                 "[::]:8080".parse().unwrap()
             ],
             public_name: Some("ws.example.com".to_owned()),
+            parameters: BTreeMap::from([("Stage".to_owned(), "prod".to_owned())]),
             tls: Some(TlsFiles {
                 certificate: "/etc/gatepost/cert.pem".into(),
                 key: "/etc/gatepost/key.pem".into(),
@@ -458,6 +460,11 @@ fn a_wrong_value_is_an_error_that_says_what_is_expected() {
         (
             "[extensions]\npermessage_deflate = 1\n",
             "gatepost.toml:2: extensions.permessage_deflate: expected true or false, found 1",
+        ),
+        (
+            "[server]\nparameters = {Secret = 12345}\n",
+            "gatepost.toml:2: server.parameters: expected a table of texts such as {Stage = \
+             \"prod\"}, found something else",
         ),
         (
             "[egress]\nallow = [1, \"x\"]\n",

@@ -21,20 +21,42 @@ pub struct Port {
     pub listeners: Vec<TcpListener>,
 }
 
+/// How a port was chosen, and another may be.
+#[derive(Debug, Clone, Copy)]
+pub enum PortFrom {
+    /// By a flag.
+    Flag,
+    /// By `[server] listen`.
+    Server,
+    /// By `[admin] listen`.
+    Admin,
+}
+
+impl PortFrom {
+    fn mend(self) -> &'static str {
+        match self {
+            Self::Flag => "choose another with --port, or --port 0",
+            Self::Server => "choose another in [server] listen",
+            Self::Admin => "choose another in [admin] listen",
+        }
+    }
+}
+
 /// Why a port cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("{address} cannot be listened on: {source}; choose another with --port, or --port 0")]
+#[error("{address} cannot be listened on: {source}; {}", .from.mend())]
 pub struct PortError {
     address: SocketAddr,
+    from: PortFrom,
     source: io::Error,
 }
 
 /// Listens on these addresses. Those with port 0 get one free port together. An IPv6 address is
 /// left out where the machine has no IPv6, if another address serves.
-pub fn listen(addresses: &[SocketAddr]) -> Result<Port, PortError> {
+pub fn listen(addresses: &[SocketAddr], from: PortFrom) -> Result<Port, PortError> {
     let mut attempts = ATTEMPTS;
     loop {
-        match listen_once(addresses) {
+        match listen_once(addresses, from) {
             Err(PortError { source, .. })
                 if source.kind() == io::ErrorKind::AddrInUse
                     && attempts > 0
@@ -47,7 +69,7 @@ pub fn listen(addresses: &[SocketAddr]) -> Result<Port, PortError> {
     }
 }
 
-fn listen_once(addresses: &[SocketAddr]) -> Result<Port, PortError> {
+fn listen_once(addresses: &[SocketAddr], from: PortFrom) -> Result<Port, PortError> {
     let mut listening = Port {
         number: 0,
         listeners: Vec::new(),
@@ -70,7 +92,13 @@ fn listen_once(addresses: &[SocketAddr]) -> Result<Port, PortError> {
                 if address.is_ipv6()
                     && !listening.listeners.is_empty()
                     && error.kind() != io::ErrorKind::AddrInUse => {}
-            Err(source) => return Err(PortError { address, source }),
+            Err(source) => {
+                return Err(PortError {
+                    address,
+                    from,
+                    source,
+                });
+            }
         }
     }
     Ok(listening)
@@ -85,9 +113,9 @@ pub fn listen_next(addresses: &[IpAddr], port: u16) -> Result<Port, PortError> {
             .collect::<Vec<_>>()
     };
     for candidate in port.saturating_add(1)..=port.saturating_add(NEXT_PORTS) {
-        if let Ok(found) = listen(&on(candidate)) {
+        if let Ok(found) = listen(&on(candidate), PortFrom::Flag) {
             return Ok(found);
         }
     }
-    listen(&on(0))
+    listen(&on(0), PortFrom::Flag)
 }

@@ -29,9 +29,9 @@ pub enum StartError {
     /// The template is wrong.
     #[error("{0}")]
     Template(TemplateErrors),
-    /// Two templates make the same.
+    /// The templates do not fit together, or what they are given.
     #[error("{0}")]
-    MadeTwice(String),
+    Templates(String),
     /// A port is taken.
     #[error(transparent)]
     Port(#[from] PortError),

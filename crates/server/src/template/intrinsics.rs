@@ -222,7 +222,7 @@ impl<'a> Evaluator<'a> {
                     DiagnosticKind::NotHere,
                     at,
                     format!("the value of `{name}` is in AWS's parameter store"),
-                    format!("give it with --parameter {name}=…"),
+                    self.stack.values_from.mend("it", name),
                 );
                 return unknown(at);
             }
@@ -516,7 +516,7 @@ impl<'a> Evaluator<'a> {
                 DiagnosticKind::NotHere,
                 argument.position,
                 format!("Fn::ImportValue asks for `{name}`, an export of another stack"),
-                format!("give its value with --parameter {name}=…"),
+                self.stack.values_from.mend("its value", &name),
             );
         }
         value.map(|text| Node::string(text.as_str(), argument.position))

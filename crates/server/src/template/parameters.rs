@@ -7,6 +7,7 @@ use regex::Regex;
 use super::{
     diagnostic::{DiagnosticKind, Diagnostics, did_you_mean},
     document::{Entry, Node, Position, Value},
+    values_from::ValuesFrom,
 };
 
 const ATTRIBUTES: [&str; 11] = [
@@ -35,39 +36,51 @@ pub(super) enum Parameter {
 pub(super) fn resolve(
     declared: &[Entry],
     given: &BTreeMap<String, String>,
+    from: ValuesFrom,
     diagnostics: &Diagnostics,
 ) -> BTreeMap<String, Parameter> {
     declared
         .iter()
         .filter_map(|entry| {
-            let value = parameter(entry, given.get(&entry.key), diagnostics)?;
+            let value = parameter(entry, given.get(&entry.key), from, diagnostics)?;
             Some((entry.key.clone(), value))
         })
         .collect()
 }
 
-/// Refuses given values that nothing asks for; `imports` are the export names that were asked for.
-pub(super) fn refuse_unknown(
+/// The given values that something asks for; `imports` are the export names that were asked for.
+pub(super) fn used(
     declared: &[Entry],
     given: &BTreeMap<String, String>,
     imports: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    let is_used = |name: &&String| {
+        imports.contains(*name) || declared.iter().any(|entry| entry.key == **name)
+    };
+    given.keys().filter(is_used).cloned().collect()
+}
+
+/// Refuses given values that are not [`used`].
+pub(super) fn refuse_unknown(
+    declared: &[Entry],
+    given: &BTreeMap<String, String>,
+    used: &BTreeSet<String>,
     diagnostics: &Diagnostics,
 ) {
-    for name in given.keys().filter(|name| !imports.contains(*name)) {
-        if !declared.iter().any(|entry| entry.key == *name) {
-            let known = declared.iter().map(|entry| entry.key.as_str());
-            diagnostics.error(
-                Position::START,
-                format!("the template has no parameter `{name}`"),
-                did_you_mean(name, known, "remove it from the command"),
-            );
-        }
+    for name in given.keys().filter(|name| !used.contains(*name)) {
+        let known = declared.iter().map(|entry| entry.key.as_str());
+        diagnostics.error(
+            Position::START,
+            format!("the template has no parameter `{name}`"),
+            did_you_mean(name, known, "remove it from the command"),
+        );
     }
 }
 
 fn parameter(
     entry: &Entry,
     given: Option<&String>,
+    from: ValuesFrom,
     diagnostics: &Diagnostics,
 ) -> Option<Parameter> {
     let (name, node) = (&entry.key, &entry.value);
@@ -98,7 +111,7 @@ fn parameter(
                     "{name} is read from the parameter store on AWS; here it is the text \
                      `{default}`"
                 ),
-                format!("give its value with --parameter {name}=…"),
+                from.mend("its value", name),
             );
             default.to_owned()
         }
@@ -122,7 +135,7 @@ fn parameter(
                 DiagnosticKind::NotHere,
                 entry.position,
                 format!("Parameters: [{name}] must have values"),
-                format!("give one with --parameter {name}=…"),
+                from.mend("one", name),
             );
             return Some(Parameter::Value(Node::new(Value::Unknown, entry.position)));
         }
@@ -281,8 +294,9 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let values = resolve(root.entries(), &given, &diagnostics);
-        refuse_unknown(root.entries(), &given, &BTreeSet::new(), &diagnostics);
+        let values = resolve(root.entries(), &given, ValuesFrom::Flags, &diagnostics);
+        let used = used(root.entries(), &given, &BTreeSet::new());
+        refuse_unknown(root.entries(), &given, &used, &diagnostics);
         let text = values
             .into_iter()
             .map(|(name, value)| match value {

@@ -1,6 +1,6 @@
 //! The stack that a template is loaded as, and its pseudo parameters.
 
-use super::{Configured, document::Value, ids};
+use super::{Configured, ValuesFrom, document::Value, ids};
 
 /// Where and as what the template is loaded.
 #[derive(Debug, Clone)]
@@ -9,6 +9,7 @@ pub(super) struct Stack {
     pub(super) region: String,
     pub(super) account_id: String,
     pub(super) configured: Configured,
+    pub(super) values_from: ValuesFrom,
 }
 
 impl Stack {
@@ -86,6 +87,7 @@ mod tests {
             region: "us-east-1".into(),
             account_id: "000000000000".into(),
             configured: Configured::default(),
+            values_from: ValuesFrom::Flags,
         };
         assert_eq!(
             stack.arn("lambda", "function:f"),

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use gatepost_model::api::Api;
-use gatepost_server::template::{App, Configured, Endpoint, LoadOptions, TemplateErrors, load};
+use gatepost_server::template::{
+    App, Configured, Endpoint, LoadOptions, TemplateErrors, ValuesFrom, load,
+};
 
 pub struct Project {
     folder: tempfile::TempDir,
@@ -24,6 +26,7 @@ impl Project {
             account_id: "000000000000".into(),
             stack_name: Some("chat".into()),
             parameters: BTreeMap::new(),
+            values_from: ValuesFrom::Flags,
             import_values: BTreeMap::new(),
             now_ms: 1_790_294_508_123,
             endpoint: Endpoint {

@@ -51,7 +51,7 @@ pub enum ConnectError {
     /// The certificate or TLS itself.
     #[error(
         "TLS with {authority}: {source}; trust a local certificate authority with --ca FILE \
-         (that of `gatepost dev` is .gatepost/ca.pem), or use ws://"
+         (that of Gatepost is ca.pem in its state folder, .gatepost), or use ws://"
     )]
     Tls {
         authority: String,

@@ -10,7 +10,7 @@ use gatepost_gateway::{auth::AuthMode, clock::now_ms};
 use gatepost_model::{ApiId, secret::Secret};
 use gatepost_server::{
     admin::AdminAccess,
-    template::{self, LoadOptions},
+    template::{self, LoadOptions, ValuesFrom},
 };
 
 use super::{
@@ -23,7 +23,9 @@ use super::{
 };
 use crate::{
     config::ConfigErrors,
-    node::{Node, NodeOptions, Prepared, StartError, StateFolder, compile_lines, stage_path},
+    node::{
+        Node, NodeOptions, PortFrom, Prepared, StartError, StateFolder, compile_lines, stage_path,
+    },
 };
 
 /// A running app.
@@ -57,8 +59,9 @@ impl App {
             None => BTreeMap::new(),
         };
         let remote = arguments.allow_unauthenticated_remote;
-        let prepared = Prepared::new(config, &listen, AuthMode::Off, remote)?;
-        let options = prepared.load_options(arguments.parameters.iter().cloned().collect());
+        let prepared = Prepared::new(config, &listen, PortFrom::Flag, AuthMode::Off, remote)?;
+        let parameters = arguments.parameters.iter().cloned().collect();
+        let options = prepared.load_options(parameters, ValuesFrom::Flags);
         let loaded = template::load(&template, &options).map_err(StartError::Template)?;
         let settings = prepared
             .config
@@ -283,7 +286,7 @@ impl App {
 }
 
 /// What start-up says of URLs that named AWS and name Gatepost now.
-fn rewritten_lines(loaded: &template::App) -> Vec<String> {
+pub fn rewritten_lines(loaded: &template::App) -> Vec<String> {
     let line = |url: &template::RewrittenUrl| {
         format!("Rewritten: {}: {} is {} here", url.place, url.from, url.to)
     };

@@ -148,6 +148,11 @@ impl Terminal {
         output::error_line("The change is not served; the app goes on as it was.");
     }
 
+    /// How its text looks.
+    pub fn style(self) -> Style {
+        self.style
+    }
+
     /// Tells that the app stops.
     pub fn stopping(self) {
         if !self.json {

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
+use gatepost_gateway::integration::aws_service::AwsServices;
 use gatepost_server::template::{self, App, LoadOptions};
+
+use super::super::dev::real_calls;
 
 use crate::node::StartError;
 
@@ -33,7 +36,7 @@ pub fn load(templates: &[PathBuf], options: &LoadOptions) -> Result<App, StartEr
         let made = made.chain(plans.map(|plan| format!("the usage plan {}", plan.usage_plan_id)));
         for name in made {
             if !names.insert(name.clone()) {
-                return Err(StartError::MadeTwice(format!(
+                return Err(StartError::Templates(format!(
                     "{}: {name} is another template's too: names begin with that of the template's \
                      folder, so give the folders different names",
                     path.display()
@@ -55,14 +58,29 @@ pub fn load(templates: &[PathBuf], options: &LoadOptions) -> Result<App, StartEr
         all.usage_plans
             .usage_plans
             .extend(app.usage_plans.usage_plans);
+        for (kind, ids) in app.not_acted_on {
+            let mut known = all.not_acted_on.iter_mut();
+            match known.find(|(known, _)| *known == kind) {
+                Some((_, known)) => known.extend(ids),
+                None => all.not_acted_on.push((kind, ids)),
+            }
+        }
+        all.rewritten_urls.extend(app.rewritten_urls);
+        all.parameters_used.extend(app.parameters_used);
         all.warnings.extend(app.warnings);
         all.sources.extend(app.sources);
+    }
+    let mut given = options.parameters.keys();
+    if let Some(name) = given.find(|name| !all.parameters_used.contains(*name)) {
+        return Err(StartError::Templates(format!(
+            "[server.parameters] {name}: no template has such a parameter; correct or remove it"
+        )));
     }
     Ok(all)
 }
 
-/// What may not do what its author expects.
-pub fn warnings(app: &App) -> Vec<String> {
+/// What may not do what its author expects; `services` are those that integrations call.
+pub fn warnings(app: &App, services: &AwsServices) -> Vec<String> {
     let tables = app.tables.iter().map(|table| {
         format!(
             "the table {} is not made: make it where functions look for it",
@@ -70,5 +88,6 @@ pub fn warnings(app: &App) -> Vec<String> {
         )
     });
     let others = app.warnings.iter().map(ToString::to_string);
-    others.chain(tables).collect()
+    let calls = real_calls(&app.apis, services);
+    others.chain(tables).chain(calls).collect()
 }

@@ -49,7 +49,7 @@ pub(super) fn open(store: &Path) -> Result<LifeReader, String> {
     if !store.is_file() {
         return Err(format!(
             "there is no store {}: go to the folder of the template that `gatepost dev` served, or \
-             name one with --store",
+             name one with --store, e.g. that in the state folder of `gatepost serve`",
             store.display()
         ));
     }

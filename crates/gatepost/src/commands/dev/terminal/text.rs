@@ -70,11 +70,16 @@ impl Style {
 
     /// What is said of a change that is served: the APIs whose URLs are new, and `Reloaded.`
     pub fn reloaded<'a>(self, new: impl Iterator<Item = &'a ReadyApi>) -> String {
+        self.apis(new) + "Reloaded."
+    }
+
+    /// APIs with their URLs.
+    pub fn apis<'a>(self, apis: impl Iterator<Item = &'a ReadyApi>) -> String {
         let mut text = String::new();
-        for api in new {
+        for api in apis {
             self.api(&mut text, api);
         }
-        text + "Reloaded."
+        text
     }
 
     fn api(self, text: &mut String, api: &ReadyApi) {
@@ -94,20 +99,13 @@ impl Style {
     pub fn ready(self, ready: &Ready) -> String {
         let template = ready.template.display();
         let mut text = format!("{} from {template}\n", self.bold(&ready.stack_name));
-        for api in &ready.apis {
-            self.api(&mut text, api);
-        }
+        text += &self.apis(ready.apis.iter());
         let functions = ready.functions.iter();
         let functions = functions.map(|function| (function.name.clone(), function.runtime.clone()));
         self.section(&mut text, "Functions", functions.collect());
         self.api_keys(&mut text, ready);
         self.section(&mut text, "Outputs", ready.outputs.clone());
-        let not_acted_on = ready.not_acted_on.iter();
-        let not_acted_on = not_acted_on.map(|(kind, ids)| (kind.clone(), ids.join(", ")));
-        self.section(&mut text, "Not acted on", not_acted_on.collect());
-        for note in &ready.notes {
-            let _ = writeln!(text, "{note}");
-        }
+        text += &self.notes(&ready.not_acted_on, &ready.notes);
         let here = vec![
             (
                 "AWS APIs".to_owned(),
@@ -124,6 +122,18 @@ impl Style {
             let _ = writeln!(text, "Open {page} in two browser windows.");
         }
         text + "Ready."
+    }
+
+    /// What of the template nothing acts on, and what else is worth saying.
+    pub fn notes(self, not_acted_on: &[(String, Vec<String>)], notes: &[String]) -> String {
+        let mut text = String::new();
+        let not_acted_on = not_acted_on.iter();
+        let not_acted_on = not_acted_on.map(|(kind, ids)| (kind.clone(), ids.join(", ")));
+        self.section(&mut text, "Not acted on", not_acted_on.collect());
+        for note in notes {
+            let _ = writeln!(text, "{note}");
+        }
+        text
     }
 
     /// The keys, and how to read one whole: no value stands on a terminal.
