@@ -67,7 +67,8 @@ fn what_is_too_old_is_removed_to_the_last_without_another_command() {
     let (_folder, writer, look) = writer();
     end_long_ago(&look, 5_000);
     look.execute_batch(
-        "INSERT INTO refused_calls VALUES ('c', 1, 5, 'o', 'c', 'r', 410, 'gone', 't');
+        "INSERT INTO refused_calls (connection_id, nth, at_ms, operation, caller, request_id, status,
+             reason, text) VALUES ('c', 1, 5, 'o', 'c', 'r', 410, 'gone', 't');
          INSERT INTO metrics VALUES (5, 'a', 's', 'r', 0, 0, x'');
          INSERT INTO usage VALUES ('p', 'k', 5, 1);
          INSERT INTO log_groups (id, name, created_at_ms) VALUES (2, 'kept', 1);
