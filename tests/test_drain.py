@@ -110,3 +110,26 @@ def test_of_more_ends_than_may_run_at_once_each_is_delivered_once(
     app.stop()
     assert {told(request)[0] for request in came} == {event["connectionId"] for event in closed}
     assert len(http_backend.seen("/disconnect")) == 20
+
+
+def test_those_that_wait_in_the_store_run_at_their_rate_however_low_it_is(
+    dev, connect, http_backend
+):
+    url = http_backend.url
+    app = dev(
+        websocket_app({"$connect": Http(url), "$disconnect": Http(f"{url}/end")}),
+        config="[limits]\ndisconnects_per_second = 2",
+    )
+    for _ in range(6):
+        connect(app.url())
+    app.stop(kill=True)
+    app.restart()
+    times = [request.at for request in http_backend.received("/end", 6, timeout=30)]
+    assert max(times) - min(times) > 2
+
+
+def test_a_stop_without_time_ends_all_the_same(dev, connect):
+    app = dev(websocket_app({"$default": Mock()}), config='[limits]\ndrain = "1ms"')
+    connect(app.url())
+    app.process.terminate()
+    assert app.process.wait(10) == 0

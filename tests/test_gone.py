@@ -3,9 +3,11 @@ that AWS recommends, which never meets one."""
 
 import json
 import re
+import subprocess
 from urllib.parse import quote
 
 import pytest
+from support.environment import BINARY as GATEPOST
 from support.environment import NODE_MODULES
 from support.poll import until
 from support.talk import (
@@ -402,10 +404,20 @@ def test_after_a_restart_the_reasons_are_still_known(dev, raw_socket, connect, s
     assert post(app, connection_id(connect(app.url()))).status == 200
 
 
+def is_kept(app, own):
+    """Whether the store has something of a connection: `gatepost why` ends with 0."""
+    command = [GATEPOST, "why", own]
+    done = subprocess.run(
+        command, cwd=app.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=30
+    )
+    return done.returncode == 0
+
+
 def test_after_a_crash_its_connections_are_node_lost(dev, connect):
     app = dev(silent_app())
     kept = connection_id(connect(app.url()))
-    app.client().post_to_connection(ConnectionId=kept, Data=b"x")
+    # Without a `$connect` integration it is written, and not waited for.
+    until(lambda: is_kept(app, kept), "record of the connection on the disk")
     app.stop(kill=True)
     app.restart()
     assert reason(app, kept) == "node-lost"

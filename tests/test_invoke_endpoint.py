@@ -2,8 +2,12 @@
 
 import json
 import socket
+import subprocess
 
 import pytest
+from support.environment import BINARY as GATEPOST
+from support.misbehaving import Misbehaving
+from support.poll import until
 from support.talk import say
 from support.template import Function, python, websocket_app
 
@@ -35,6 +39,14 @@ def heard(client, action):
 
 def frame(client, action):
     return json.loads(heard(client, action))["message"]
+
+
+def disconnected(app, own):
+    """What `gatepost why` says of the `$disconnect` route of a connection."""
+    command = [GATEPOST, "why", own, "--json"]
+    done = subprocess.run(command, cwd=app.folder, stdout=subprocess.PIPE, timeout=30, check=True)
+    texts = [event["text"] for event in json.loads(done.stdout)["timeline"]]
+    return next((text for text in texts if text.startswith("$disconnect ")), None)
 
 
 def one_at(url, routes=None):
@@ -107,6 +119,38 @@ def test_an_endpoint_that_is_not_there_fails_the_message_and_not_the_connection(
     client = connect(dev(template, config=config).url())
     assert frame(client, "far") == "Internal server error"
     assert heard(client, "near")
+
+
+def test_an_endpoint_that_breaks_off_has_heard_of_the_end_of_a_connection(dev, connect):
+    heard_of = []
+
+    def break_off(peer):
+        heard_of.append(peer)
+        peer.close()
+
+    endpoint = Misbehaving(break_off)
+    try:
+        template, config = one_at(endpoint.url, {"$disconnect": remote()})
+        app = dev(template, config=config)
+        connect(app.url()).close()
+        ended = app.wait_event("request", lambda event: event["routeKey"] == "$disconnect")
+        said = until(lambda: disconnected(app, ended["connectionId"]), "an entry in the store")
+    finally:
+        endpoint.stop()
+    assert said.startswith("$disconnect was answered 502")
+    assert len(heard_of) == 1
+
+
+def test_an_endpoint_that_is_not_there_is_told_of_the_end_later(dev, connect):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = "http://127.0.0.1:%s" % free.getsockname()[1]
+    template, config = one_at(url, {"$disconnect": remote()})
+    app = dev(template, config=config)
+    connect(app.url()).close()
+    ended = app.wait_event("request", lambda event: event["routeKey"] == "$disconnect")
+    said = until(lambda: disconnected(app, ended["connectionId"]), "an entry in the store")
+    assert said.startswith("$disconnect is not delivered yet: try 1")
 
 
 def test_the_invoke_api_leads_there_too(dev, http_backend):

@@ -1,12 +1,14 @@
 """An SDK whose answer is lost makes its call again; the client hears the post once."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import boto3
 import pytest
 from botocore.config import Config
 from support.clients import javascript_sdk
 from support.lossy import LossyProxy
-from support.talk import connection_id, silent_app
-from support.wire import request
+from support.talk import asking, connection_id, recording_app, silent_app
+from support.wire import request, upgrade
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +88,17 @@ def test_a_second_attempt_for_a_connection_that_has_gone_is_410(app, connect):
     assert attempt(app, own, b"a", 1) == 200
     app.client().delete_connection(ConnectionId=own)
     assert attempt(app, own, b"a", 2) == 410
+
+
+def test_a_second_attempt_of_a_post_that_was_held_is_not_sent(dev, raw_socket):
+    app = dev(recording_app(), config='[extensions.stages."Api/prod"]\nhold_posts = "20s"')
+    client = raw_socket(app)
+    client.send(upgrade(asking("/prod", sleep=1), f"localhost:{app.port}"))
+    own = app.recorded("CONNECT")[0]["requestContext"]["connectionId"]
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(attempt, app, own, b"once", 1)
+        assert client.read_response().status == 101
+        assert held.result() == 200
+    assert attempt(app, own, b"once", 2) == 200
+    assert attempt(app, own, b"next", 1, "another") == 200
+    assert [client.read_message() for _ in range(2)] == ["once", "next"]

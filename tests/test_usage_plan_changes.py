@@ -1,6 +1,9 @@
 """API keys, usage plans and the account, made and changed by calls to `apigateway`."""
 
 import re
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from support.aws import plain, refused, status
@@ -216,3 +219,22 @@ def test_tags_are_put_and_taken_by_arn(api_gateway):
     assert api_gateway.get_tags(resourceArn=arn)["tags"] == {"team": "web", "tier": "1"}
     assert status(api_gateway.untag_resource(resourceArn=arn, tagKeys=["team"])) == 204
     assert api_gateway.get_api_key(apiKey=key)["tags"] == {"tier": "1"}
+
+
+def test_reading_does_not_wait_for_a_change_that_waits_for_the_disk(app, api_gateway):
+    role = "arn:aws:iam::000000000000:role/logs"
+    store = app.folder / ".gatepost/store.sqlite"
+    with closing(sqlite3.connect(store, isolation_level=None)) as another:
+        # Who else writes holds the change back for some seconds.
+        another.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as pool:
+            changing = pool.submit(
+                api_gateway.update_account,
+                patchOperations=[patch("replace", "/cloudwatchRoleArn", role)],
+            )
+            for _ in range(30):
+                assert api_gateway.get_account().get("cloudwatchRoleArn") is None
+            assert not changing.done()
+            another.execute("ROLLBACK")
+            assert changing.result()["cloudwatchRoleArn"] == role
+    assert api_gateway.get_account()["cloudwatchRoleArn"] == role

@@ -1,6 +1,7 @@
 """A plain web server that records what reaches it and answers as the test says."""
 
 import threading
+import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +21,8 @@ class Received:
     raw: bytes
     #: Path and query as they were sent.
     target: str
+    #: When, on the monotonic clock.
+    at: float
 
     @property
     def body(self):
@@ -57,7 +60,15 @@ class HttpBackend:
                     headers.setdefault(name.lower(), []).append(value)
                 query = parse_qs(parts.query, keep_blank_values=True)
                 backend._received.append(
-                    Received(self.command, parts.path, query, headers, raw, self.path)
+                    Received(
+                        self.command,
+                        parts.path,
+                        query,
+                        headers,
+                        raw,
+                        self.path,
+                        time.monotonic(),
+                    )
                 )
                 answer = backend._answers.get(parts.path, backend._answer)
                 if answer.delay:

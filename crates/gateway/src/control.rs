@@ -100,6 +100,10 @@ impl Gateway {
             if before.plans != sources.made.plans {
                 self.serve_plans(sources.plans());
             }
+            if before.cloudwatch_role_arn != sources.made.cloudwatch_role_arn {
+                let role = sources.made.cloudwatch_role_arn.clone();
+                self.cloudwatch_role_arn.store(role.map(Arc::new));
+            }
             if before.domain_names != sources.made.domain_names {
                 self.serve_apis(Arc::new(ApiTable {
                     apis: self.apis().apis.clone(),
@@ -111,7 +115,7 @@ impl Gateway {
     }
 
     /// `cloudwatchRoleArn` of the account, if a call set it.
-    pub fn cloudwatch_role_arn(&self) -> Option<String> {
-        self.sources.lock().made.cloudwatch_role_arn.clone()
+    pub fn cloudwatch_role_arn(&self) -> Option<Arc<String>> {
+        self.cloudwatch_role_arn.load_full()
     }
 }

@@ -194,20 +194,45 @@ pub(crate) async fn run(gateway: Weak<Gateway>) {
             return;
         };
         let news = Arc::clone(&gateway.disconnects.news);
-        let pause = turn(&gateway).await;
-        drop(gateway);
+        let Turn { taken, pause } = turn(&gateway).await;
         // So often at most: what became due meanwhile goes to disk together.
-        tokio::time::sleep(TURN.min(pause)).await;
+        let at_least = TURN.max(time_of(taken, gateway.limits().disconnects_per_second));
+        drop(gateway);
+        tokio::time::sleep(at_least).await;
         // What was told meanwhile is not waited for.
-        let _ = tokio::time::timeout(pause.saturating_sub(TURN), news.notified()).await;
+        let _ = tokio::time::timeout(pause.saturating_sub(at_least), news.notified()).await;
     }
 }
 
-/// Carries out what is due and has a place; gives how long there is nothing to do.
-async fn turn(gateway: &Arc<Gateway>) -> Duration {
+/// What a turn did.
+struct Turn {
+    /// How many `$disconnect` routes it took out of the store.
+    taken: usize,
+    /// How long there is nothing to do.
+    pause: Duration,
+}
+
+impl Turn {
+    /// There is nothing to do until somebody tells.
+    const IDLE: Self = Self {
+        taken: 0,
+        pause: LONGEST_WAIT,
+    };
+}
+
+/// How long so many take at `per_second`.
+fn time_of(taken: usize, per_second: u32) -> Duration {
+    let taken = u32::try_from(taken).unwrap_or(u32::MAX);
+    (Duration::from_secs(1) * taken)
+        .checked_div(per_second)
+        .unwrap_or_default()
+}
+
+/// Carries out what is due and has a place.
+async fn turn(gateway: &Arc<Gateway>) -> Turn {
     let disconnects = &gateway.disconnects;
     if !disconnects.is_deployed.load(Ordering::Acquire) {
-        return LONGEST_WAIT;
+        return Turn::IDLE;
     }
     let waits = disconnects.waits.load(Ordering::Acquire);
     let per_second = usize::try_from(gateway.limits().disconnects_per_second).unwrap_or(usize::MAX);
@@ -219,7 +244,7 @@ async fn turn(gateway: &Arc<Gateway>) -> Duration {
     }
     if places.is_empty() {
         // Whoever leaves a place tells.
-        return LONGEST_WAIT;
+        return Turn::IDLE;
     }
     let store = Arc::clone(gateway.store());
     let (now, at_most) = (now_ms(), places.len());
@@ -231,15 +256,16 @@ async fn turn(gateway: &Arc<Gateway>) -> Duration {
             .nothing_due_since
             .store(waits, Ordering::Release);
     }
+    let taken = owed.taken.len();
     let mut places = places.into_iter();
     for (owed, place) in owed.taken.into_iter().zip(&mut places) {
         carry_out(gateway, owed, place);
     }
     places.for_each(Place::give_back);
-    match owed.next_due_ms {
-        None => LONGEST_WAIT,
-        Some(due_ms) => Duration::from_millis(due_ms.saturating_sub(now)).clamp(TURN, LONGEST_WAIT),
-    }
+    let pause = owed.next_due_ms.map_or(LONGEST_WAIT, |due_ms| {
+        Duration::from_millis(due_ms.saturating_sub(now)).min(LONGEST_WAIT)
+    });
+    Turn { taken, pause }
 }
 
 fn carry_out(gateway: &Arc<Gateway>, owed: OwedDisconnect, place: Place) {
@@ -285,6 +311,15 @@ fn carry_out(gateway: &Arc<Gateway>, owed: OwedDisconnect, place: Place) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_taken_takes_its_time_also_when_that_is_no_multiple_of_a_turn() {
+        let ms = Duration::from_millis;
+        assert_eq!(
+            [(1, 1), (1, 10), (2, 11), (50, 500), (0, 1)].map(|(taken, rate)| time_of(taken, rate)),
+            [ms(1000), ms(100), ms(2000) / 11, ms(100), ms(0)]
+        );
+    }
 
     #[test]
     fn pauses_double_up_to_a_minute_until_it_is_too_old() {

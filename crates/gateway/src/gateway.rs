@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use gatepost_model::{
     ApiId, StageName,
     api::Api,
@@ -82,6 +82,8 @@ pub struct Gateway {
     pub auth: Auth,
     apis: ArcSwap<ApiTable>,
     usage_plans: ArcSwap<ServedPlans>,
+    pub(crate) cloudwatch_role_arn: ArcSwapOption<String>,
+    /// Held while a change goes to the disk: who serves a call reads what is published beside it.
     pub(crate) sources: Mutex<Sources>,
     work: Work,
     /// The posts that SDKs may make again.
@@ -133,6 +135,13 @@ pub struct RecognisedId {
     other_api: Option<ApiId>,
 }
 
+impl RecognisedId {
+    /// The id.
+    pub fn id(&self) -> &ConnectionId {
+        &self.id
+    }
+}
+
 /// A connection id that an `@connections` call may act on, or why not.
 #[derive(Debug, Clone)]
 pub enum FoundConnection {
@@ -172,6 +181,7 @@ impl Gateway {
         let held = Arc::new(HeldInAll::new(&config.limits));
         let applied_posts = AppliedPosts::new(config.limits.max_applied_posts);
         let made = config.store.made();
+        let role = made.cloudwatch_role_arn.clone().map(Arc::new);
         let sources = Mutex::new(Sources {
             made,
             ..Sources::default()
@@ -185,6 +195,7 @@ impl Gateway {
             tombstones,
             apis: ArcSwap::default(),
             usage_plans: ArcSwap::default(),
+            cloudwatch_role_arn: ArcSwapOption::new(role),
             sources,
             work: Work::default(),
             disconnects: Disconnects::default(),
@@ -572,7 +583,7 @@ impl Closing {
         if elapsed >= spread {
             return usize::MAX;
         }
-        let share = elapsed.as_millis() * self.at_begin as u128 / spread.as_millis();
+        let share = elapsed.as_nanos() * self.at_begin as u128 / spread.as_nanos();
         CLOSED_AT_ONCE.saturating_add(usize::try_from(share).unwrap_or(usize::MAX))
     }
 

@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
+    applied_posts::{AppliedPosts, Attempt},
     clock::Moment,
     connection::{Connection, message::Message, outbox::SendError},
     deployed::StageSlot,
@@ -64,6 +65,7 @@ pub struct HeldInAll {
 struct Held {
     ticket: u64,
     message: Message<'static>,
+    attempt: Option<Attempt>,
     sent: oneshot::Sender<Sent>,
     _permit: Permit,
 }
@@ -148,10 +150,11 @@ impl HeldPosts {
         }))
     }
 
-    /// Waits in line with a message. A caller that goes away leaves the line.
-    pub async fn wait(&self, message: Message<'static>) -> Waited {
+    /// Waits in line with a message, which is an `attempt` of an SDK's call. A caller that goes away
+    /// leaves the line.
+    pub async fn wait(&self, message: Message<'static>, attempt: Option<Attempt>) -> Waited {
         let deadline = Instant::now() + self.wait;
-        let mut post = match self.enter(message) {
+        let mut post = match self.enter(message, attempt) {
             Ok(post) => post,
             Err(waited) => return waited,
         };
@@ -167,7 +170,11 @@ impl HeldPosts {
         }
     }
 
-    fn enter(&self, message: Message<'static>) -> Result<Waiting<'_>, Waited> {
+    fn enter(
+        &self,
+        message: Message<'static>,
+        attempt: Option<Attempt>,
+    ) -> Result<Waiting<'_>, Waited> {
         let bytes = message.bytes().len();
         let (sender, sent) = oneshot::channel();
         let mut line = self.line.lock();
@@ -184,6 +191,7 @@ impl HeldPosts {
         line.posts.push_back(Held {
             ticket,
             message,
+            attempt,
             sent: sender,
             _permit: permit,
         });
@@ -195,16 +203,29 @@ impl HeldPosts {
     }
 
     /// The connection is established: what waits is put into its outbox in order, and nobody waits
-    /// any more.
-    pub(crate) fn deliver(&self, connection: &Connection, limits: &Limits) {
+    /// any more. What was delivered is noted here, since its caller may have gone away; an attempt of
+    /// the same call behind it is not delivered again.
+    pub(crate) fn deliver(
+        &self,
+        connection: &Connection,
+        limits: &Limits,
+        applied_posts: &AppliedPosts,
+    ) {
         // Taken out first: a post that is being delivered does not leave.
         let line = self.line.lock().take();
         for held in line.into_iter().flat_map(|line| line.posts) {
-            let now = Moment::now();
-            let sent = connection.send(&held.message, limits, now);
-            if sent.is_ok() {
-                connection.activity.posted(now);
-            }
+            let sent = match held.attempt {
+                Some(attempt) if applied_posts.is_done(attempt) => Ok(()),
+                _ => {
+                    let now = Moment::now();
+                    let sent = connection.send(&held.message, limits, now);
+                    if sent.is_ok() {
+                        connection.activity.posted(now);
+                        applied_posts.note(held.attempt);
+                    }
+                    sent
+                }
+            };
             // The caller may have gone away meanwhile.
             let _ = held.sent.send(sent);
         }
@@ -315,30 +336,65 @@ mod tests {
         for number in 0..5_usize {
             let held = Arc::clone(&line);
             let message = text(&number.to_string());
-            waiting.push(tokio::spawn(async move { held.wait(message).await }));
+            waiting.push(tokio::spawn(async move { held.wait(message, None).await }));
             in_line(&line, number + 1).await;
         }
         // A caller that goes away takes its post along.
         waiting.remove(2).abort();
         in_line(&line, 4).await;
         let (connection, mut client) = connection(&line).await;
-        line.deliver(&connection, &Limits::default());
+        let applied_posts = AppliedPosts::new(10);
+        line.deliver(&connection, &Limits::default(), &applied_posts);
         for post in waiting {
             assert!(matches!(post.await.unwrap(), Waited::Sent(Ok(()))));
         }
         let mut frames = [0; 12];
         client.read_exact(&mut frames).await.unwrap();
         assert_eq!(&frames, b"\x81\x010\x81\x011\x81\x013\x81\x014");
-        assert!(matches!(line.wait(text("late")).await, Waited::Settled));
+        assert!(matches!(
+            line.wait(text("late"), None).await,
+            Waited::Settled
+        ));
         assert_eq!(line.all.posts.load(Ordering::Acquire), 0);
         assert_eq!(line.all.bytes.load(Ordering::Acquire), 0);
+    }
+
+    #[tokio::test]
+    async fn of_two_attempts_of_a_call_in_line_one_is_delivered() {
+        let applied_posts = AppliedPosts::new(10);
+        let id = "gbgBH8-ydQAYKEjZQA==".parse().unwrap();
+        let attempt = |is_retry| Attempt {
+            invocation: applied_posts.invocation(&id, b"call", 4),
+            is_retry,
+        };
+        let line = line(Duration::from_secs(60), Limits::default());
+        let mut waiting = Vec::new();
+        for number in 0..2 {
+            let held = Arc::clone(&line);
+            let post = Some(attempt(number > 0));
+            waiting.push(tokio::spawn(
+                async move { held.wait(text("once"), post).await },
+            ));
+            in_line(&line, number + 1).await;
+        }
+        let (connection, mut client) = connection(&line).await;
+        line.deliver(&connection, &Limits::default(), &applied_posts);
+        for post in waiting {
+            assert!(matches!(post.await.unwrap(), Waited::Sent(Ok(()))));
+        }
+        // A later attempt is known too.
+        assert!(applied_posts.is_done(attempt(true)));
+        drop(connection);
+        let mut frames = Vec::new();
+        client.read_to_end(&mut frames).await.unwrap();
+        assert_eq!(&frames, b"\x81\x04once");
     }
 
     #[tokio::test]
     async fn a_refused_handshake_sends_all_who_wait_to_look_for_it() {
         let line = line(Duration::from_secs(60), Limits::default());
         let held = Arc::clone(&line);
-        let post = tokio::spawn(async move { held.wait(text("x")).await });
+        let post = tokio::spawn(async move { held.wait(text("x"), None).await });
         in_line(&line, 1).await;
         line.refuse();
         assert!(matches!(post.await.unwrap(), Waited::Settled));
@@ -348,7 +404,7 @@ mod tests {
     async fn a_post_waits_no_longer_than_its_time() {
         let line = line(Duration::from_millis(50), Limits::default());
         let began = Instant::now();
-        assert!(matches!(line.wait(text("x")).await, Waited::InVain));
+        assert!(matches!(line.wait(text("x"), None).await, Waited::InVain));
         assert!(began.elapsed() >= Duration::from_millis(50));
         in_line(&line, 0).await;
         assert_eq!(line.all.posts.load(Ordering::Acquire), 0);
@@ -372,15 +428,17 @@ mod tests {
             let mut waiting = Vec::new();
             for number in 1..=2 {
                 let held = Arc::clone(&line);
-                waiting.push(tokio::spawn(async move { held.wait(text("x")).await }));
+                waiting.push(tokio::spawn(
+                    async move { held.wait(text("x"), None).await },
+                ));
                 in_line(&line, number).await;
             }
-            let third = line.wait(text("x")).await;
+            let third = line.wait(text("x"), None).await;
             assert!(matches!(third, Waited::InVain), "{what}");
             waiting.remove(0).abort();
             in_line(&line, 1).await;
             let held = Arc::clone(&line);
-            tokio::spawn(async move { held.wait(text("x")).await });
+            tokio::spawn(async move { held.wait(text("x"), None).await });
             in_line(&line, 2).await;
         }
     }

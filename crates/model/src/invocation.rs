@@ -85,6 +85,9 @@ pub struct InvokeError {
     pub message: String,
     /// `Reason` of a `TooManyRequestsException`.
     pub reason: Option<String>,
+    /// Whether the event is still to come: the function surely got nothing of it, or Gatepost stops
+    /// before anybody knows.
+    pub never_sent: bool,
 }
 
 impl InvokeError {

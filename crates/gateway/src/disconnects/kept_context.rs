@@ -1,5 +1,6 @@
 //! The context of a connection as the journal keeps it: all that its `$disconnect` event tells, as
-//! JSON. The value of an API key is not in it: it is found again by its id.
+//! JSON. The value of an API key is not in it, also where an authorizer named it: it is found again by
+//! its id.
 
 use std::sync::Arc;
 
@@ -20,7 +21,6 @@ pub(crate) fn write(context: &ConnectionContext) -> String {
         json!({
             "principalId": it.principal_id,
             "context": it.context,
-            "usageIdentifierKey": it.usage_identifier_key,
             "integrationLatency": it.integration_latency_ms,
         })
     });
@@ -89,7 +89,8 @@ fn authorizer(kept: &Value) -> Option<AuthorizerContext> {
             .iter()
             .filter_map(pair)
             .collect(),
-        usage_identifier_key: kept.get("usageIdentifierKey").and_then(text),
+        // The value of an API key, which `$connect` has checked.
+        usage_identifier_key: None,
         integration_latency_ms: kept.get("integrationLatency")?.as_u64()?,
     })
 }
@@ -124,7 +125,7 @@ mod tests {
             authorizer: Some(Box::new(AuthorizerContext {
                 principal_id: "ann".into(),
                 context: vec![("b".into(), "2".into()), ("a".into(), "1".into())],
-                usage_identifier_key: None,
+                usage_identifier_key: Some("s3cret-value".into()),
                 integration_latency_ms: 3,
             })),
         };
@@ -133,7 +134,11 @@ mod tests {
         let value = |id: &str| (id == "key1").then(|| Secret::new("s3cret-value"));
         let read_back = read(id, "abcdef1234".into(), &kept, value).unwrap();
         assert_eq!(read_back.identity, context.identity);
-        assert_eq!(read_back.authorizer, context.authorizer);
+        let without_key = context.authorizer.map(|authorizer| AuthorizerContext {
+            usage_identifier_key: None,
+            ..*authorizer
+        });
+        assert_eq!(read_back.authorizer, without_key.map(Box::new));
         assert_eq!(read_back.stage, context.stage);
         assert_eq!(read_back.connected_at_ms, 7);
         assert_eq!(read_back.domain_name, context.domain_name);

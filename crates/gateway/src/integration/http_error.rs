@@ -96,6 +96,19 @@ impl HttpError {
     }
 }
 
+impl HttpError {
+    /// Whether the backend surely got nothing, and may be there another time.
+    pub(super) fn is_never_sent(&self) -> bool {
+        match self {
+            Self::Unresolved { .. }
+            | Self::Unreachable { .. }
+            | Self::ConnectTimeout(_)
+            | Self::Tls { .. } => true,
+            Self::Denied(_) | Self::Broken { .. } | Self::TooBig(_) => false,
+        }
+    }
+}
+
 /// AWS's line of the execution log, with what it leaves out behind it.
 impl From<HttpError> for Fault {
     fn from(error: HttpError) -> Self {
@@ -117,12 +130,10 @@ impl From<HttpError> for Fault {
             ),
         };
         let fault = Self::new(kind, format!("{line}: {error}"));
-        match error {
-            HttpError::Unresolved { .. }
-            | HttpError::Unreachable { .. }
-            | HttpError::ConnectTimeout(_)
-            | HttpError::Tls { .. } => fault.never_sent(),
-            HttpError::Denied(_) | HttpError::Broken { .. } | HttpError::TooBig(_) => fault,
+        if error.is_never_sent() {
+            fault.never_sent()
+        } else {
+            fault
         }
     }
 }

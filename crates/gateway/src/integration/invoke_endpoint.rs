@@ -94,12 +94,15 @@ impl InvokeEndpoint {
     }
 
     async fn call(&self, invoke: InvokeRequest) -> Result<InvokeResponse, InvokeError> {
-        let request = self.request(&invoke).map_err(unreachable_endpoint)?;
+        let request = self.request(&invoke).map_err(no_answer)?;
         let answer = self
             .client
             .send(request)
             .await
-            .map_err(|error| unreachable_endpoint(error.to_string()))?;
+            .map_err(|error| InvokeError {
+                never_sent: error.is_never_sent(),
+                ..no_answer(error.to_string())
+            })?;
         read_answer(answer)
     }
 }
@@ -110,12 +113,13 @@ impl InvokeFunction for InvokeEndpoint {
     }
 }
 
-fn unreachable_endpoint(message: String) -> InvokeError {
+fn no_answer(message: String) -> InvokeError {
     InvokeError {
         status: 502,
         error_type: "ServiceException".into(),
         message,
         reason: None,
+        never_sent: false,
     }
 }
 
@@ -147,6 +151,7 @@ fn read_answer(answer: Response<Bytes>) -> Result<InvokeResponse, InvokeError> {
                 .or_else(|| member("message"))
                 .unwrap_or_default(),
             reason: member("Reason"),
+            never_sent: false,
         });
     }
     Ok(InvokeResponse {

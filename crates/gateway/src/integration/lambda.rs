@@ -94,10 +94,11 @@ impl LambdaCall {
                 error.status
             );
             let fault = Fault::new(FaultKind::IntegrationFailure, detail);
-            // The Invoke API took nothing: too many at once, or it cannot be reached.
-            match error.status {
-                429 | 500.. => fault.never_sent(),
-                _ => fault,
+            // Nothing was taken: too many at once, no process, or nobody there.
+            if error.never_sent || error.status == 429 {
+                fault.never_sent()
+            } else {
+                fault
             }
         })?;
         Ok(IntegrationAnswer {

@@ -156,7 +156,8 @@ impl Accepted {
             .connects
             .fetch_add(1, Ordering::Relaxed);
         if let Some(held) = &self.held {
-            held.deliver(&connection, self.gateway.limits());
+            let gateway = &self.gateway;
+            held.deliver(&connection, gateway.limits(), &gateway.applied_posts);
         }
         // It is taken here only.
         if let Some(record) = self.record.take() {

@@ -14,10 +14,10 @@ pub(super) const SCHEMA: &str = "
 
 /// A function as it shall be from now on, and who waits for that.
 pub(super) struct FunctionChange {
-    name: String,
+    pub(super) name: String,
     /// `None` deletes it.
-    document: Option<String>,
-    done: mpsc::SyncSender<()>,
+    pub(super) document: Option<String>,
+    pub(super) done: mpsc::SyncSender<()>,
 }
 
 /// The disk did not take a change.

@@ -1,6 +1,6 @@
 //! The metrics of past minutes.
 
-use rusqlite::{Connection as Database, Transaction, params};
+use rusqlite::{Connection as Database, OptionalExtension, Transaction, params};
 
 use super::{ReadError, Store, sql_ms};
 use crate::observe::metrics::{Delta, Metric, MetricRow, SeriesKey};
@@ -140,16 +140,34 @@ pub(super) fn write(transaction: &Transaction<'_>, rows: &[MetricRow]) -> rusqli
     Ok(())
 }
 
-/// Removes what is older, or more, than is kept.
-pub(super) fn prune(database: &Database, now_ms: u64) -> rusqlite::Result<()> {
-    let oldest = (now_ms / 60_000).saturating_sub(KEPT_MINUTES);
-    database.execute("DELETE FROM metrics WHERE minute < ?1", [sql_ms(oldest)])?;
-    database.execute(
-        "DELETE FROM metrics WHERE rowid <= (SELECT rowid FROM metrics
-         ORDER BY rowid DESC LIMIT 1 OFFSET ?1)",
-        [MAX_ROWS],
-    )?;
-    Ok(())
+/// What is older, or more, than is kept.
+pub(super) struct Expired {
+    before_minute: i64,
+    until_row: i64,
+}
+
+impl Expired {
+    pub(super) fn find(database: &Database, now_ms: u64) -> rusqlite::Result<Self> {
+        let oldest = (now_ms / 60_000).saturating_sub(KEPT_MINUTES);
+        let surplus: Option<i64> = database
+            .prepare_cached("SELECT rowid FROM metrics ORDER BY rowid DESC LIMIT 1 OFFSET ?1")?
+            .query_row([MAX_ROWS], |row| row.get(0))
+            .optional()?;
+        Ok(Self {
+            before_minute: sql_ms(oldest),
+            until_row: surplus.unwrap_or(i64::MIN),
+        })
+    }
+
+    /// Removes at most so many rows of it; gives how many.
+    pub(super) fn remove(&self, database: &Database, at_most: u32) -> rusqlite::Result<usize> {
+        database
+            .prepare_cached(
+                "DELETE FROM metrics WHERE rowid IN (SELECT rowid FROM metrics
+                 WHERE minute < ?1 OR rowid <= ?2 LIMIT ?3)",
+            )?
+            .execute(params![self.before_minute, self.until_row, at_most])
+    }
 }
 
 #[cfg(test)]

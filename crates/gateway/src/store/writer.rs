@@ -16,7 +16,7 @@ use std::{
 
 use rusqlite::{Connection as Database, Transaction, TransactionBehavior, params};
 
-use self::log_entries::LogGroups;
+use self::{log_entries::LogGroups, prune::Pruning};
 use super::{
     Command, Lifecycle, LogChange, LogChangeError, LogQueue, OwedDisconnects, Retention,
     changes::{Change, Changes},
@@ -59,6 +59,14 @@ struct Logged {
     bytes: usize,
 }
 
+/// What a batch was.
+struct Written {
+    /// Bytes of its log entries.
+    bytes: usize,
+    /// Whether it changed how long a log group is kept.
+    retention: bool,
+}
+
 impl Writer {
     pub(super) fn new(
         database: Database,
@@ -77,31 +85,48 @@ impl Writer {
         }
     }
 
-    /// Writes until the store is gone.
+    /// Writes until the store is gone. What waits is written between two slices of what is removed.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
         let mut pruned_at: Option<Instant> = None;
         let mut written_bytes = 0;
+        let mut pruning: Option<Pruning> = None;
         loop {
-            let first = match commands.recv_timeout(PRUNE_EVERY) {
+            let wait = match pruning {
+                Some(_) => Duration::ZERO,
+                None => PRUNE_EVERY,
+            };
+            let first = match commands.recv_timeout(wait) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             if let Some(first) = first {
                 let batch = gather(first, commands);
-                written_bytes = self.take_over(batch).saturating_add(written_bytes);
+                let Written { bytes, retention } = self.take_over(batch);
+                written_bytes = bytes.saturating_add(written_bytes);
+                if retention {
+                    // What is under way goes by the retention of before.
+                    (pruned_at, pruning) = (None, None);
+                }
             }
-            if written_bytes > PRUNE_BYTES || pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY)
-            {
+            let is_due = written_bytes > PRUNE_BYTES
+                || pruned_at.is_none_or(|at| at.elapsed() >= PRUNE_EVERY);
+            if pruning.is_none() && is_due {
                 (pruned_at, written_bytes) = (Some(Instant::now()), 0);
                 // What cannot be removed now is removed later.
-                let _ = prune::prune(&self.database, self.retention, now_ms());
+                pruning = Pruning::begin(&self.database, self.retention, now_ms()).ok();
+            }
+            if pruning
+                .as_mut()
+                .is_some_and(|pruning| !pruning.step(&self.database))
+            {
+                pruning = None;
             }
         }
     }
 
-    /// Writes a batch; gives the bytes of its log entries, or more when it is time to remove some.
-    fn take_over(&mut self, batch: Vec<Command>) -> usize {
+    /// Writes a batch.
+    fn take_over(&mut self, batch: Vec<Command>) -> Written {
         let mut logged = Logged::default();
         for command in &batch {
             if let Command::Log(entry) = command {
@@ -128,14 +153,14 @@ impl Writer {
         self.log_queue.leave(logged.entries, logged.bytes);
         let Answers { changed, owed } = written.unwrap_or_default();
         let (mut changes, mut owed) = (changed.into_iter(), owed.into_iter());
-        let mut prunes = false;
+        let mut retention = false;
         for command in batch {
             match command {
                 Command::Flush(done) => {
                     let _ = done.send(());
                 }
                 Command::ChangeLogGroup(asked) => {
-                    prunes |= matches!(asked.change, LogChange::SetRetention(_));
+                    retention |= matches!(asked.change, LogChange::SetRetention(_));
                     // Without a result the batch was not written.
                     let changed = changes.next().unwrap_or(Err(LogChangeError::NotWritten));
                     let _ = asked.done.send(changed);
@@ -149,14 +174,23 @@ impl Writer {
                 Command::Wake | Command::Log(_) | Command::ChangeFunction(_) => {}
             }
         }
-        if prunes { usize::MAX } else { logged.bytes }
+        Written {
+            bytes: logged.bytes,
+            retention,
+        }
     }
 
     /// Writes changes and a batch; gives what its questions are answered.
     fn write_batch(&mut self, changes: &[Change], batch: &[Command]) -> rusqlite::Result<Answers> {
         let mut answers = Answers::default();
         // What is waited for outlives a loss of power too.
-        let is_awaited = changes.iter().any(|change| change.written.is_some());
+        let is_awaited = changes.iter().any(|change| change.written.is_some())
+            || batch.iter().any(|command| {
+                matches!(
+                    command,
+                    Command::ChangeFunction(_) | Command::ChangeLogGroup(_)
+                )
+            });
         let synchronous = if is_awaited { "FULL" } else { "NORMAL" };
         self.database
             .pragma_update(None, "synchronous", synchronous)?;
@@ -240,3 +274,6 @@ fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<
         } => usage::write(transaction, usage_plan_id, api_key_id, *day, *used),
     }
 }
+
+#[cfg(test)]
+mod tests;

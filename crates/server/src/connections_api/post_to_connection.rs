@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use gatepost_gateway::{
-    applied_posts::Invocation,
+    applied_posts::Attempt,
     clock::Moment,
     connection::{Connection, message::Message, outbox::SendError},
     deployed::StageSlot,
     gateway::{FoundConnection, Gateway, RecognisedId},
     held_posts::{Establishing, Waited},
 };
+use gatepost_model::connection_id::ConnectionId;
 use gatepost_wire::payload::is_binary;
 use http_body_util::Full;
 use hyper::{
@@ -31,8 +32,9 @@ pub(super) fn post_to_connection(
     connection: &Connection,
     call: &Authorized<'_>,
 ) -> Result<Response<Full<Bytes>>, Failure> {
-    let invocation = invocation(gateway, connection, call);
-    if is_retry(call) && invocation.is_some_and(|it| gateway.applied_posts.was_applied(it)) {
+    let applied_posts = &gateway.applied_posts;
+    let attempt = attempt(gateway, &connection.context.connection_id, call);
+    if attempt.is_some_and(|attempt| applied_posts.is_done(attempt)) {
         return Ok(success(StatusCode::OK, Bytes::new()));
     }
     let message = message(&connection.stage, call);
@@ -40,24 +42,24 @@ pub(super) fn post_to_connection(
     let sent = connection.send(&message, gateway.limits(), now);
     if sent.is_ok() {
         connection.activity.posted(now);
-        if let Some(invocation) = invocation {
-            gateway.applied_posts.applied(invocation);
-        }
+        applied_posts.note(attempt);
     }
     answer(&sent, || ended(connection))
 }
 
 /// The SDK's call that this is an attempt of.
-fn invocation(
+fn attempt(
     gateway: &Gateway,
-    connection: &Connection,
+    connection_id: &ConnectionId,
     call: &Authorized<'_>,
-) -> Option<Invocation> {
+) -> Option<Attempt> {
     let request = call.request();
     let id = request.head.headers.get(INVOCATION_ID)?.as_bytes();
-    let connection_id = &connection.context.connection_id;
     let posts = &gateway.applied_posts;
-    Some(posts.invocation(connection_id, id, request.body.len()))
+    Some(Attempt {
+        invocation: posts.invocation(connection_id, id, request.body.len()),
+        is_retry: is_retry(call),
+    })
 }
 
 /// Whether an SDK made the call before: `amz-sdk-request: attempt=2; max=3`.
@@ -80,10 +82,11 @@ pub(super) async fn held(
     mut establishing: Establishing,
     call: &Authorized<'_>,
 ) -> Result<Response<Full<Bytes>>, Failure> {
+    let attempt = attempt(gateway, recognised.id(), call);
     loop {
         let gone = || Failure::Gone(establishing.gone());
         let message = message(&establishing.held.stage, call).into_owned();
-        match establishing.held.wait(message).await {
+        match establishing.held.wait(message, attempt).await {
             Waited::Sent(sent) => return answer(&sent, gone),
             Waited::InVain => return Err(gone()),
             Waited::Settled => {}

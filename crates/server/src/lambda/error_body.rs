@@ -84,6 +84,7 @@ fn error(status: u16, error_type: &str, message: impl Into<String>) -> InvokeErr
         error_type: error_type.to_owned(),
         message: message.into(),
         reason: None,
+        never_sent: false,
     }
 }
 
@@ -132,6 +133,7 @@ pub(super) fn precondition_failed(read_by: &str) -> InvokeError {
 pub(super) fn throttled(reason: &str) -> InvokeError {
     InvokeError {
         reason: Some(reason.to_owned()),
+        never_sent: true,
         ..error(429, "TooManyRequestsException", "Rate Exceeded.")
     }
 }

@@ -81,9 +81,11 @@ impl Job {
 impl Pending {
     pub async fn outcome(self) -> Outcome {
         self.0.await.unwrap_or_else(|_| {
-            Err(error_body::service(
-                "Gatepost stopped before the function answered.",
-            ))
+            // Heard or not, it is not done: what must come comes at the next start.
+            Err(InvokeError {
+                never_sent: true,
+                ..error_body::service("Gatepost stopped before the function answered.")
+            })
         })
     }
 }

@@ -60,13 +60,17 @@ enum StartError {
 impl From<StartError> for InvokeError {
     fn from(error: StartError) -> Self {
         let text = error.to_string();
-        match error {
+        let error = match error {
             StartError::Code(CodeError::Zip { .. } | CodeError::TooLarge { .. }) => {
                 error_body::invalid_zip_file(text)
             }
             StartError::Code(_) | StartError::Runtime(_) => error_body::invalid_runtime(text),
             StartError::Io(_) | StartError::NotNeeded => error_body::service(text),
             StartError::NoPlace => error_body::throttled("ConcurrentInvocationLimitExceeded"),
+        };
+        Self {
+            never_sent: true,
+            ..error
         }
     }
 }
