@@ -196,6 +196,30 @@ class TestFunction:
         assert changed["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "/aws/lambda/made"}
         assert changed["SnapStart"]["ApplyOn"] == "PublishedVersions"
 
+    def test_code_that_is_for_nothing_leaves_nothing(self, dev):
+        app = dev(websocket_app({"say": Mock()}))
+        lambdas = app.aws("lambda")
+
+        def kept():
+            folder = app.folder / ".gatepost/lambda"
+            return [len(list((folder / each).iterdir())) for each in ("packages", "code")]
+
+        create(lambdas)
+        assert kept() == [1, 1]
+        other = {"FunctionName": "made", "ZipFile": package("x = 1")}
+        lambdas.update_function_code(**other, DryRun=True)
+        assert refusal(create, lambdas, "x = 2")[0] == 409
+        broken = {"FunctionName": "b", "Code": {"ZipFile": package("x", "n" * 300)}}
+        members = {"Runtime": PYTHON, "Role": ROLE, "Handler": "app.handler"}
+        status, code, message = refusal(lambdas.create_function, **broken, **members)
+        assert (status, code) == (400, "InvalidParameterValueException")
+        assert message.startswith("Could not unzip")
+        assert kept() == [1, 1]
+        lambdas.update_function_code(**other)
+        assert kept() == [2, 2]
+        app.restart()
+        assert kept() == [1, 1]
+
     @pytest.mark.parametrize(
         ("members", "code", "message"),
         [

@@ -129,47 +129,81 @@ impl CodeStore {
         })
     }
 
+    /// What was unpacked, by the SHA-256 of what it came from.
+    fn code_folder(&self) -> PathBuf {
+        self.folder.join("code")
+    }
+
     /// Packages that were uploaded.
     pub fn package_folder(&self) -> PathBuf {
         self.folder.join("packages")
     }
 
-    /// Lays a package down under the name of its SHA-256, and unpacks it, so that it is known to be
-    /// one. Writes files: not for an async task.
+    /// Lays a package down under the name of its SHA-256, once it is unpacked and so known to be one.
+    /// Writes files: not for an async task.
     pub fn keep_package(&self, package: &[u8]) -> Result<(PathBuf, [u8; 32]), CodeError> {
-        let hash: [u8; 32] = Sha256::digest(package).into();
-        let folder = self.package_folder();
-        fs::create_dir_all(&folder).map_err(io_error(&folder))?;
-        let path = folder.join(format!("{}.zip", hex(&hash)));
-        if !path.is_file() {
-            let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(io_error(&folder))?;
-            file.write_all(package).map_err(io_error(&path))?;
-            // Before anything names it.
-            file.as_file().sync_all().map_err(io_error(&path))?;
-            file.persist(&path)
-                .map_err(|error| io_error(&path)(error.error))?;
+        let (path, hash) = self.place_of(package);
+        if path.is_file() {
+            self.unzipped(&path)?;
+            return Ok((path, hash));
         }
-        match self.unzipped(&path) {
-            Ok(_) => Ok((path, hash)),
-            Err(error) => {
-                if matches!(error, CodeError::Io { .. }) {
-                    return Err(error);
-                }
-                // What cannot be removed only takes space.
-                let _ = fs::remove_file(&path);
-                Err(error)
-            }
-        }
+        let file = self.written(package)?;
+        // Before anything names it.
+        let synced = file.as_file().sync_all();
+        synced.map_err(io_error(&path))?;
+        self.lay_out(self.code_folder().join(hex(&hash)), |folder| {
+            unzip(file.path(), folder)
+        })?;
+        file.persist(&path)
+            .map_err(|error| io_error(&path)(error.error))?;
+        Ok((path, hash))
     }
 
-    /// Removes all packages but these.
+    /// As [`Self::keep_package`], and leaves nothing.
+    pub fn check_package(&self, package: &[u8]) -> Result<(PathBuf, [u8; 32]), CodeError> {
+        let (path, hash) = self.place_of(package);
+        let file = self.written(package)?;
+        let folder = tempfile::tempdir_in(self.package_folder()).map_err(io_error(&path))?;
+        unzip(file.path(), folder.path())?;
+        Ok((path, hash))
+    }
+
+    fn place_of(&self, package: &[u8]) -> (PathBuf, [u8; 32]) {
+        let hash: [u8; 32] = Sha256::digest(package).into();
+        let name = format!("{}.zip", hex(&hash));
+        (self.package_folder().join(name), hash)
+    }
+
+    /// The package in a file that goes unless it is given a name.
+    fn written(&self, package: &[u8]) -> Result<tempfile::NamedTempFile, CodeError> {
+        let folder = self.package_folder();
+        fs::create_dir_all(&folder).map_err(io_error(&folder))?;
+        let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(io_error(&folder))?;
+        file.write_all(package).map_err(io_error(&folder))?;
+        Ok(file)
+    }
+
+    /// Removes all packages but these, with what was unpacked of them.
     pub fn retain_packages(&self, used: &BTreeSet<PathBuf>) {
         let entries = fs::read_dir(self.package_folder()).into_iter();
         let paths = entries.flatten().flatten().map(|entry| entry.path());
         for path in paths.filter(|path| !used.contains(path)) {
-            // What cannot be removed is removed at another start.
-            let _ = fs::remove_file(path);
+            // What cannot be removed is removed at another start; the package, which says what was
+            // unpacked, goes last.
+            let code = path.file_stem().map(|hash| self.code_folder().join(hash));
+            let code = code.filter(|folder| !self.is_in_use(folder));
+            let removed = code.map_or(Ok(()), fs::remove_dir_all);
+            if removed.map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |()| true) {
+                let _ = fs::remove_file(&path);
+                let _ = fs::remove_dir_all(&path);
+            }
         }
+    }
+
+    /// Whether an archive of the same content, perhaps of the template, runs from the folder.
+    fn is_in_use(&self, folder: &Path) -> bool {
+        let unpacked = self.unpacked.lock();
+        unpacked.values().any(|(_, used)| used == folder)
     }
 
     /// Writes a text of ours where an interpreter can read it.
@@ -187,7 +221,7 @@ impl CodeStore {
             Runtime::Node(_) => "index.js",
             Runtime::Provided(_) => return Err(CodeError::InlineProvided),
         };
-        let folder = self.folder.join("code").join(digest(text.as_bytes()));
+        let folder = self.code_folder().join(digest(text.as_bytes()));
         self.lay_out(folder, |folder| {
             fs::write(folder.join(name), text).map_err(io_error(folder))?;
             if name == "index.js" {
@@ -208,7 +242,7 @@ impl CodeStore {
             return Ok(folder.clone());
         }
         let hash = digest_file(archive).map_err(io_error(archive))?;
-        let folder = self.lay_out(self.folder.join("code").join(hash), |folder| {
+        let folder = self.lay_out(self.code_folder().join(hash), |folder| {
             unzip(archive, folder)
         })?;
         self.unpacked
@@ -272,6 +306,7 @@ fn unzip(archive: &Path, folder: &Path) -> Result<(), CodeError> {
     let file = File::open(archive).map_err(io_error(archive))?;
     let mut zip = ZipArchive::new(file).map_err(|error| zip_error(error.to_string()))?;
     let (mut left, mut links) = (MAX_UNZIPPED, Vec::new());
+    let mut chunk = vec![0; 65_536];
     for index in 0..zip.len() {
         let mut entry = zip
             .by_index(index)
@@ -279,14 +314,21 @@ fn unzip(archive: &Path, folder: &Path) -> Result<(), CodeError> {
         let name = entry
             .enclosed_name()
             .ok_or_else(|| zip_error("the name of an entry leads out of it".to_owned()))?;
-        let target = folder.join(name);
+        let target = folder.join(&name);
+        let not_made = |error: io::Error| {
+            if is_of_names(&error) {
+                zip_error(format!("{}: {}", name.display(), error.kind()))
+            } else {
+                io_error(&target)(error)
+            }
+        };
         let parent = if entry.is_dir() {
             Some(target.as_path())
         } else {
             target.parent()
         };
         let parent = parent.unwrap_or(folder);
-        fs::create_dir_all(parent).map_err(io_error(parent))?;
+        fs::create_dir_all(parent).map_err(not_made)?;
         if entry.is_dir() {
             continue;
         }
@@ -298,15 +340,22 @@ fn unzip(archive: &Path, folder: &Path) -> Result<(), CodeError> {
             continue;
         }
         let mode = entry.unix_mode();
-        let mut output = File::create(&target).map_err(io_error(&target))?;
-        let mut bounded = (&mut entry).take(left + 1);
-        let written =
-            io::copy(&mut bounded, &mut output).map_err(|error| zip_error(error.to_string()))?;
-        left = left
-            .checked_sub(written)
-            .ok_or_else(|| CodeError::TooLarge {
-                path: archive.into(),
-            })?;
+        let mut output = File::create(&target).map_err(not_made)?;
+        loop {
+            let length = match entry.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(zip_error(error.to_string())),
+            };
+            left = left
+                .checked_sub(length as u64)
+                .ok_or_else(|| CodeError::TooLarge {
+                    path: archive.into(),
+                })?;
+            let written = output.write_all(&chunk[..length]);
+            written.map_err(io_error(&target))?;
+        }
         if let Some(mode) = mode {
             // The owner can always read and replace what is unpacked here.
             let permissions = fs::Permissions::from_mode(mode & 0o755 | 0o600);
@@ -320,6 +369,18 @@ fn unzip(archive: &Path, folder: &Path) -> Result<(), CodeError> {
         made.map_err(|error| zip_error(format!("the link {}: {error}", link.display())))?;
     }
     Ok(())
+}
+
+/// Whether the names in an archive are why a file or folder cannot be made: two that are one, a
+/// file that is a folder too, what is too long.
+fn is_of_names(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AlreadyExists
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::InvalidFilename
+    )
 }
 
 /// A number that changes when a file of the code or a layer does, by sizes and times.
@@ -423,6 +484,57 @@ mod tests {
             assert!(!state.path().join("lambda/code/evil").exists());
             assert!(!state.path().join("lambda/evil").exists());
         }
+    }
+
+    #[test]
+    fn names_that_no_folder_can_have_are_the_archives_fault() {
+        let long = "n".repeat(256);
+        let deep = vec!["d"; 3000].join("/");
+        for names in [
+            &["a", "a/b"][..],
+            &["a", "a/b/c"],
+            &["a/b", "a"],
+            &[&long],
+            &[&deep],
+        ] {
+            let state = tempfile::tempdir().unwrap();
+            let path = archive(state.path(), |zip| {
+                for name in names {
+                    zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+                }
+            });
+            let store = CodeStore::new(state.path());
+            let package = fs::read(path).unwrap();
+            for refused in [store.keep_package(&package), store.check_package(&package)] {
+                let error = refused.unwrap_err();
+                assert!(matches!(error, CodeError::Zip { .. }), "{error}");
+            }
+            // Nothing of it stays.
+            assert_eq!(fs::read_dir(store.package_folder()).unwrap().count(), 0);
+            assert_eq!(fs::read_dir(store.code_folder()).unwrap().count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_package_that_is_not_used_goes_with_what_was_unpacked_of_it() {
+        let state = tempfile::tempdir().unwrap();
+        let package = |name| {
+            let path = archive(state.path(), |zip| {
+                zip.start_file(name, SimpleFileOptions::default()).unwrap();
+            });
+            fs::read(path).unwrap()
+        };
+        let store = CodeStore::new(state.path());
+        let code = |path: &Path| store.code_folder().join(path.file_stem().unwrap());
+        let (kept, _) = store.keep_package(&package("kept")).unwrap();
+        let (other, _) = store.keep_package(&package("other")).unwrap();
+        let (checked, _) = store.check_package(&package("checked")).unwrap();
+        assert!(kept.is_file() && code(&kept).is_dir());
+        assert!(other.is_file() && code(&other).is_dir());
+        assert!(!checked.exists() && !code(&checked).exists());
+        CodeStore::new(state.path()).retain_packages(&BTreeSet::from([kept.clone()]));
+        assert!(kept.is_file() && code(&kept).is_dir());
+        assert!(!other.exists() && !code(&other).exists());
     }
 
     #[test]

@@ -389,6 +389,14 @@ impl MadeFunctions {
         all.collect()
     }
 
+    /// Refuses a name that is taken, before anything is done for a function of it.
+    pub(super) fn refuse_taken(&self, name: &FunctionName) -> Result<(), InvokeError> {
+        if self.functions.lock().contains_key(name) || self.of_template(name).is_some() {
+            return Err(taken(name));
+        }
+        Ok(())
+    }
+
     /// Makes a function. Blocks.
     pub(super) fn create(
         &self,
@@ -397,9 +405,7 @@ impl MadeFunctions {
     ) -> Result<(), InvokeError> {
         let mut functions = self.functions.lock();
         if functions.contains_key(name) || self.of_template(name).is_some() {
-            return Err(error_body::conflict(format!(
-                "Function already exist: {name}"
-            )));
+            return Err(taken(name));
         }
         self.keep(name, Some(&function))?;
         self.serve(name, &function);
@@ -493,6 +499,10 @@ impl MadeFunctions {
             .collect();
         self.runner.shared().code.retain_packages(&used);
     }
+}
+
+fn taken(name: &FunctionName) -> InvokeError {
+    error_body::conflict(format!("Function already exist: {name}"))
 }
 
 /// The function that a name or ARN and a qualifier mean.

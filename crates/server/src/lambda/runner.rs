@@ -196,6 +196,12 @@ impl LocalRunner {
         self.shared.code.keep_package(package)
     }
 
+    /// Proves that a package of code can be unpacked, and leaves nothing: where it would be kept, and
+    /// its SHA-256. Writes files: not for an async task.
+    pub(super) fn check_package(&self, package: &[u8]) -> Result<(PathBuf, [u8; 32]), CodeError> {
+        self.shared.code.check_package(package)
+    }
+
     /// The processes of a function's version.
     fn pool_of(&self, name: &FunctionName, version: &str) -> Option<Arc<Pool>> {
         if let Some(pool) = self.pools.load().get(name) {

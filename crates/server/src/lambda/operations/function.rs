@@ -16,6 +16,7 @@ use crate::{
         code::CodeError,
         error_body,
         made::{Code, MadeFunction, MadeFunctions, Revision, named, unqualified},
+        runner::LocalRunner,
     },
     shapes::{
         Blob,
@@ -64,10 +65,12 @@ pub(super) fn create(functions: &MadeFunctions, request: CreateFunctionRequest) 
         ));
     };
     check_runtime(&runtime)?;
+    functions.refuse_taken(&name)?;
     let source = Source {
         zip: request.code.zip_file,
         bucket: request.code.s3_bucket,
         key: request.code.s3_key,
+        is_kept: true,
     };
     let mut latest = Revision {
         version: LATEST.to_owned(),
@@ -183,6 +186,7 @@ pub(super) fn update_code(functions: &MadeFunctions, request: UpdateFunctionCode
         zip: request.zip_file,
         bucket: request.s3_bucket,
         key: request.s3_key,
+        is_kept: request.dry_run != Some(true),
     };
     // Before the package is written: it may be for nothing.
     let present = functions.get(&name)?;
@@ -413,6 +417,8 @@ struct Source {
     zip: Option<Blob>,
     bucket: Option<String>,
     key: Option<String>,
+    /// Whether a package stays, or is only looked at.
+    is_kept: bool,
 }
 
 impl Source {
@@ -422,10 +428,13 @@ impl Source {
                 "Please do not provide other FunctionCode parameters when providing a ZipFile.",
             )),
             (Some(Blob(zip)), None, None) => {
-                let (path, hash) = functions
-                    .runner()
-                    .keep_package(&zip)
-                    .map_err(|error| unusable(&error))?;
+                let runner = functions.runner();
+                let package = if self.is_kept {
+                    runner.keep_package(&zip)
+                } else {
+                    runner.check_package(&zip)
+                };
+                let (path, hash) = package.map_err(|error| unusable(&error, runner))?;
                 let file = path.file_name().unwrap_or_default();
                 Ok(Code::Package {
                     file: file.to_string_lossy().into_owned(),
@@ -456,7 +465,7 @@ impl Source {
     }
 }
 
-fn unusable(error: &CodeError) -> InvokeError {
+fn unusable(error: &CodeError, runner: &LocalRunner) -> InvokeError {
     let told = |text: &dyn Display| error_body::invalid_parameter(text.to_string());
     match error {
         CodeError::TooLarge { .. } => told(&"Unzipped size must be smaller than 262144000 bytes"),
@@ -464,7 +473,9 @@ fn unusable(error: &CodeError) -> InvokeError {
             &"Could not unzip uploaded file. Please check your file, then try to upload again.",
         ),
         CodeError::Missing(_) | CodeError::InlineProvided | CodeError::Io { .. } => {
-            error_body::service(error.to_string())
+            // With paths of this machine, which are the operator's.
+            runner.shared().warn(error.to_string());
+            error_body::service("The code cannot be kept.")
         }
     }
 }
