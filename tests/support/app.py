@@ -52,6 +52,8 @@ class App:
         self._start()
 
     def _start(self):
+        # Counted before there is anybody to say it again.
+        seen = len(self.events("ready"))
         self.process = subprocess.Popen(
             self.command,
             cwd=self.folder,
@@ -67,7 +69,6 @@ class App:
         ]
         for reader in self._readers:
             reader.start()
-        seen = len(self.events("ready"))
         try:
             self._await(lambda: len(self.events("ready")) > seen or self._ended(), START_TIMEOUT)
         except TimeoutError:
