@@ -64,6 +64,20 @@ pub async fn serve(
     }
 }
 
+/// Serves a simulated socket, as one that was accepted and says nothing of TLS.
+#[cfg(feature = "simulation")]
+pub async fn serve_simulated(
+    server: Arc<Server>,
+    socket: gatepost_gateway::simulation::Socket,
+    peer: Peer,
+) {
+    let deadline = Instant::now() + server.gateway.limits().handshake_timeout;
+    let tls = None;
+    let connection = Incoming { server, tls, peer };
+    let stream = ServerStream::Simulated(socket);
+    connection.serve_http(stream, deadline).await;
+}
+
 /// Binds an address; with port 0 the system chooses one.
 ///
 /// # Errors
@@ -134,6 +148,7 @@ impl Incoming {
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
+            biased;
             // A client that breaks HTTP or leaves concerns nobody else.
             _ = connection.as_mut() => return,
             () = sleep_until(deadline) => {}
@@ -151,6 +166,9 @@ pub enum ServerStream {
     Plain(TcpStream),
     /// TLS.
     Tls(Box<TlsStream<TcpStream>>),
+    /// A socket in memory.
+    #[cfg(feature = "simulation")]
+    Simulated(gatepost_gateway::simulation::Socket),
 }
 
 impl ServerStream {
@@ -162,6 +180,8 @@ impl ServerStream {
                 let (socket, session) = stream.into_inner();
                 Transport::tls(socket, session)
             }
+            #[cfg(feature = "simulation")]
+            Self::Simulated(socket) => Transport::Simulated(socket),
         }
     }
 }
@@ -175,6 +195,8 @@ impl AsyncRead for ServerStream {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -188,6 +210,8 @@ impl AsyncWrite for ServerStream {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -195,6 +219,8 @@ impl AsyncWrite for ServerStream {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
@@ -202,6 +228,8 @@ impl AsyncWrite for ServerStream {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }
