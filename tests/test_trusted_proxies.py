@@ -21,7 +21,8 @@ LOGGED = {
     "stage_properties": {
         "AccessLogSettings": {
             "DestinationArn": {"Fn::GetAtt": ["Rows", "Arn"]},
-            "Format": "$context.eventType $context.identity.sourceIp $context.domainName",
+            "Format": "$context.eventType $context.identity.sourceIp $context.domainName "
+            "$context.requestId",
         }
     },
     "resources": {"Rows": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "rows"}}},
@@ -37,8 +38,8 @@ def shake(app, raw_socket, headers=FORWARDED):
 
 
 def rows_of(app):
-    """The rows of the access log so far."""
-    return {event["message"] for event in events(app, "rows")}
+    """The rows of the access log so far, without their request ids."""
+    return {event["message"].rsplit(" ", 1)[0] for event in events(app, "rows")}
 
 
 @pytest.fixture

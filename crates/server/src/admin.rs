@@ -92,8 +92,7 @@ pub fn error_page_url(endpoint: &Endpoint, slug: &str) -> String {
 /// Whether this names Gatepost itself.
 fn is_ours(authority: &str, server: &Server) -> bool {
     let host = host_of(authority).to_ascii_lowercase();
-    matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]")
-        || host == server.endpoint.host()
+    matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]") || host == server.endpoint.host()
 }
 
 /// Whether the request comes from no page, or from one that Gatepost itself served.

@@ -75,15 +75,31 @@ mod tests {
     #[test]
     fn an_endpoint_is_a_host_and_whether_it_speaks_tls() {
         for (text, http_base, ws_base) in [
-            ("ws.example.com", "http://ws.example.com", "ws://ws.example.com"),
+            (
+                "ws.example.com",
+                "http://ws.example.com",
+                "ws://ws.example.com",
+            ),
             ("https://h:8443", "https://h:8443", "wss://h:8443"),
             ("wss://[::1]:1", "https://[::1]:1", "wss://[::1]:1"),
             ("http://h", "http://h", "ws://h"),
         ] {
             let endpoint: Endpoint = text.parse().unwrap();
-            assert_eq!((&*endpoint.http_base(), &*endpoint.ws_base()), (http_base, ws_base));
+            assert_eq!(
+                (&*endpoint.http_base(), &*endpoint.ws_base()),
+                (http_base, ws_base)
+            );
         }
-        for text in ["", "https://", "ftp://h", "h/path", "https://h/", "me@h", "a b", ":80"] {
+        for text in [
+            "",
+            "https://",
+            "ftp://h",
+            "h/path",
+            "https://h/",
+            "me@h",
+            "a b",
+            ":80",
+        ] {
             assert_eq!(text.parse::<Endpoint>(), Err(InvalidEndpoint), "{text}");
         }
     }

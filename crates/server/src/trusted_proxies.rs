@@ -76,7 +76,10 @@ fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     let values = headers.get_all(name).iter();
     // One that is no text hides what stands left of it.
     let texts = values.map(|value| value.to_str().unwrap_or_default());
-    texts.flat_map(|text| text.split(',')).map(str::trim).collect()
+    texts
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+        .collect()
 }
 
 /// What the proxy said that named the client: the `hop`th from the right, or the left-most where
@@ -92,7 +95,9 @@ fn parse_address(text: &str) -> Option<SocketAddr> {
     if let Ok(address) = text.parse() {
         return Some(address);
     }
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
     let address: IpAddr = bare.unwrap_or(text).parse().ok()?;
     Some(SocketAddr::new(address, 0))
 }
@@ -134,7 +139,7 @@ mod tests {
     use crate::server::Door;
 
     /// Source, port, whether TLS, and host of a request from 10.0.0.1 with these headers, when
-    /// 10.0.0.0/8 and 2001:db8::/32 are trusted.
+    /// `10.0.0.0/8` and `2001:db8::/32` are trusted.
     fn client(headers: &[(&str, &str)]) -> (String, u16, bool, String) {
         let proxies = ["10.0.0.0/8", "2001:db8::/32"].map(|it| it.parse().unwrap());
         let proxies = TrustedProxies::new(proxies.into());
@@ -155,7 +160,10 @@ mod tests {
     }
 
     fn source(forwarded_for: &[&str]) -> String {
-        let headers: Vec<_> = forwarded_for.iter().map(|it| (FORWARDED_FOR, *it)).collect();
+        let headers: Vec<_> = forwarded_for
+            .iter()
+            .map(|it| (FORWARDED_FOR, *it))
+            .collect();
         client(&headers).0
     }
 
@@ -164,8 +172,14 @@ mod tests {
         assert_eq!(source(&[]), "10.0.0.1");
         assert_eq!(source(&["203.0.113.7"]), "203.0.113.7");
         assert_eq!(source(&["198.51.100.1, 203.0.113.7"]), "203.0.113.7");
-        assert_eq!(source(&["198.51.100.1, 203.0.113.7,10.9.9.9"]), "203.0.113.7");
-        assert_eq!(source(&["198.51.100.1", "203.0.113.7", "10.9.9.9"]), "203.0.113.7");
+        assert_eq!(
+            source(&["198.51.100.1, 203.0.113.7,10.9.9.9"]),
+            "203.0.113.7"
+        );
+        assert_eq!(
+            source(&["198.51.100.1", "203.0.113.7", "10.9.9.9"]),
+            "203.0.113.7"
+        );
         assert_eq!(source(&["10.2.0.1, 10.3.0.1"]), "10.2.0.1");
         assert_eq!(source(&["203.0.113.7, 2001:db8::5"]), "203.0.113.7");
     }
@@ -183,7 +197,11 @@ mod tests {
     fn what_is_no_address_hides_what_stands_left_of_it() {
         for text in ["unknown", "", "_hidden", "203.0.113.7 x", "\u{e9}"] {
             assert_eq!(source(&["203.0.113.8", text]), "10.0.0.1", "{text}");
-            assert_eq!(source(&["203.0.113.8", text, "10.5.5.5"]), "10.5.5.5", "{text}");
+            assert_eq!(
+                source(&["203.0.113.8", text, "10.5.5.5"]),
+                "10.5.5.5",
+                "{text}"
+            );
         }
     }
 
@@ -194,9 +212,19 @@ mod tests {
             (FORWARDED_PROTO, "https"),
             (FORWARDED_HOST, "ws.example.com"),
         ];
-        let told = |port| ("203.0.113.7".to_owned(), port, true, "ws.example.com".to_owned());
+        let told = |port| {
+            (
+                "203.0.113.7".to_owned(),
+                port,
+                true,
+                "ws.example.com".to_owned(),
+            )
+        };
         assert_eq!(client(&of_one), told(443));
-        assert_eq!(client(&[&of_one[..], &[(FORWARDED_PORT, "8443")]].concat()), told(8443));
+        assert_eq!(
+            client(&[&of_one[..], &[(FORWARDED_PORT, "8443")]].concat()),
+            told(8443)
+        );
         // What the client itself wrote stands left.
         let appended = [
             (FORWARDED_FOR, "198.51.100.1, 203.0.113.7, 10.0.0.2"),
@@ -216,7 +244,10 @@ mod tests {
     #[test]
     fn what_a_proxy_does_not_say_is_as_it_is_here() {
         let (source, port, is_tls, host) = client(&[(FORWARDED_PROTO, "gopher")]);
-        assert_eq!((&*source, port, is_tls, &*host), ("10.0.0.1", 4100, false, "inner:4100"));
+        assert_eq!(
+            (&*source, port, is_tls, &*host),
+            ("10.0.0.1", 4100, false, "inner:4100")
+        );
     }
 
     #[test]

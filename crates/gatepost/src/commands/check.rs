@@ -11,6 +11,7 @@ use std::{
 use clap::Args;
 use gatepost_server::{
     check::{Finding, Report, Severity, Slug, check},
+    endpoint::Endpoint,
     template::{Configured, LoadOptions, ValuesFrom},
 };
 use serde_json::json;

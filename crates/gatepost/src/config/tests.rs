@@ -542,8 +542,14 @@ fn a_public_name_may_say_that_clients_speak_tls_with_it() {
         let toml = format!("[server]\npublic_name = {text:?}\n");
         load(&toml, &EMPTY, &[]).map(|config| config.server.public_name.unwrap().http_base())
     };
-    assert_eq!(public_name("ws.example.com:80").unwrap(), "http://ws.example.com:80");
-    assert_eq!(public_name("https://ws.example.com").unwrap(), "https://ws.example.com");
+    assert_eq!(
+        public_name("ws.example.com:80").unwrap(),
+        "http://ws.example.com:80"
+    );
+    assert_eq!(
+        public_name("https://ws.example.com").unwrap(),
+        "https://ws.example.com"
+    );
     assert_eq!(
         public_name("https://ws.example.com/prod").unwrap_err(),
         "gatepost.toml:2: server.public_name: expected a host such as \"ws.example.com\" or \

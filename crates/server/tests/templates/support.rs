@@ -3,9 +3,8 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use gatepost_model::api::Api;
-use gatepost_server::template::{
-    App, Configured, LoadOptions, TemplateErrors, ValuesFrom, load,
-};
+use gatepost_server::endpoint::Endpoint;
+use gatepost_server::template::{App, Configured, LoadOptions, TemplateErrors, ValuesFrom, load};
 
 pub struct Project {
     folder: tempfile::TempDir,

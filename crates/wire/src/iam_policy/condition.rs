@@ -149,8 +149,7 @@ fn condition(
         "Bool" => Test::Bool(booleans(values, &invalid)?),
         "Null" if !if_exists => Test::Null(booleans(values, &invalid)?),
         "IpAddress" => {
-            let network =
-                |value: &String| value.parse::<Network>().map_err(|_| invalid(value));
+            let network = |value: &String| value.parse::<Network>().map_err(|_| invalid(value));
             Test::Network(values.iter().map(network).collect::<Result<_, _>>()?)
         }
         kind => match (kind.strip_prefix("Numeric"), kind.strip_prefix("Date")) {
