@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use gatepost_model::{
-    api::{Api, ApiDefinition},
+    api::{Api, ApiDefinition, IpAddressType},
     deployment::Deployment,
     integration::{ConnectionType, Integration, IntegrationType, PassthroughBehavior},
     route::{Route, RouteAuthorization, RouteKey, RouteResponse},
@@ -37,6 +37,7 @@ pub(crate) fn app() -> Api {
         name: "simulated".into(),
         description: None,
         version: None,
+        ip_address_type: IpAddressType::Ipv4,
         tags: BTreeMap::new(),
         created_at_ms: 0,
         definition: Arc::clone(&definition),
@@ -51,6 +52,7 @@ pub(crate) fn app() -> Api {
             stage_name: "prod".into(),
             deployment_id: Some("deploy".into()),
             auto_deploy: false,
+            last_deployment_status_message: None,
             description: None,
             stage_variables: BTreeMap::new(),
             default_route_settings: RouteSettings::default(),

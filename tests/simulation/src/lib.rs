@@ -20,7 +20,11 @@ mod story;
 mod wire;
 mod world;
 
-use std::sync::Arc;
+use std::{
+    cell::RefCell,
+    panic,
+    sync::{Arc, Once},
+};
 
 pub use gatepost_gateway::simulation::Variant;
 use parking_lot::Mutex;
@@ -65,12 +69,33 @@ pub struct Played {
     pub processes: usize,
 }
 
+thread_local! {
+    /// What panicked on this thread, which a task's end would hide.
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+fn note_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            PANIC.set(Some(panic.to_string()));
+            before(panic);
+        }));
+    });
+}
+
 /// Plays the schedule of a seed, with a fault built in or none.
 pub fn play(seed: u64, variant: Option<Variant>) -> Played {
+    note_panics();
     let world = Arc::new(Mutex::new(World::new(seed, variant)));
     let broken = Disk::new()
         .map_err(|error| error.to_string())
-        .and_then(|mut disk| play_all(&world, &mut disk));
+        .and_then(|mut disk| play_all(&world, &mut disk))
+        .and_then(|()| match PANIC.take() {
+            Some(panic) => Err(format!("BROKEN H1: {panic}")),
+            None => Ok(()),
+        });
     let world = world.lock();
     Played {
         broken: broken.err(),

@@ -26,9 +26,11 @@ use gatepost_gateway::{
 use gatepost_model::{limits::Limits, stage::LoggingLevel, stage_settings::SettingsByStage};
 use gatepost_server::{
     admin::AdminAccess,
+    endpoint::Endpoint,
     lambda::{LocalRunner, MadeFunctions, RunnerConfig},
     logs::{Queries, QueryLimits},
     server::Server,
+    trusted_proxies::TrustedProxies,
 };
 use tokio::{
     task::JoinHandle,
@@ -258,7 +260,8 @@ fn server(world: &Shared, store: Arc<Store>, folder: &Path) -> io::Result<Arc<Se
         gateway,
         functions,
         made_functions,
-        authority: "localhost:4100".into(),
+        endpoint: Endpoint::plain("localhost:4100"),
+        trusted_proxies: TrustedProxies::default(),
         home_page: None,
         queries: Queries::new(QueryLimits {
             timeout: Duration::from_secs(60),

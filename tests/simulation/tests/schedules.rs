@@ -30,7 +30,10 @@ fn first_broken(seeds: u64, variant: Option<Variant>) -> Option<(u64, Played)> {
     };
     std::thread::scope(|scope| {
         let searches: Vec<_> = (0..threads).map(|_| scope.spawn(search)).collect();
-        let found = searches.into_iter().filter_map(|it| it.join().unwrap());
+        let found = searches.into_iter().filter_map(|it| {
+            it.join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
         found.min_by_key(|(seed, _)| *seed)
     })
 }
