@@ -110,7 +110,7 @@ pub fn play(seed: u64, variant: Option<Variant>) -> Played {
     }
 }
 
-/// The processes: those of the schedule, its end, and one more start that has nothing to do.
+/// The processes: those of the schedule, its end, and often one more start that has nothing to do.
 fn play_all(world: &world::Shared, disk: &mut Disk) -> Result<(), String> {
     {
         let mut world = world.lock();
@@ -141,7 +141,14 @@ fn play_all(world: &world::Shared, disk: &mut Disk) -> Result<(), String> {
         if is_whole && (locked.is_ending || !locked.plan.has_outage) {
             locked.check_all_heard("when it had stopped");
         }
+        if let Some(broken) = locked.broken.first() {
+            return Err(broken.clone());
+        }
         if locked.is_ending {
+            // A start is the longest part of a schedule.
+            if !locked.disk_was_full && locked.random.percent(60) {
+                return Ok(());
+            }
             locked.is_last = true;
             let stop_ms = began_at_ms + LAST_MS;
             locked.schedule_at(stop_ms, Event::Happens(Happening::Terminate));

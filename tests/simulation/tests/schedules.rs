@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gatepost_simulation::{Played, VARIANTS, Variant, play};
 
 /// Schedules that must keep all promises.
-const SCHEDULES: u64 = 2_000;
+const SCHEDULES: u64 = 1_000;
 /// Of so many, one at least must find a fault.
 const SCHEDULES_TO_FIND: u64 = 500;
 
