@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod held_posts;
 pub mod integration;
 pub mod lifecycle;
+pub mod live;
 pub mod new_id;
 pub mod observe;
 pub mod pipeline;
