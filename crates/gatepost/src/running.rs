@@ -44,7 +44,7 @@ pub struct Which {
     /// Configuration of the running Gatepost [default: gatepost.toml in this folder, if it is there]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Its admin listener, such as http://127.0.0.1:4109, else what it left in its state folder
+    /// URL of its admin listener [default: the one that it left in its state folder]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 }
@@ -214,10 +214,9 @@ impl Running {
         };
         let runtime = runtime.map_err(|error| unreachable(error.to_string()))?;
         let exchange = self.exchange(method, path, body);
-        let answered =
-            runtime.block_on(async { tokio::time::timeout(timeout, exchange).await });
-        let (status, body) = answered
-            .map_err(|_| unreachable("it does not answer in time".into()))??;
+        let answered = runtime.block_on(async { tokio::time::timeout(timeout, exchange).await });
+        let (status, body) =
+            answered.map_err(|_| unreachable("it does not answer in time".into()))??;
         let document: Value = serde_json::from_slice(&body).unwrap_or_default();
         if status.is_success() {
             return Ok(document);

@@ -130,9 +130,7 @@ impl Registry {
         let mut page = Vec::new();
         for (index, shard) in self.shards.iter().enumerate().skip(first) {
             let after = after.filter(|_| index == first);
-            let is_behind = |id: &ConnectionId| {
-                after.is_none_or(|after| id > after)
-            };
+            let is_behind = |id: &ConnectionId| after.is_none_or(|after| id > after);
             let mut found: Vec<_> = shard
                 .read()
                 .iter()

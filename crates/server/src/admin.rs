@@ -129,12 +129,17 @@ pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response
     let instance = request.headers().get(INSTANCE);
     if instance.is_some_and(|instance| instance.as_bytes() != server.instance.as_bytes()) {
         let text = "another Gatepost than the one that is meant listens here";
-        return respond::error(StatusCode::MISDIRECTED_REQUEST, "MisdirectedException", text);
+        return respond::error(
+            StatusCode::MISDIRECTED_REQUEST,
+            "MisdirectedException",
+            text,
+        );
     }
     let gateway = &server.gateway;
-    if let (&Method::GET, Some(rest)) =
-        (request.method(), request.uri().path().strip_prefix(CONNECTIONS))
-    {
+    if let (&Method::GET, Some(rest)) = (
+        request.method(),
+        request.uri().path().strip_prefix(CONNECTIONS),
+    ) {
         match rest.strip_prefix('/') {
             None if rest.is_empty() => {
                 return connections::list(gateway, request.uri().query().unwrap_or_default());

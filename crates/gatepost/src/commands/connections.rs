@@ -147,8 +147,18 @@ impl Found {
             return "There are no connections.".into();
         }
         let mut table = vec![
-            ["CONNECTION", "API", "STAGE", "AGE", "IDLE", "SOURCE", "MESSAGES", "POSTS", ""]
-                .map(str::to_owned),
+            [
+                "CONNECTION",
+                "API",
+                "STAGE",
+                "AGE",
+                "IDLE",
+                "SOURCE",
+                "MESSAGES",
+                "POSTS",
+                "",
+            ]
+            .map(str::to_owned),
         ];
         table.extend(rows.iter().map(Row::cells));
         let mut text = String::new();
@@ -184,7 +194,9 @@ impl Row {
             printable(&self.source_ip),
             self.messages.to_string(),
             self.posts.to_string(),
-            closing.map_or_else(String::new, |cause| format!("closing: {}", printable(cause))),
+            closing.map_or_else(String::new, |cause| {
+                format!("closing: {}", printable(cause))
+            }),
         ]
     }
 }

@@ -114,7 +114,10 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         (None, Some(id)) => match explain(arguments, id) {
             Ok(answer) => {
                 if let Some(Now::Untold(error)) = &answer.now {
-                    eprintln!("gatepost: only what is kept is told: {}", printable(&error.to_string()));
+                    eprintln!(
+                        "gatepost: only what is kept is told: {}",
+                        printable(&error.to_string())
+                    );
                 }
                 let text = if arguments.json {
                     print::as_json(&answer)

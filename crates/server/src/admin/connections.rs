@@ -42,8 +42,9 @@ impl Question {
                 "limit" => {
                     let limit = value.parse().ok();
                     let limit = limit.filter(|limit| (1..=MAX_PAGE).contains(limit));
-                    question.limit =
-                        Some(limit.ok_or_else(|| format!("limit is no number from 1 to {MAX_PAGE}"))?);
+                    question.limit = Some(
+                        limit.ok_or_else(|| format!("limit is no number from 1 to {MAX_PAGE}"))?,
+                    );
                 }
                 _ => return Err("there are api, stage, after and limit".into()),
             }
@@ -68,7 +69,9 @@ pub(super) fn list(gateway: &Gateway, query: &str) -> Response<Full<Bytes>> {
     let limit = question.limit.unwrap_or(MAX_PAGE);
     let wanted = |connection: &Connection| {
         let context = &connection.context;
-        let is_of_api = apis.as_ref().is_none_or(|ids| ids.contains(&context.api_id));
+        let is_of_api = apis
+            .as_ref()
+            .is_none_or(|ids| ids.contains(&context.api_id));
         let stage = question.stage.as_deref();
         is_of_api && stage.is_none_or(|stage| context.stage.as_str() == stage)
     };
@@ -76,8 +79,13 @@ pub(super) fn list(gateway: &Gateway, query: &str) -> Response<Full<Bytes>> {
     let mut page = gateway.live_connections(question.after.as_ref(), limit + 1, wanted);
     let has_more = page.len() > limit;
     page.truncate(limit);
-    let last = page.last().map(|last| last.context.connection_id.to_string());
-    let page: Vec<Value> = page.iter().map(|connection| shown(gateway, connection)).collect();
+    let last = page
+        .last()
+        .map(|last| last.context.connection_id.to_string());
+    let page: Vec<Value> = page
+        .iter()
+        .map(|connection| shown(gateway, connection))
+        .collect();
     let answer = json!({
         "version": JSON_VERSION,
         "total": gateway.connections(),

@@ -39,7 +39,9 @@ struct Open {
 impl Now {
     /// Asks whoever runs with this store.
     pub fn of(store: &Path, id: &str, which: &Which) -> Self {
-        let folder = store.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = store
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         let answer = match Running::in_folder(folder, which) {
             Ok(None) => return Self::NotRunning,

@@ -186,11 +186,7 @@ fn name_fault(explanation: &mut Explanation, slug: &str, verdict: String) {
     explanation.mend = mend.map(|(_, mend)| mend.trim_end_matches('.').to_owned());
 }
 
-fn of_connection(
-    source: &Source<'_>,
-    id: &ConnectionId,
-    text: &str,
-) -> Result<Answer, ReadError> {
+fn of_connection(source: &Source<'_>, id: &ConnectionId, text: &str) -> Result<Answer, ReadError> {
     let reader = source.reader;
     let Some(api) = reader.issuer(id)? else {
         return of_invalid(reader, InvalidConnectionId::NotIssuedHere, text);
