@@ -97,7 +97,7 @@ impl Server {
     /// `ApiEndpoint`: where clients reach an API, without its stage.
     pub fn api_endpoint(&self, api_id: &ApiId) -> String {
         let base = self.endpoint.ws_base();
-        if self.gateway.apis().apis.len() == 1 {
+        if self.gateway.apis().is_only_of_templates(api_id) {
             base
         } else {
             format!("{base}/_aws/execute-api/{api_id}")

@@ -306,7 +306,6 @@ impl Running {
 
     fn apis(&self) -> Vec<ReadyApi> {
         let table = self.node.server.gateway.apis();
-        let several = table.apis.len() > 1;
         let endpoint = &self.node.server.endpoint;
         let (ws_base, http_base) = (endpoint.ws_base(), endpoint.http_base());
         let apis = table.apis.values().map(|deployed| {
@@ -315,6 +314,7 @@ impl Running {
                 .stages
                 .iter()
                 .filter(|stage| api.deployed_to(stage).is_some());
+            let several = !table.is_only_of_templates(&api.api_id);
             let stages = stages.map(|stage| {
                 let path = stage_path(&api.api_id, stage.stage_name.as_str(), several);
                 (
