@@ -269,6 +269,7 @@ fn server(world: &Shared, store: Arc<Store>, folder: &Path) -> io::Result<Arc<Se
             concurrent: 1,
         }),
         admin: AdminAccess::ThisMachine,
+        instance: "simulated".into(),
         gone_reason_header: true,
     }))
 }
