@@ -2,6 +2,7 @@
 //! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
 mod apis;
+mod backup;
 mod changes;
 mod control;
 mod functions;
@@ -54,6 +55,7 @@ use changes::Changes;
 use log_queue::LogQueue;
 use writer::Writer;
 
+pub use backup::{Backup, BackupError};
 pub use functions::FunctionNotKept;
 pub use lives::{LifeReader, RefusedCalls, StoredConnection};
 pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
