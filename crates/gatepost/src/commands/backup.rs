@@ -107,15 +107,14 @@ fn told(arguments: &Arguments, made: &Made) -> String {
 }
 
 fn back_up(arguments: &Arguments) -> Result<Made, Failure> {
-    let store = match &arguments.store {
-        Some(store) => store.clone(),
-        None => {
-            let which = Which {
-                config: arguments.config.clone(),
-                url: None,
-            };
-            state_path(&which.load()?).join("store.sqlite")
-        }
+    let store = if let Some(store) = &arguments.store {
+        store.clone()
+    } else {
+        let which = Which {
+            config: arguments.config.clone(),
+            url: None,
+        };
+        state_path(&which.load()?).join("store.sqlite")
     };
     if !store.is_file() {
         return Err(Failure::NoStore(store));
