@@ -3,16 +3,20 @@
 use std::{
     fs::{self, DirBuilder, File},
     io,
-    os::unix::fs::DirBuilderExt,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::DirBuilderExt,
+    },
     path::{Path, PathBuf},
 };
 
-use nix::fcntl::{Flock, FlockArg};
-
-/// The state folder, held by one Gatepost at a time.
+/// The state folder, held by one Gatepost at a time, or by two while one takes over from the other.
 pub struct StateFolder {
     path: PathBuf,
-    _lock: Flock<File>,
+    /// The folder itself, through which sockets in it are reached, however long its path is.
+    folder: File,
+    /// Locked as long as anybody has it open.
+    lock: File,
 }
 
 /// Why the state folder cannot be used.
@@ -46,7 +50,7 @@ impl StateFolder {
         };
         make(&path).map_err(unusable)?;
         let lock = File::create(path.join("lock")).map_err(unusable)?;
-        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
+        lock.try_lock()
             .map_err(|_| StateError::InUse(path.clone()))?;
         if fresh {
             forget(&path).map_err(unusable)?;
@@ -55,13 +59,36 @@ impl StateFolder {
         if !ignore.exists() {
             fs::write(ignore, "*\n").map_err(unusable)?;
         }
-        Ok(Self { path, _lock: lock })
+        Self::taken_over(path, lock)
+    }
+
+    /// The folder that is held with `lock`, by another Gatepost too.
+    pub fn taken_over(path: PathBuf, lock: File) -> Result<Self, StateError> {
+        match File::open(&path) {
+            Ok(folder) => Ok(Self { path, folder, lock }),
+            Err(source) => Err(StateError::Unusable { path, source }),
+        }
     }
 
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// The path of a socket in it, as long as this lives.
+    pub fn socket(&self, name: &str) -> PathBuf {
+        socket(&self.folder, name)
+    }
+
+    /// With what another process holds the folder too.
+    pub fn lock(&self) -> io::Result<OwnedFd> {
+        self.lock.try_clone().map(OwnedFd::from)
+    }
+}
+
+/// The path of a socket in an open folder: that of a socket may have no more than 107 bytes.
+pub fn socket(folder: &File, name: &str) -> PathBuf {
+    format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()).into()
 }
 
 fn make(path: &Path) -> io::Result<()> {

@@ -20,11 +20,11 @@ type FoundToken = (Secret, Option<PathBuf>);
 /// The file's name in the state folder.
 const FILE: &str = "admin-token";
 
-/// Finds or makes the token.
+/// Finds or makes the token; one that was made stays when another Gatepost is taken over.
 ///
 /// # Errors
 /// It cannot be read or written.
-pub fn find(config: &AdminConfig, state: &Path) -> Result<FoundToken, StartError> {
+pub fn find(config: &AdminConfig, state: &Path, stays: bool) -> Result<FoundToken, StartError> {
     if let Some(source) = &config.token {
         let environment = env::vars().collect();
         let token = read_secret(source, "[admin] token", &environment)?;
@@ -34,13 +34,19 @@ pub fn find(config: &AdminConfig, state: &Path) -> Result<FoundToken, StartError
         }
         return Ok((token, None));
     }
+    let path = state.join(FILE);
+    if stays
+        && let Ok(made) = fs::read_to_string(&path)
+        && !made.is_empty()
+    {
+        return Ok((Secret::new(made), Some(path)));
+    }
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
     let mut text = String::new();
     for byte in bytes {
         let _ = write!(text, "{byte:02x}");
     }
-    let path = state.join(FILE);
     let write = || {
         let new = state.join(format!("{FILE}.new"));
         let _ = fs::remove_file(&new);
