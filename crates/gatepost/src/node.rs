@@ -32,12 +32,14 @@ use gatepost_model::{ApiId, FunctionName, function::Function, stage_settings::Se
 use gatepost_server::{
     admin::AdminAccess,
     connections_api::neighbour::Neighbours,
+    endpoint::Endpoint,
     lambda::{CaBundle, LocalRunner, MadeFunctions, RunnerConfig},
     listener,
     logs::{Queries, QueryLimits, declare_groups},
     server::{Door, Server},
-    template::{self, Configured, Endpoint, LoadOptions, ValuesFrom},
+    template::{self, Configured, LoadOptions, ValuesFrom},
     tls::{CertificateFiles, CertificateSource, LocalCa, TlsError, server_config},
+    trusted_proxies::TrustedProxies,
 };
 use parking_lot::Mutex;
 use rustls::ServerConfig;
@@ -77,7 +79,7 @@ pub struct Prepared {
     /// The region in ARNs.
     pub region: String,
     /// Where clients reach the APIs.
-    authority: String,
+    endpoint: Endpoint,
     /// Where programs of this machine do.
     local_authority: String,
     access: Access,
@@ -130,7 +132,7 @@ impl Prepared {
             listen: addresses.iter().map(SocketAddr::ip).collect(),
             port,
             region,
-            authority: public_name.unwrap_or_else(|| local_authority.clone()),
+            endpoint: public_name.unwrap_or_else(|| Endpoint::plain(&*local_authority)),
             local_authority,
             access,
             outward,
@@ -146,7 +148,6 @@ impl Prepared {
         parameters: BTreeMap<String, String>,
         values_from: ValuesFrom,
     ) -> LoadOptions {
-        let authority = &self.authority;
         LoadOptions {
             region: self.region.clone(),
             account_id: ACCOUNT_ID.into(),
@@ -155,16 +156,23 @@ impl Prepared {
             values_from,
             import_values: BTreeMap::new(),
             now_ms: now_ms(),
-            endpoint: Endpoint {
-                ws_base: format!("ws://{authority}"),
-                http_base: format!("http://{authority}"),
-            },
+            endpoint: self.endpoint.clone(),
             configured: Configured {
                 vpc_links: self.outward.vpc_links.keys().cloned().collect(),
                 client_certificates: self.outward.client_certificates.keys().cloned().collect(),
             },
         }
     }
+}
+
+/// Says it when whoever reaches this server may choose whom it comes from.
+fn trusts_everybody(config: &Config) -> Option<String> {
+    let mut proxies = config.server.trusted_proxies.iter();
+    let network = proxies.find(|network| network.is_everything())?;
+    Some(format!(
+        "[server] trusted_proxies: {network} trusts everybody: whoever reaches this server directly \
+         chooses the address that policies and logs see; name the proxies only"
+    ))
 }
 
 /// What a command wants of its node.
@@ -222,7 +230,7 @@ impl Node {
             listen,
             port,
             region,
-            authority,
+            endpoint,
             local_authority,
             access,
             outward,
@@ -307,7 +315,8 @@ impl Node {
             gateway,
             functions,
             made_functions,
-            authority,
+            endpoint,
+            trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.clone()),
             home_page: options.home_page,
             queries: Queries::new(QueryLimits {
                 timeout: config.logs.query_timeout,
@@ -319,12 +328,14 @@ impl Node {
             neighbours: Neighbours::default(),
         });
         let listeners = listeners.into_iter();
+        let mut warnings = access.warnings;
+        warnings.extend(trusts_everybody(&config));
         let node = Self {
             server,
             config,
             ca_bundle: ca_bundle.local_ca,
             port,
-            warnings: access.warnings,
+            warnings,
             local_authority,
             listen,
             listeners: listeners.map(|it| (it, Door::Public)).collect(),

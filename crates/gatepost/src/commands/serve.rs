@@ -139,13 +139,13 @@ impl Running {
             .deploy(&template::App::default(), &loaded, &settings)
             .map_err(StartError::Deploy)?;
         let admin = node.bind_admin(admin)?;
-        if let Some(predecessor) = &mut predecessor {
-            node.work_beside(predecessor.run)?;
+        if let Some(mut predecessor) = predecessor {
+            let answering = node.work_beside(predecessor.run)?;
             predecessor.go(node.server.gateway.store().run())?;
-        }
-        node.listen();
-        if let Some(predecessor) = predecessor {
-            node.follow(predecessor);
+            node.listen();
+            node.follow(predecessor, answering);
+        } else {
+            node.listen();
         }
         let successor = match node.await_successor() {
             Ok(successor) => Some(successor),
@@ -303,7 +303,7 @@ impl Running {
     fn tell_ready(&self) {
         let not_acted_on = &self.loaded.not_acted_on;
         let notes = rewritten_lines(&self.loaded);
-        let authority = &self.node.server.authority;
+        let base = self.node.server.endpoint.http_base();
         if self.arguments.json {
             let not_acted_on: Map<String, Value> = not_acted_on
                 .iter()
@@ -313,7 +313,7 @@ impl Running {
                 "event": "ready",
                 "version": JSON_VERSION,
                 "port": self.node.port,
-                "httpUrl": format!("http://{authority}"),
+                "httpUrl": base,
                 "adminUrl": format!("http://{}", self.admin),
                 "adminTokenFile": self.token_file,
                 "caBundle": self.node.ca_bundle,
@@ -328,7 +328,7 @@ impl Running {
         let mut text = style.apis(self.apis().iter());
         text += &style.notes(not_acted_on, &notes);
         output::line(&format!(
-            "{text}Serving {} APIs on {authority}\nAdmin on {}\nReady.",
+            "{text}Serving {} APIs on {base}\nAdmin on {}\nReady.",
             self.loaded.apis.len(),
             self.admin
         ));
@@ -349,7 +349,8 @@ impl Running {
     fn apis(&self) -> Vec<ReadyApi> {
         let table = self.node.server.gateway.apis();
         let several = table.apis.len() > 1;
-        let authority = &self.node.server.authority;
+        let endpoint = &self.node.server.endpoint;
+        let (ws_base, http_base) = (endpoint.ws_base(), endpoint.http_base());
         let apis = table.apis.values().map(|deployed| {
             let api = &deployed.api;
             let stages = api
@@ -360,8 +361,8 @@ impl Running {
                 let path = stage_path(&api.api_id, stage.stage_name.as_str(), several);
                 (
                     stage.stage_name.to_string(),
-                    format!("ws://{authority}{path}"),
-                    format!("http://{authority}{path}"),
+                    format!("{ws_base}{path}"),
+                    format!("{http_base}{path}"),
                 )
             });
             let logical_id = self.loaded.api_logical_ids.get(&api.api_id);
@@ -401,9 +402,10 @@ fn open_state(
     passed: Inherited,
 ) -> Result<(StateFolder, Option<Predecessor>, Inherited), StartError> {
     let path = state_path(config);
-    let offered = match arguments.take_over {
-        true => Predecessor::ask(&path)?,
-        false => None,
+    let offered = if arguments.take_over {
+        Predecessor::ask(&path)?
+    } else {
+        None
     };
     let Some(offered) = offered else {
         return Ok((StateFolder::open(path, false)?, None, passed));

@@ -1,5 +1,5 @@
-//! Listening sockets that somebody else opened: systemd (`LISTEN_FDS`, see sd_listen_fds(3)), or the
-//! Gatepost that is taken over.
+//! Listening sockets that somebody else opened: systemd (`LISTEN_FDS`, see `sd_listen_fds(3)`), or
+//! the Gatepost that is taken over.
 
 use std::{
     env, io,

@@ -104,19 +104,20 @@ impl Node {
         Ok(receiver)
     }
 
-    /// Answers what `predecessor` asks about connections of this Gatepost, and asks it about its own.
+    /// Answers what `predecessor` asks about connections of this Gatepost, with the task that is given
+    /// back, and asks it about its own.
     ///
     /// # Errors
     /// The socket in the state folder cannot be made.
-    pub fn work_beside(&self, predecessor: Run) -> io::Result<()> {
-        answer_neighbour(&self.server, &self.state, &Handle::current())?;
+    pub fn work_beside(&self, predecessor: Run) -> io::Result<AbortHandle> {
+        let answering = answer_neighbour(&self.server, &self.state, &Handle::current())?;
         let socket = self.state.socket(&calls(predecessor));
         self.server.neighbours.set(Some(socket));
-        Ok(())
+        Ok(answering)
     }
 
-    /// Takes on what `predecessor` leaves, once it is gone.
-    pub fn follow(&self, predecessor: Predecessor) {
+    /// Takes on what `predecessor` leaves, once it is gone; then there is nobody to answer.
+    pub fn follow(&self, predecessor: Predecessor, answering: AbortHandle) {
         let (server, state) = (Arc::clone(&self.server), Arc::clone(&self.state));
         tokio::spawn(async move {
             let run = predecessor.run;
@@ -132,6 +133,7 @@ impl Node {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             server.neighbours.set(None);
+            answering.abort();
             for run in [run, server.gateway.store().run()] {
                 let _ = fs::remove_file(state.socket(&calls(run)));
             }
