@@ -19,19 +19,11 @@ from support.environment import BINARY
 from support.fixtures import dedent, write_app
 from support.keys import usage_plan
 from support.poll import until
-from support.server import KEY, OFF
+from support.serve import KEY, OFF, SIGNED
 from support.talk import connection_id, say, silent_app
 from support.template import Function, Http, Mock, Service, permission, websocket_app
 from support.tls_backend import Pki
 from websockets.sync.client import connect
-
-SIGNED = """
-    [auth.access_keys.AKIAIOSFODNN7EXAMPLE]
-    secret_env = "SECRET_OF_ANN"
-    user = "ann"
-    policies = [{Version = "2012-10-17", Statement = [
-        {Effect = "Allow", Action = ["execute-api:*", "apigateway:*"], Resource = "*"}]}]
-    """
 
 @pytest.fixture
 def release():

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from support.app import StartFailed
 from support.environment import BINARY
 from support.poll import until
-from support.server import OFF, write_configuration
+from support.serve import OFF, write_configuration
 from support.template import Http, Mock, websocket_app
 from support.wire import RawSocket
 from websockets.exceptions import ConnectionClosed

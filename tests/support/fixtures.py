@@ -147,16 +147,6 @@ def module_dev(tmp_path_factory):
     yield from _starter(_folders(tmp_path_factory))
 
 
-@pytest.fixture
-def serve(tmp_path):
-    """Starts servers in the folder `tmp_path`; see `Servers`."""
-    from support.server import Servers
-
-    servers = Servers(tmp_path)
-    yield servers
-    servers.stop()
-
-
 @pytest.fixture(scope="session")
 def dynamodb():
     """The URL of a DynamoDB that starts empty."""

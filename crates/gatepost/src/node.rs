@@ -25,6 +25,7 @@ use gatepost_gateway::{
     deployed::CompileError,
     gateway::{Gateway, GatewayConfig},
     integration::outward::Outward,
+    new_id,
     observe::{Event, Observer},
     store::{Retention, Run, Store},
 };
@@ -53,7 +54,7 @@ pub use self::{
     names::stage_path,
     ports::PortFrom,
     start_error::{StartError, compile_lines},
-    state::StateFolder,
+    state::{StateFolder, is_held},
     successor::HandedOver,
     take_over::Predecessor,
 };
@@ -61,6 +62,7 @@ use crate::{
     access::{Access, access},
     config::Config,
     outward::outward,
+    running,
 };
 
 /// Events that may wait for whoever prints them; more are counted as dropped.
@@ -324,6 +326,7 @@ impl Node {
                 concurrent: config.logs.max_queries,
             }),
             admin: options.admin,
+            instance: new_id::uuid().into(),
             gone_reason_header: options.gone_reason_header,
             neighbours: Neighbours::default(),
         });
@@ -386,6 +389,16 @@ impl Node {
         files.map_or(Ok(()), |files| files.reload())
     }
 
+    /// Leaves in the state folder where programs of this machine ask Gatepost's own paths.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn announce(&self, address: SocketAddr) -> Result<(), StartError> {
+        let text = running::announcement(address, &self.server.instance);
+        self.state.announce(&text)?;
+        Ok(())
+    }
+
     /// Takes the port of Gatepost's own paths; the address, with the port that the system chose.
     ///
     /// # Errors
@@ -400,7 +413,8 @@ impl Node {
 
     /// Serves what templates hold in place of what they held before. New functions stand before
     /// the routes that call them, removed ones go after theirs, so that no message meets a route
-    /// without its function. What fails of the log groups comes back in words.
+    /// without its function. What calls made is served beside them. What of that is not, and what
+    /// fails of the log groups, comes back in words.
     ///
     /// # Errors
     /// What cannot be served; then the APIs stay as they were.
@@ -437,7 +451,8 @@ impl Node {
         functions.replace_policies(policies);
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         gateway.serve_usage_plans(loaded.usage_plans.clone());
-        gateway.deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)?;
+        let not_served =
+            gateway.deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)?;
         // A message that met the old route may still be on its way to a removed function.
         let mut policies = loaded.function_policies.clone();
         for name in &removed_names {
@@ -447,7 +462,9 @@ impl Node {
         }
         functions.replace_policies(policies);
         functions.remove_functions(&removed_names);
-        Ok(self.declare_log_groups(&loaded.log_groups))
+        let not_served = not_served.iter().map(ToString::to_string);
+        let warnings = not_served.chain(self.declare_log_groups(&loaded.log_groups));
+        Ok(warnings.collect())
     }
 
     /// Makes the log groups that are there before their first event; what fails of it, in words.

@@ -111,7 +111,7 @@ impl Running {
         let admin = sockets.addresses(Purpose::Admin, &[config.admin.listen])[0];
         let remote = arguments.allow_unauthenticated_remote;
         let is_open = config.auth.mode == Some(AuthMode::Off);
-        let (token, token_file) = token::find(&config.admin, state.path(), predecessor.is_some())?;
+        let (token, token_file) = token::find(&config.admin, &state, predecessor.is_some())?;
         let mode = AuthMode::SigV4;
         let prepared = Prepared::new(config, &listen, PortFrom::Server, mode, remote, sockets)?;
         let parameters = prepared.config.server.parameters.clone();
@@ -144,7 +144,12 @@ impl Running {
             predecessor.go(node.server.gateway.store().run())?;
             node.listen();
             node.follow(predecessor, answering);
+            // From here on it serves, whatever else there is.
+            if let Err(error) = node.announce(admin) {
+                warnings.push(format!("commands do not find this gatepost: {error}"));
+            }
         } else {
+            node.announce(admin)?;
             node.listen();
         }
         let successor = match node.await_successor() {
@@ -348,7 +353,6 @@ impl Running {
 
     fn apis(&self) -> Vec<ReadyApi> {
         let table = self.node.server.gateway.apis();
-        let several = table.apis.len() > 1;
         let endpoint = &self.node.server.endpoint;
         let (ws_base, http_base) = (endpoint.ws_base(), endpoint.http_base());
         let apis = table.apis.values().map(|deployed| {
@@ -357,6 +361,7 @@ impl Running {
                 .stages
                 .iter()
                 .filter(|stage| api.deployed_to(stage).is_some());
+            let several = !table.is_only_of_templates(&api.api_id);
             let stages = stages.map(|stage| {
                 let path = stage_path(&api.api_id, stage.stage_name.as_str(), several);
                 (
@@ -428,7 +433,7 @@ async fn taken_over(successor: Option<&mut mpsc::Receiver<HandedOver>>) -> Hande
 }
 
 /// Where state is kept: `[store] path`, else systemd's folder, else `.gatepost` here.
-fn state_path(config: &Config) -> PathBuf {
+pub fn state_path(config: &Config) -> PathBuf {
     let given = config.store_path.clone();
     let of_systemd = || env::var_os("STATE_DIRECTORY").filter(|it| !it.is_empty());
     given

@@ -1,14 +1,24 @@
 //! The folder of what survives a restart, `.gatepost/` beside the template.
 
 use std::{
-    fs::{self, DirBuilder, File},
-    io,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write as _},
     os::{
         fd::{AsRawFd, OwnedFd},
-        unix::fs::DirBuilderExt,
+        unix::fs::{DirBuilderExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
 };
+
+use crate::running;
+
+/// Whoever looks whether the folder is held, holds it for a moment.
+const LOCK_ATTEMPTS: u32 = 5;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+const LOCK_FILE: &str = "lock";
 
 /// The state folder, held by one Gatepost at a time, or by two while one takes over from the other.
 pub struct StateFolder {
@@ -17,6 +27,7 @@ pub struct StateFolder {
     folder: File,
     /// Locked as long as anybody has it open.
     lock: File,
+    is_announced: AtomicBool,
 }
 
 /// Why the state folder cannot be used.
@@ -49,9 +60,10 @@ impl StateFolder {
             source,
         };
         make(&path).map_err(unusable)?;
-        let lock = File::create(path.join("lock")).map_err(unusable)?;
-        lock.try_lock()
-            .map_err(|_| StateError::InUse(path.clone()))?;
+        let lock = File::create(path.join(LOCK_FILE)).map_err(unusable)?;
+        if !hold(&lock) {
+            return Err(StateError::InUse(path));
+        }
         if fresh {
             forget(&path).map_err(unusable)?;
         }
@@ -65,7 +77,12 @@ impl StateFolder {
     /// The folder that is held with `lock`, by another Gatepost too.
     pub fn taken_over(path: PathBuf, lock: File) -> Result<Self, StateError> {
         match File::open(&path) {
-            Ok(folder) => Ok(Self { path, folder, lock }),
+            Ok(folder) => Ok(Self {
+                path,
+                folder,
+                lock,
+                is_announced: AtomicBool::new(false),
+            }),
             Err(source) => Err(StateError::Unusable { path, source }),
         }
     }
@@ -84,11 +101,64 @@ impl StateFolder {
     pub fn lock(&self) -> io::Result<OwnedFd> {
         self.lock.try_clone().map(OwnedFd::from)
     }
+
+    /// Leaves this for programs that ask, until the end.
+    pub fn announce(&self, text: &str) -> io::Result<()> {
+        self.is_announced.store(true, Ordering::Relaxed);
+        self.write(running::FILE, text).map(drop)
+    }
+
+    /// What is announced from now on is another's.
+    pub fn hand_over(&self) {
+        self.is_announced.store(false, Ordering::Relaxed);
+    }
+
+    /// Writes a file of the folder, whole or not at all, for its user only; where it is.
+    pub fn write(&self, name: &str, text: &str) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        let new = self.path.join(format!("{name}.new"));
+        let _ = fs::remove_file(&new);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new);
+        file?.write_all(text.as_bytes())?;
+        fs::rename(&new, &path)?;
+        Ok(path)
+    }
+}
+
+impl Drop for StateFolder {
+    fn drop(&mut self) {
+        if self.is_announced.load(Ordering::Relaxed) {
+            // One that stays is not believed, since nobody holds the folder.
+            let _ = fs::remove_file(self.path.join(running::FILE));
+        }
+    }
 }
 
 /// The path of a socket in an open folder: that of a socket may have no more than 107 bytes.
 pub fn socket(folder: &File, name: &str) -> PathBuf {
     format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()).into()
+}
+
+fn hold(lock: &File) -> bool {
+    for _ in 1..LOCK_ATTEMPTS {
+        if lock.try_lock().is_ok() {
+            return true;
+        }
+        thread::sleep(LOCK_PAUSE);
+    }
+    lock.try_lock().is_ok()
+}
+
+/// Whether a Gatepost holds the folder.
+pub fn is_held(path: &Path) -> bool {
+    let Ok(lock) = File::open(path.join(LOCK_FILE)) else {
+        return false;
+    };
+    lock.try_lock_shared().is_err()
 }
 
 fn make(path: &Path) -> io::Result<()> {
@@ -105,7 +175,7 @@ fn make(path: &Path) -> io::Result<()> {
 fn forget(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        if entry.file_name() == "lock" {
+        if entry.file_name() == LOCK_FILE {
             continue;
         }
         if entry.file_type()?.is_dir() {
@@ -125,6 +195,21 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_folder_is_held_while_it_is_open_and_by_one_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".gatepost");
+        assert!(!is_held(&path));
+        let held = StateFolder::open(path.clone(), false).unwrap();
+        assert!(is_held(&path));
+        assert!(matches!(
+            StateFolder::open(path.clone(), false),
+            Err(StateError::InUse(_))
+        ));
+        drop(held);
+        assert!(!is_held(&path));
     }
 
     #[test]

@@ -248,6 +248,7 @@ impl Giving {
         gateway.store().works_beside(run);
         neighbours.set(Some(self.state.socket(&calls(run))));
         gateway.hand_over();
+        self.state.hand_over();
         for served in self.served.lock().drain(..) {
             served.task.abort();
         }

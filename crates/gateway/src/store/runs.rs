@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{ReadError, Store, owed};
 use crate::clock::now_ms;
 
-/// From version 10 to version 11: whose connection it is, or who has its `$disconnect` in hand.
-pub(super) const VERSION_11: &str = "ALTER TABLE connections ADD COLUMN run INTEGER;";
+/// From version 11 to version 12: whose connection it is, or who has its `$disconnect` in hand.
+pub(super) const VERSION_12: &str = "ALTER TABLE connections ADD COLUMN run INTEGER;";
 
 /// A run of Gatepost on a store; they are numbered from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,11 +178,11 @@ mod tests {
         let old = Store::open(&path, RETENTION).unwrap();
         old.control
             .lock()
-            .pragma_update(None, "user_version", 10)
+            .pragma_update(None, "user_version", 11)
             .unwrap();
         let refused = Store::open_beside(&path, RETENTION, Some(old.run())).unwrap_err();
         assert!(
-            matches!(refused, StoreError::InUseByOlder { found: 10, .. }),
+            matches!(refused, StoreError::InUseByOlder { found: 11, .. }),
             "{refused}"
         );
     }

@@ -4,10 +4,10 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection as Database, TransactionBehavior};
 
-use super::{StoreError, control, functions, metrics, runs, sql_ms, stale, usage};
+use super::{StoreError, apis, control, functions, metrics, runs, sql_ms, stale, usage};
 use crate::clock::now_ms;
 
-pub(super) const VERSION: i64 = 11;
+pub(super) const VERSION: i64 = 12;
 /// The first version whose lives are read as they are.
 const LIVES: i64 = 6;
 
@@ -218,7 +218,8 @@ fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
         (8, control::DOMAIN_NAMES),
         (9, VERSION_9),
         (10, stale::VERSION_10),
-        (11, runs::VERSION_11),
+        (11, apis::MADE_APIS),
+        (12, runs::VERSION_12),
     ] {
         if version < target {
             transaction.execute_batch(change)?;

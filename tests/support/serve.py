@@ -1,13 +1,22 @@
 """A running `gatepost serve`."""
 
 import json
+from pathlib import Path
+
+import pytest
 
 from support.app import App
 from support.environment import BINARY
 from support.fixtures import dedent, write_app
 
-#: The access key whose secret `SECRET_OF_ANN` holds.
 KEY = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+SIGNED = """
+    [auth.access_keys.AKIAIOSFODNN7EXAMPLE]
+    secret_env = "SECRET_OF_ANN"
+    user = "ann"
+    policies = [{Version = "2012-10-17", Statement = [
+        {Effect = "Allow", Action = ["execute-api:*", "apigateway:*"], Resource = "*"}]}]
+    """
 OFF = """
     [auth]
     mode = "off"
@@ -64,3 +73,16 @@ class Servers:
         for server in self._started:
             server.stop()
             assert "panicked" not in server.stderr, server.transcript()
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Starts servers in the folder `tmp_path`; see `Servers`."""
+    servers = Servers(tmp_path)
+    yield servers
+    servers.stop()
+
+
+def token_of(server):
+    """The admin token that was made at the start."""
+    return Path(server.folder, server.ready["adminTokenFile"]).read_text()
