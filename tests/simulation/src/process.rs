@@ -26,6 +26,7 @@ use gatepost_gateway::{
 use gatepost_model::{limits::Limits, stage::LoggingLevel, stage_settings::SettingsByStage};
 use gatepost_server::{
     admin::AdminAccess,
+    connections_api::neighbour::Neighbours,
     endpoint::Endpoint,
     lambda::{LocalRunner, MadeFunctions, RunnerConfig},
     logs::{Queries, QueryLimits},
@@ -270,6 +271,7 @@ fn server(world: &Shared, store: Arc<Store>, folder: &Path) -> io::Result<Arc<Se
         }),
         admin: AdminAccess::ThisMachine,
         instance: "simulated".into(),
+        neighbours: Neighbours::default(),
         gone_reason_header: true,
     }))
 }
