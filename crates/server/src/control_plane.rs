@@ -7,7 +7,13 @@
 
 mod api;
 mod authorizer;
+mod change_authorizer;
 mod change_domain_name;
+mod change_integration;
+mod change_integration_response;
+mod change_model;
+mod change_route;
+mod change_route_response;
 mod changes;
 mod deployment;
 mod domain_name;
@@ -17,6 +23,7 @@ mod json;
 mod model;
 mod not_there_yet;
 mod page;
+mod patch;
 mod rescue;
 mod route;
 mod route_response;

@@ -121,6 +121,7 @@ fn change_v2(operation: apigatewayv2::Operation, gateway: &Gateway, input: &Inpu
         V2::DeleteApiMapping => change_domain_name::delete_mapping(gateway, &input.read()?),
         V2::TagResource => tags::tag(gateway, input.read()?),
         V2::UntagResource => tags::untag(gateway, &input.read()?),
+        _ => Err(ControlPlaneError::UnknownOperation),
     }
 }
 
