@@ -13,6 +13,9 @@ from support.talk import (
 )
 from support.template import AUTHORIZER, RECORDER, Authorizer, Mock, together, websocket_app
 
+#: What a template declares and what calls make must not differ.
+DEPLOYED_BY = ("template", "calls")
+
 TOKEN = "route.request.querystring.token"
 
 

@@ -8,6 +8,9 @@ import pytest
 from support.talk import error_frame, is_silent, say
 from support.template import HttpCustom, Mock, websocket_app
 
+#: What a template declares and what calls make must not differ.
+DEPLOYED_BY = ("template", "calls")
+
 INTERNAL = error_frame("Internal server error")
 
 
