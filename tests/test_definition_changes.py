@@ -6,7 +6,8 @@ import re
 
 import pytest
 from support.aws import plain, refused, status
-from support.calls import Calls
+from support.calls import BARE, Calls
+from support.fixtures import with_variables
 from support.talk import say
 from support.template import AUTHORIZER, RECORDER, Authorizer, Function, Mock, websocket_app
 from support.wire import request
@@ -222,7 +223,7 @@ def test_a_change_that_no_stage_could_serve_is_refused_where_it_is_deployed(v2, 
 
 
 def test_what_calls_made_survives_a_restart_to_the_last_member(dev, connect):
-    app = dev({"Resources": {}})
+    app = dev(BARE)
     routes = {
         "$connect": Function("Main"),
         "echo": Function("Main", two_way=True),
@@ -244,8 +245,7 @@ def test_what_calls_made_survives_a_restart_to_the_last_member(dev, connect):
             }
         },
     )
-    calls = Calls(app, template | {"Globals": {"Function": {"Environment": {"Variables": {"EVENTS": str(app.events_file)}}}}})
-    calls.deploy()
+    Calls(app, with_variables(template, {"EVENTS": str(app.events_file)})).deploy()
     api_id = app.api()["apiId"]
 
     def everything():

@@ -6,6 +6,7 @@ tests, which pass on AWS."""
 import pytest
 from botocore.exceptions import ClientError
 from support.aws import plain, refused
+from support.calls import BARE
 from support.poll import until
 
 ARN = "arn:aws:apigateway:us-east-1::"
@@ -16,7 +17,7 @@ ROLE = "arn:aws:iam::000000000000:role/tf"
 
 @pytest.fixture(scope="module")
 def v2(module_dev):
-    return module_dev({"Resources": {}}).aws("apigatewayv2")
+    return module_dev(BARE).aws("apigatewayv2")
 
 
 @pytest.fixture

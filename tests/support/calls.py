@@ -24,6 +24,12 @@ PARENTS = {
     "RouteResponse": ["ApiId", "RouteId"],
     "Api": [],
 }
+#: A template without an API.
+BARE = """
+Resources:
+  Bare:
+    Type: AWS::Logs::LogGroup
+"""
 PSEUDO = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": "000000000000"}
 
 
@@ -55,7 +61,8 @@ class Calls:
     def deploy(self):
         """Makes all resources; what the ready event would say of them then stands in it."""
         resources = self._template["Resources"]
-        for name in resources:
+        # Routes know models by their names, which are no references.
+        for name in sorted(resources, key=lambda name: not resources[name]["Type"].endswith("::Model")):
             self._make(name)
         functions, apis = [], []
         for name, resource in resources.items():

@@ -11,7 +11,7 @@ from websockets.sync.client import connect as websocket_connect
 
 from support.app import EVENTS, App, StartFailed
 from support.backend import HttpBackend
-from support.calls import Calls
+from support.calls import BARE, Calls
 from support.clients import SDKS
 from support.dynamo import Dynalite
 from support.environment import BINARY, NODE_MODULES
@@ -51,7 +51,7 @@ class Starter:
             folder = self._new_folder()
             if self._deployed_by == "calls":
                 variables = {"EVENTS": str(folder / EVENTS)}
-                called, template = with_variables(template, variables), {"Resources": {}}
+                called, template = with_variables(template, variables), BARE
             template = write_app(folder, template, files or {})
         elif files:
             raise ValueError("files go beside templates that the test writes")
@@ -162,6 +162,8 @@ def module_dev(request, tmp_path_factory):
 
 def pytest_generate_tests(metafunc):
     ways = getattr(metafunc.module, "DEPLOYED_BY", None)
+    if metafunc.definition.get_closest_marker("template_only"):
+        ways = ["template"]
     if ways and "module_dev" in metafunc.fixturenames:
         metafunc.parametrize("module_dev", ways, indirect=True, scope="module")
 

@@ -367,7 +367,8 @@ impl Node {
 
     /// Serves what templates hold in place of what they held before. New functions stand before
     /// the routes that call them, removed ones go after theirs, so that no message meets a route
-    /// without its function. What fails of the log groups comes back in words.
+    /// without its function. What calls made is served beside them. What of that is not, and what
+    /// fails of the log groups, comes back in words.
     ///
     /// # Errors
     /// What cannot be served; then the APIs stay as they were.
@@ -404,7 +405,8 @@ impl Node {
         functions.replace_policies(policies);
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         gateway.serve_usage_plans(loaded.usage_plans.clone());
-        gateway.deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)?;
+        let not_served =
+            gateway.deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)?;
         // A message that met the old route may still be on its way to a removed function.
         let mut policies = loaded.function_policies.clone();
         for name in &removed_names {
@@ -414,7 +416,9 @@ impl Node {
         }
         functions.replace_policies(policies);
         functions.remove_functions(&removed_names);
-        Ok(self.declare_log_groups(&loaded.log_groups))
+        let not_served = not_served.iter().map(ToString::to_string);
+        let warnings = not_served.chain(self.declare_log_groups(&loaded.log_groups));
+        Ok(warnings.collect())
     }
 
     /// Makes the log groups that are there before their first event; what fails of it, in words.

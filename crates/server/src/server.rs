@@ -90,7 +90,7 @@ impl Peer {
 impl Server {
     /// `ApiEndpoint`: where clients reach an API, without its stage.
     pub fn api_endpoint(&self, api_id: &ApiId) -> String {
-        if self.gateway.apis().apis.len() == 1 {
+        if self.gateway.apis().is_only_of_templates(api_id) {
             format!("ws://{}", self.authority)
         } else {
             format!("ws://{}/_aws/execute-api/{api_id}", self.authority)

@@ -305,7 +305,6 @@ impl Running {
 
     fn apis(&self) -> Vec<ReadyApi> {
         let table = self.node.server.gateway.apis();
-        let several = table.apis.len() > 1;
         let authority = &self.node.server.authority;
         let apis = table.apis.values().map(|deployed| {
             let api = &deployed.api;
@@ -313,6 +312,7 @@ impl Running {
                 .stages
                 .iter()
                 .filter(|stage| api.deployed_to(stage).is_some());
+            let several = !table.is_only_of_templates(&api.api_id);
             let stages = stages.map(|stage| {
                 let path = stage_path(&api.api_id, stage.stage_name.as_str(), several);
                 (

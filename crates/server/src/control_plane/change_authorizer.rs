@@ -134,8 +134,11 @@ fn admit(authorizer: &Authorizer, definition: &ApiDefinition) -> Result<(), Cont
     Ok(())
 }
 
-pub(super) fn delete(definition: &mut ApiDefinition, request: &DeleteAuthorizerRequest) -> Answer {
-    let at = position(definition, &request.authorizer_id)?;
+pub(super) fn delete(
+    definition: &mut ApiDefinition,
+    DeleteAuthorizerRequest { authorizer_id, .. }: DeleteAuthorizerRequest,
+) -> Answer {
+    let at = position(definition, &authorizer_id)?;
     let Authorizer {
         authorizer_id,
         name,

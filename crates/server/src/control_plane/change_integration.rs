@@ -165,10 +165,8 @@ fn apply(
     );
     connect(integration, request.connection_type, request.connection_id)?;
     set(&mut integration.credentials_arn, request.credentials_arn);
-    merge(
-        &mut integration.request_parameters,
-        request.request_parameters,
-    );
+    let parameters = request.request_parameters.unwrap_or_default();
+    merge(&mut integration.request_parameters, parameters);
     replace(
         &mut integration.request_templates,
         request.request_templates,
@@ -242,8 +240,11 @@ fn admit(integration: &mut Integration) -> Result<(), ControlPlaneError> {
     templates(&integration.request_templates)
 }
 
-pub(super) fn delete(definition: &mut ApiDefinition, request: &DeleteIntegrationRequest) -> Answer {
-    let at = position(definition, &request.integration_id)?;
+pub(super) fn delete(
+    definition: &mut ApiDefinition,
+    DeleteIntegrationRequest { integration_id, .. }: DeleteIntegrationRequest,
+) -> Answer {
+    let at = position(definition, &integration_id)?;
     let id: &IntegrationId = &definition.integrations[at].integration_id;
     let routes = definition.routes.iter();
     let routes = routes.filter(|route| route.target.as_ref() == Some(id));

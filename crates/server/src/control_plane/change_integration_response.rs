@@ -89,10 +89,8 @@ fn apply(
         request.integration_response_key,
     );
     replace(&mut response.response_templates, request.response_templates);
-    merge(
-        &mut response.response_parameters,
-        request.response_parameters,
-    );
+    let parameters = request.response_parameters.unwrap_or_default();
+    merge(&mut response.response_parameters, parameters);
     set(
         &mut response.template_selection_expression,
         request.template_selection_expression,
@@ -115,10 +113,14 @@ fn apply(
 
 pub(super) fn delete(
     definition: &mut ApiDefinition,
-    request: &DeleteIntegrationResponseRequest,
+    DeleteIntegrationResponseRequest {
+        integration_id,
+        integration_response_id,
+        ..
+    }: DeleteIntegrationResponseRequest,
 ) -> Answer {
-    let integration = change_integration::find(definition, &request.integration_id)?;
-    let at = position(integration, &request.integration_response_id)?;
+    let integration = change_integration::find(definition, &integration_id)?;
+    let at = position(integration, &integration_response_id)?;
     integration.integration_responses.remove(at);
     Ok(Value::Null)
 }

@@ -89,8 +89,11 @@ fn check_schema(
     }
 }
 
-pub(super) fn delete(definition: &mut ApiDefinition, request: &DeleteModelRequest) -> Answer {
-    let at = position(definition, &request.model_id)?;
+pub(super) fn delete(
+    definition: &mut ApiDefinition,
+    DeleteModelRequest { api_id, model_id }: DeleteModelRequest,
+) -> Answer {
+    let at = position(definition, &model_id)?;
     let Model { name, .. } = definition.models.remove(at);
     let conflict = |kind: &str, referring: &str| {
         ControlPlaneError::Conflict(format!(
@@ -102,7 +105,7 @@ pub(super) fn delete(definition: &mut ApiDefinition, request: &DeleteModelReques
     if let Some(route) = routes.find(is_used_by) {
         return Err(conflict("route", route.route_key.as_str()));
     }
-    if let Some(model) = admission::missing_model(&name, &request.api_id, &definition.models) {
+    if let Some(model) = admission::missing_model(&name, &api_id, &definition.models) {
         return Err(conflict("model", &model.name));
     }
     Ok(Value::Null)

@@ -172,23 +172,29 @@ fn admit(route: &Route, definition: &ApiDefinition) -> Result<(), ControlPlaneEr
     Ok(())
 }
 
-pub(super) fn delete(definition: &mut ApiDefinition, request: &DeleteRouteRequest) -> Answer {
-    let at = position(definition, &request.route_id)?;
+pub(super) fn delete(
+    definition: &mut ApiDefinition,
+    DeleteRouteRequest { route_id, .. }: DeleteRouteRequest,
+) -> Answer {
+    let at = position(definition, &route_id)?;
     definition.routes.remove(at);
     Ok(Value::Null)
 }
 
 pub(super) fn delete_request_parameter(
     definition: &mut ApiDefinition,
-    request: &DeleteRouteRequestParameterRequest,
+    DeleteRouteRequestParameterRequest {
+        route_id,
+        request_parameter_key,
+        ..
+    }: DeleteRouteRequestParameterRequest,
 ) -> Answer {
-    let route = find(definition, &request.route_id)?;
-    let key = &request.request_parameter_key;
-    let removed = route.request_parameters.remove(key);
-    removed
-        .map(|_| Value::Null)
-        .ok_or_else(|| ControlPlaneError::NotFound {
+    let route = find(definition, &route_id)?;
+    match route.request_parameters.remove(&request_parameter_key) {
+        Some(_) => Ok(Value::Null),
+        None => Err(ControlPlaneError::NotFound {
             resource: "RequestParameter",
-            id: key.clone(),
-        })
+            id: request_parameter_key,
+        }),
+    }
 }

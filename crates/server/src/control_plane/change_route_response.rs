@@ -98,10 +98,14 @@ fn apply(
 
 pub(super) fn delete(
     definition: &mut ApiDefinition,
-    request: &DeleteRouteResponseRequest,
+    DeleteRouteResponseRequest {
+        route_id,
+        route_response_id,
+        ..
+    }: DeleteRouteResponseRequest,
 ) -> Answer {
-    let route = change_route::find(definition, &request.route_id)?;
-    let at = position(route, &request.route_response_id)?;
+    let route = change_route::find(definition, &route_id)?;
+    let at = position(route, &route_response_id)?;
     route.route_responses.remove(at);
     Ok(Value::Null)
 }

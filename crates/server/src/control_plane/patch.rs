@@ -3,10 +3,15 @@
 
 use std::collections::BTreeMap;
 
+/// A text, unless it is empty.
+pub(super) fn unless_empty(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
 /// Sets a text, or unsets it.
 pub(super) fn set(member: &mut Option<String>, given: Option<String>) {
     if let Some(given) = given {
-        *member = Some(given).filter(|given| !given.is_empty());
+        *member = unless_empty(given);
     }
 }
 
@@ -18,8 +23,8 @@ pub(super) fn replace<T>(member: &mut T, given: Option<T>) {
 }
 
 /// Sets the entries of a map that are given, and removes those that are given empty.
-pub(super) fn merge(map: &mut BTreeMap<String, String>, given: Option<BTreeMap<String, String>>) {
-    for (key, value) in given.unwrap_or_default() {
+pub(super) fn merge(map: &mut BTreeMap<String, String>, given: BTreeMap<String, String>) {
+    for (key, value) in given {
         if value.is_empty() {
             map.remove(&key);
         } else {
@@ -49,11 +54,7 @@ mod tests {
                 .collect::<BTreeMap<_, _>>()
         };
         let mut entries = map(&[("a", "1"), ("b", "2"), ("c", "3")]);
-        merge(&mut entries, None);
-        merge(
-            &mut entries,
-            Some(map(&[("a", ""), ("b", "4"), ("d", "5")])),
-        );
+        merge(&mut entries, map(&[("a", ""), ("b", "4"), ("d", "5")]));
         assert_eq!(entries, map(&[("b", "4"), ("c", "3"), ("d", "5")]));
         replace(&mut entries, None);
         assert_eq!(entries.len(), 3);

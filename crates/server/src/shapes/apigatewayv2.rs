@@ -9,16 +9,22 @@ use super::{
 };
 
 operations! { {
+    CreateApi "POST" "/v2/apis" 201,
     CreateApiMapping "POST" "/v2/domainnames/{domainName}/apimappings" 201,
     CreateAuthorizer "POST" "/v2/apis/{apiId}/authorizers" 201,
+    CreateDeployment "POST" "/v2/apis/{apiId}/deployments" 201,
     CreateDomainName "POST" "/v2/domainnames" 201,
     CreateIntegration "POST" "/v2/apis/{apiId}/integrations" 201,
     CreateIntegrationResponse "POST" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses" 201,
     CreateModel "POST" "/v2/apis/{apiId}/models" 201,
     CreateRoute "POST" "/v2/apis/{apiId}/routes" 201,
     CreateRouteResponse "POST" "/v2/apis/{apiId}/routes/{routeId}/routeresponses" 201,
+    CreateStage "POST" "/v2/apis/{apiId}/stages" 201,
+    DeleteAccessLogSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/accesslogsettings" 204,
+    DeleteApi "DELETE" "/v2/apis/{apiId}" 204,
     DeleteApiMapping "DELETE" "/v2/domainnames/{domainName}/apimappings/{apiMappingId}" 204,
     DeleteAuthorizer "DELETE" "/v2/apis/{apiId}/authorizers/{authorizerId}" 204,
+    DeleteDeployment "DELETE" "/v2/apis/{apiId}/deployments/{deploymentId}" 204,
     DeleteDomainName "DELETE" "/v2/domainnames/{domainName}" 204,
     DeleteIntegration "DELETE" "/v2/apis/{apiId}/integrations/{integrationId}" 204,
     DeleteIntegrationResponse "DELETE" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}" 204,
@@ -26,38 +32,35 @@ operations! { {
     DeleteRoute "DELETE" "/v2/apis/{apiId}/routes/{routeId}" 204,
     DeleteRouteRequestParameter "DELETE" "/v2/apis/{apiId}/routes/{routeId}/requestparameters/{requestParameterKey}" 204,
     DeleteRouteResponse "DELETE" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}" 204,
+    DeleteRouteSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/routesettings/{routeKey}" 204,
+    DeleteStage "DELETE" "/v2/apis/{apiId}/stages/{stageName}" 204,
     TagResource "POST" "/v2/tags/{resource-arn}" 201,
     UntagResource "DELETE" "/v2/tags/{resource-arn}" 204,
+    UpdateApi "PATCH" "/v2/apis/{apiId}" 200,
     UpdateApiMapping "PATCH" "/v2/domainnames/{domainName}/apimappings/{apiMappingId}" 200,
     UpdateAuthorizer "PATCH" "/v2/apis/{apiId}/authorizers/{authorizerId}" 200,
+    UpdateDeployment "PATCH" "/v2/apis/{apiId}/deployments/{deploymentId}" 200,
     UpdateDomainName "PATCH" "/v2/domainnames/{domainName}" 200,
     UpdateIntegration "PATCH" "/v2/apis/{apiId}/integrations/{integrationId}" 200,
     UpdateIntegrationResponse "PATCH" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}" 200,
     UpdateModel "PATCH" "/v2/apis/{apiId}/models/{modelId}" 200,
     UpdateRoute "PATCH" "/v2/apis/{apiId}/routes/{routeId}" 201,
     UpdateRouteResponse "PATCH" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}" 200,
+    UpdateStage "PATCH" "/v2/apis/{apiId}/stages/{stageName}" 200,
 } others {
-    CreateApi "POST" "/v2/apis",
-    CreateDeployment "POST" "/v2/apis/{apiId}/deployments",
     CreatePortal "POST" "/v2/portals",
     CreatePortalProduct "POST" "/v2/portalproducts",
     CreateProductPage "POST" "/v2/portalproducts/{portalProductId}/productpages",
     CreateProductRestEndpointPage "POST" "/v2/portalproducts/{portalProductId}/productrestendpointpages",
     CreateRoutingRule "POST" "/v2/domainnames/{domainName}/routingrules",
-    CreateStage "POST" "/v2/apis/{apiId}/stages",
     CreateVpcLink "POST" "/v2/vpclinks",
-    DeleteAccessLogSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/accesslogsettings",
-    DeleteApi "DELETE" "/v2/apis/{apiId}",
     DeleteCorsConfiguration "DELETE" "/v2/apis/{apiId}/cors",
-    DeleteDeployment "DELETE" "/v2/apis/{apiId}/deployments/{deploymentId}",
     DeletePortal "DELETE" "/v2/portals/{portalId}",
     DeletePortalProduct "DELETE" "/v2/portalproducts/{portalProductId}",
     DeletePortalProductSharingPolicy "DELETE" "/v2/portalproducts/{portalProductId}/sharingpolicy",
     DeleteProductPage "DELETE" "/v2/portalproducts/{portalProductId}/productpages/{productPageId}",
     DeleteProductRestEndpointPage "DELETE" "/v2/portalproducts/{portalProductId}/productrestendpointpages/{productRestEndpointPageId}",
-    DeleteRouteSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/routesettings/{routeKey}",
     DeleteRoutingRule "DELETE" "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
-    DeleteStage "DELETE" "/v2/apis/{apiId}/stages/{stageName}",
     DeleteVpcLink "DELETE" "/v2/vpclinks/{vpcLinkId}",
     DisablePortal "DELETE" "/v2/portals/{portalId}/publish",
     ExportApi "GET" "/v2/apis/{apiId}/exports/{specification}",
@@ -105,13 +108,10 @@ operations! { {
     PutRoutingRule "PUT" "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
     ReimportApi "PUT" "/v2/apis/{apiId}",
     ResetAuthorizersCache "DELETE" "/v2/apis/{apiId}/stages/{stageName}/cache/authorizers",
-    UpdateApi "PATCH" "/v2/apis/{apiId}",
-    UpdateDeployment "PATCH" "/v2/apis/{apiId}/deployments/{deploymentId}",
     UpdatePortal "PATCH" "/v2/portals/{portalId}",
     UpdatePortalProduct "PATCH" "/v2/portalproducts/{portalProductId}",
     UpdateProductPage "PATCH" "/v2/portalproducts/{portalProductId}/productpages/{productPageId}",
     UpdateProductRestEndpointPage "PATCH" "/v2/portalproducts/{portalProductId}/productrestendpointpages/{productRestEndpointPageId}",
-    UpdateStage "PATCH" "/v2/apis/{apiId}/stages/{stageName}",
     UpdateVpcLink "PATCH" "/v2/vpclinks/{vpcLinkId}",
 } }
 
@@ -168,6 +168,11 @@ enumeration! { PassthroughBehavior {
     WhenNoTemplates = "WHEN_NO_TEMPLATES",
 } }
 
+enumeration! { ProtocolType {
+    Websocket = "WEBSOCKET",
+    Http = "HTTP",
+} }
+
 enumeration! { RoutingMode {
     ApiMappingOnly = "API_MAPPING_ONLY",
     RoutingRuleOnly = "ROUTING_RULE_ONLY",
@@ -186,13 +191,30 @@ request! { CreateApiMappingRequest {
     body stage "stage": String [Length(1, 128)],
 } }
 
+request! { CreateApiRequest {
+    body api_key_selection_expression "apiKeySelectionExpression": Option<String>,
+    body cors_configuration "corsConfiguration": Option<Cors>,
+    body credentials_arn "credentialsArn": Option<String>,
+    body description "description": Option<String> [Length(0, 1024)],
+    body disable_schema_validation "disableSchemaValidation": Option<bool>,
+    body disable_execute_api_endpoint "disableExecuteApiEndpoint": Option<bool>,
+    body ip_address_type "ipAddressType": Option<IpAddressType>,
+    body name "name": String [Length(1, 128)],
+    body protocol_type "protocolType": ProtocolType,
+    body route_key "routeKey": Option<String>,
+    body route_selection_expression "routeSelectionExpression": Option<String>,
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
+    body target "target": Option<String> [Length(0, 2048)],
+    body version "version": Option<String> [Length(0, 64)],
+} }
+
 request! { CreateAuthorizerRequest {
     path api_id "apiId": String,
     body authorizer_credentials_arn "authorizerCredentialsArn": Option<String>,
-    body authorizer_payload_format_version "authorizerPayloadFormatVersion": Option<String> [Length(1, 64)],
+    body authorizer_payload_format_version "authorizerPayloadFormatVersion": Option<String> [Length(0, 64)],
     body authorizer_result_ttl_in_seconds "authorizerResultTtlInSeconds": Option<i32> [Range(0.0, 3600.0)],
     body authorizer_type "authorizerType": AuthorizerType,
-    body authorizer_uri "authorizerUri": Option<String> [Length(1, 2048)],
+    body authorizer_uri "authorizerUri": Option<String> [Length(0, 2048)],
     body enable_simple_responses "enableSimpleResponses": Option<bool>,
     body identity_source "identitySource": Option<Vec<String>>,
     body identity_validation_expression "identityValidationExpression": Option<String> [Length(0, 1024)],
@@ -200,30 +222,36 @@ request! { CreateAuthorizerRequest {
     body name "name": String [Length(1, 128)],
 } }
 
+request! { CreateDeploymentRequest {
+    path api_id "apiId": String,
+    body description "description": Option<String> [Length(0, 1024)],
+    body stage_name "stageName": Option<String> [Length(0, 128)],
+} }
+
 request! { CreateDomainNameRequest {
     body domain_name "domainName": String [Length(1, 512)],
     body domain_name_configurations "domainNameConfigurations": Option<Vec<DomainNameConfiguration>>,
     body mutual_tls_authentication "mutualTlsAuthentication": Option<MutualTlsAuthenticationInput>,
     body routing_mode "routingMode": Option<RoutingMode>,
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
 } }
 
 request! { CreateIntegrationRequest {
     path api_id "apiId": String,
-    body connection_id "connectionId": Option<String> [Length(1, 1024)],
+    body connection_id "connectionId": Option<String> [Length(0, 1024)],
     body connection_type "connectionType": Option<ConnectionType>,
     body content_handling_strategy "contentHandlingStrategy": Option<ContentHandlingStrategy>,
     body credentials_arn "credentialsArn": Option<String>,
     body description "description": Option<String> [Length(0, 1024)],
-    body integration_method "integrationMethod": Option<String> [Length(1, 64)],
-    body integration_subtype "integrationSubtype": Option<String> [Length(1, 128)],
+    body integration_method "integrationMethod": Option<String> [Length(0, 64)],
+    body integration_subtype "integrationSubtype": Option<String> [Length(0, 128)],
     body integration_type "integrationType": IntegrationType,
-    body integration_uri "integrationUri": Option<String> [Length(1, 2048)],
+    body integration_uri "integrationUri": Option<String> [Length(0, 2048)],
     body passthrough_behavior "passthroughBehavior": Option<PassthroughBehavior>,
-    body payload_format_version "payloadFormatVersion": Option<String> [Length(1, 64)],
-    body request_parameters "requestParameters": Option<BTreeMap<String, String>> [Each(&[Length(1, 512)])],
+    body payload_format_version "payloadFormatVersion": Option<String> [Length(0, 64)],
+    body request_parameters "requestParameters": Option<BTreeMap<String, String>> [Each(&[Length(0, 512)])],
     body request_templates "requestTemplates": Option<BTreeMap<String, String>> [Each(&[Length(0, 32768)])],
-    body response_parameters "responseParameters": Option<BTreeMap<String, BTreeMap<String, String>>> [Each(&[Each(&[Length(1, 512)])])],
+    body response_parameters "responseParameters": Option<BTreeMap<String, BTreeMap<String, String>>> [Each(&[Each(&[Length(0, 512)])])],
     body template_selection_expression "templateSelectionExpression": Option<String>,
     body timeout_in_millis "timeoutInMillis": Option<i32> [Range(50.0, 30000.0)],
     body tls_config "tlsConfig": Option<TlsConfigInput>,
@@ -234,14 +262,14 @@ request! { CreateIntegrationResponseRequest {
     body content_handling_strategy "contentHandlingStrategy": Option<ContentHandlingStrategy>,
     path integration_id "integrationId": String,
     body integration_response_key "integrationResponseKey": String,
-    body response_parameters "responseParameters": Option<BTreeMap<String, String>> [Each(&[Length(1, 512)])],
+    body response_parameters "responseParameters": Option<BTreeMap<String, String>> [Each(&[Length(0, 512)])],
     body response_templates "responseTemplates": Option<BTreeMap<String, String>> [Each(&[Length(0, 32768)])],
     body template_selection_expression "templateSelectionExpression": Option<String>,
 } }
 
 request! { CreateModelRequest {
     path api_id "apiId": String,
-    body content_type "contentType": Option<String> [Length(1, 256)],
+    body content_type "contentType": Option<String> [Length(0, 256)],
     body description "description": Option<String> [Length(0, 1024)],
     body name "name": String [Length(1, 128)],
     body schema "schema": String [Length(0, 32768)],
@@ -254,21 +282,40 @@ request! { CreateRouteRequest {
     body authorization_type "authorizationType": Option<AuthorizationType>,
     body authorizer_id "authorizerId": Option<String>,
     body model_selection_expression "modelSelectionExpression": Option<String>,
-    body operation_name "operationName": Option<String> [Length(1, 64)],
-    body request_models "requestModels": Option<BTreeMap<String, String>> [Each(&[Length(1, 128)])],
+    body operation_name "operationName": Option<String> [Length(0, 64)],
+    body request_models "requestModels": Option<BTreeMap<String, String>> [Each(&[Length(0, 128)])],
     body request_parameters "requestParameters": Option<BTreeMap<String, ParameterConstraints>>,
     body route_key "routeKey": String,
     body route_response_selection_expression "routeResponseSelectionExpression": Option<String>,
-    body target "target": Option<String> [Length(1, 128)],
+    body target "target": Option<String> [Length(0, 128)],
 } }
 
 request! { CreateRouteResponseRequest {
     path api_id "apiId": String,
     body model_selection_expression "modelSelectionExpression": Option<String>,
-    body response_models "responseModels": Option<BTreeMap<String, String>> [Each(&[Length(1, 128)])],
+    body response_models "responseModels": Option<BTreeMap<String, String>> [Each(&[Length(0, 128)])],
     body response_parameters "responseParameters": Option<BTreeMap<String, ParameterConstraints>>,
     path route_id "routeId": String,
     body route_response_key "routeResponseKey": String,
+} }
+
+request! { CreateStageRequest {
+    body access_log_settings "accessLogSettings": Option<AccessLogSettings>,
+    path api_id "apiId": String,
+    body auto_deploy "autoDeploy": Option<bool>,
+    body client_certificate_id "clientCertificateId": Option<String>,
+    body default_route_settings "defaultRouteSettings": Option<RouteSettings>,
+    body deployment_id "deploymentId": Option<String>,
+    body description "description": Option<String> [Length(0, 1024)],
+    body route_settings "routeSettings": Option<BTreeMap<String, RouteSettings>>,
+    body stage_name "stageName": String [Length(1, 128)],
+    body stage_variables "stageVariables": Option<BTreeMap<String, String>> [Each(&[Length(0, 2048)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
+} }
+
+request! { DeleteAccessLogSettingsRequest {
+    path api_id "apiId": String,
+    path stage_name "stageName": String,
 } }
 
 request! { DeleteApiMappingRequest {
@@ -276,9 +323,18 @@ request! { DeleteApiMappingRequest {
     path domain_name "domainName": String,
 } }
 
+request! { DeleteApiRequest {
+    path api_id "apiId": String,
+} }
+
 request! { DeleteAuthorizerRequest {
     path api_id "apiId": String,
     path authorizer_id "authorizerId": String,
+} }
+
+request! { DeleteDeploymentRequest {
+    path api_id "apiId": String,
+    path deployment_id "deploymentId": String,
 } }
 
 request! { DeleteDomainNameRequest {
@@ -318,9 +374,20 @@ request! { DeleteRouteResponseRequest {
     path route_response_id "routeResponseId": String,
 } }
 
+request! { DeleteRouteSettingsRequest {
+    path api_id "apiId": String,
+    path route_key "routeKey": String,
+    path stage_name "stageName": String,
+} }
+
+request! { DeleteStageRequest {
+    path api_id "apiId": String,
+    path stage_name "stageName": String,
+} }
+
 request! { TagResourceRequest {
     path resource_arn "resource-arn": String,
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
 } }
 
 request! { UntagResourceRequest {
@@ -336,6 +403,22 @@ request! { UpdateApiMappingRequest {
     body stage "stage": Option<String> [Length(0, 128)],
 } }
 
+request! { UpdateApiRequest {
+    path api_id "apiId": String,
+    body api_key_selection_expression "apiKeySelectionExpression": Option<String>,
+    body cors_configuration "corsConfiguration": Option<Cors>,
+    body credentials_arn "credentialsArn": Option<String>,
+    body description "description": Option<String> [Length(0, 1024)],
+    body disable_schema_validation "disableSchemaValidation": Option<bool>,
+    body disable_execute_api_endpoint "disableExecuteApiEndpoint": Option<bool>,
+    body ip_address_type "ipAddressType": Option<IpAddressType>,
+    body name "name": Option<String> [Length(0, 128)],
+    body route_key "routeKey": Option<String>,
+    body route_selection_expression "routeSelectionExpression": Option<String>,
+    body target "target": Option<String> [Length(0, 2048)],
+    body version "version": Option<String> [Length(0, 64)],
+} }
+
 request! { UpdateAuthorizerRequest {
     path api_id "apiId": String,
     body authorizer_credentials_arn "authorizerCredentialsArn": Option<String>,
@@ -349,6 +432,12 @@ request! { UpdateAuthorizerRequest {
     body identity_validation_expression "identityValidationExpression": Option<String> [Length(0, 1024)],
     body jwt_configuration "jwtConfiguration": Option<JWTConfiguration>,
     body name "name": Option<String> [Length(0, 128)],
+} }
+
+request! { UpdateDeploymentRequest {
+    path api_id "apiId": String,
+    path deployment_id "deploymentId": String,
+    body description "description": Option<String> [Length(0, 1024)],
 } }
 
 request! { UpdateDomainNameRequest {
@@ -403,7 +492,7 @@ request! { UpdateModelRequest {
 request! { UpdateRouteRequest {
     path api_id "apiId": String,
     body api_key_required "apiKeyRequired": Option<bool>,
-    body authorization_scopes "authorizationScopes": Option<Vec<String>> [Each(&[Length(0, 64)])],
+    body authorization_scopes "authorizationScopes": Option<Vec<String>> [Each(&[Length(1, 64)])],
     body authorization_type "authorizationType": Option<AuthorizationType>,
     body authorizer_id "authorizerId": Option<String>,
     body model_selection_expression "modelSelectionExpression": Option<String>,
@@ -426,10 +515,37 @@ request! { UpdateRouteResponseRequest {
     body route_response_key "routeResponseKey": Option<String>,
 } }
 
+request! { UpdateStageRequest {
+    body access_log_settings "accessLogSettings": Option<AccessLogSettings>,
+    path api_id "apiId": String,
+    body auto_deploy "autoDeploy": Option<bool>,
+    body client_certificate_id "clientCertificateId": Option<String>,
+    body default_route_settings "defaultRouteSettings": Option<RouteSettings>,
+    body deployment_id "deploymentId": Option<String>,
+    body description "description": Option<String> [Length(0, 1024)],
+    body route_settings "routeSettings": Option<BTreeMap<String, RouteSettings>>,
+    path stage_name "stageName": String,
+    body stage_variables "stageVariables": Option<BTreeMap<String, String>> [Each(&[Length(0, 2048)])],
+} }
+
+structure! { [Default] AccessLogSettings {
+    destination_arn "destinationArn": Option<String>,
+    format "format": Option<String> [Length(0, 1024)],
+} }
+
+structure! { [Default] Cors {
+    allow_credentials "allowCredentials": Option<bool>,
+    allow_headers "allowHeaders": Option<Vec<String>>,
+    allow_methods "allowMethods": Option<Vec<String>> [Each(&[Length(1, 64)])],
+    allow_origins "allowOrigins": Option<Vec<String>>,
+    expose_headers "exposeHeaders": Option<Vec<String>>,
+    max_age "maxAge": Option<i32> [Range(-1.0, 86400.0)],
+} }
+
 structure! { [Default] DomainNameConfiguration {
     api_gateway_domain_name "apiGatewayDomainName": Option<String>,
     certificate_arn "certificateArn": Option<String>,
-    certificate_name "certificateName": Option<String> [Length(1, 128)],
+    certificate_name "certificateName": Option<String> [Length(0, 128)],
     certificate_upload_date "certificateUploadDate": Option<Timestamp>,
     domain_name_status "domainNameStatus": Option<DomainNameStatus>,
     domain_name_status_message "domainNameStatusMessage": Option<String>,
@@ -442,18 +558,26 @@ structure! { [Default] DomainNameConfiguration {
 
 structure! { [Default] JWTConfiguration {
     audience "audience": Option<Vec<String>>,
-    issuer "issuer": Option<String> [Length(1, 2048)],
+    issuer "issuer": Option<String> [Length(0, 2048)],
 } }
 
 structure! { [Default] MutualTlsAuthenticationInput {
-    truststore_uri "truststoreUri": Option<String> [Length(1, 2048)],
-    truststore_version "truststoreVersion": Option<String> [Length(1, 64)],
+    truststore_uri "truststoreUri": Option<String> [Length(0, 2048)],
+    truststore_version "truststoreVersion": Option<String> [Length(0, 64)],
 } }
 
 structure! { [Default] ParameterConstraints {
     required "required": Option<bool>,
 } }
 
+structure! { [Default] RouteSettings {
+    data_trace_enabled "dataTraceEnabled": Option<bool>,
+    detailed_metrics_enabled "detailedMetricsEnabled": Option<bool>,
+    logging_level "loggingLevel": Option<String>,
+    throttling_burst_limit "throttlingBurstLimit": Option<i32>,
+    throttling_rate_limit "throttlingRateLimit": Option<f64>,
+} }
+
 structure! { [Default] TlsConfigInput {
-    server_name_to_verify "serverNameToVerify": Option<String> [Length(1, 512)],
+    server_name_to_verify "serverNameToVerify": Option<String> [Length(0, 512)],
 } }

@@ -188,9 +188,7 @@ fn request_parameters_are_added_by_key_and_deleted_one_by_one() {
     let token = "route.request.querystring.token";
     let both = json!({ header: { "required": false }, token: { "required": true } });
     assert_eq!(body["requestParameters"], both);
-    let delete = |definition: &mut ApiDefinition, request| {
-        change_route::delete_request_parameter(definition, &request)
-    };
+    let delete = change_route::delete_request_parameter;
     let one = format!("{path}&requestParameterKey={token}");
     assert_eq!(chat.call(delete, &one, json!({})).unwrap(), Value::Null);
     assert_eq!(
@@ -322,9 +320,7 @@ fn a_route_response_has_the_default_key_once() {
             "routeResponseKey": "$default",
         })
     );
-    let delete = |definition: &mut ApiDefinition, request| {
-        change_route_response::delete(definition, &request)
-    };
+    let delete = change_route_response::delete;
     assert_eq!(chat.call(delete, path, json!({})).unwrap(), Value::Null);
     let gone = "Invalid RouteResponse identifier specified resp01";
     chat.refuses(delete, path, json!({}), (404, gone));
@@ -487,8 +483,7 @@ fn what_aws_refuses_of_an_integration_is_refused() {
     ] {
         chat.refuses(change_integration::create, "", body, (400, message));
     }
-    let delete =
-        |definition: &mut ApiDefinition, request| change_integration::delete(definition, &request);
+    let delete = change_integration::delete;
     let used = "Cannot delete Integration because it is referenced by the following Routes with Ids: \
                 [route01]";
     chat.refuses(delete, "integrationId=mock001", json!({}), (409, used));
@@ -549,9 +544,7 @@ fn an_integration_response_is_found_by_its_key() {
             "responseTemplates": { "application/xml": "#set($number=42)" },
         })
     );
-    let delete = |definition: &mut ApiDefinition, request| {
-        change_integration_response::delete(definition, &request)
-    };
+    let delete = change_integration_response::delete;
     assert_eq!(chat.call(delete, &path, json!({})).unwrap(), Value::Null);
     let gone = format!("Invalid IntegrationResponse identifier specified {id}");
     chat.refuses(delete, &path, json!({}), (404, &gone));
@@ -680,8 +673,7 @@ fn what_aws_refuses_of_an_authorizer_is_refused() {
     of_http["name"] = json!("token");
     let unique = "Authorizer name must be unique. Authorizer token already exists in this RestApi.";
     chat.refuses(change_authorizer::create, "", of_http, (400, unique));
-    let delete =
-        |definition: &mut ApiDefinition, request| change_authorizer::delete(definition, &request);
+    let delete = change_authorizer::delete;
     let used = "Cannot delete authorizer 'token', is referenced in route: $connect";
     chat.refuses(delete, "authorizerId=auth01", json!({}), (409, used));
     let gone = "Invalid Authorizer identifier specified";
@@ -700,8 +692,7 @@ fn a_model_is_renamed_with_the_routes_that_use_it() {
     });
     let made = chat.call(change_model::create, "", body.clone()).unwrap();
     assert_eq!(created(made, "modelId", 6), body);
-    let delete =
-        |definition: &mut ApiDefinition, request| change_model::delete(definition, &request);
+    let delete = change_model::delete;
     let used = "Cannot delete model 'Text', is referenced in route: send";
     chat.refuses(delete, "modelId=model1", json!({}), (409, used));
     let update = json!({ "name": "Message", "description": "", "contentType": "application/json" });
@@ -739,8 +730,7 @@ fn a_model_that_another_refers_to_stays() {
     let unused = json!({ "requestModels": {} });
     chat.call(change_route::update, "routeId=route01", unused)
         .unwrap();
-    let delete =
-        |definition: &mut ApiDefinition, request| change_model::delete(definition, &request);
+    let delete = change_model::delete;
     let used = "Cannot delete model 'Text', is referenced in model: Note";
     chat.refuses(delete, "modelId=model1", json!({}), (409, used));
     let exists = (409, "Model with name Note already exists for this API");
