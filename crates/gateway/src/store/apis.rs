@@ -24,18 +24,18 @@ use crate::kill_point::KillPoint;
 
 /// From version 10 to version 11.
 pub(super) const MADE_APIS: &str = "
-    CREATE TABLE made_apis (
+    CREATE TABLE IF NOT EXISTS made_apis (
         api_id TEXT PRIMARY KEY,
         definition BLOB NOT NULL,
         document TEXT NOT NULL
     ) WITHOUT ROWID;
-    CREATE TABLE definitions (
+    CREATE TABLE IF NOT EXISTS definitions (
         api_id TEXT NOT NULL,
         digest BLOB NOT NULL,
         document TEXT NOT NULL,
         UNIQUE (api_id, digest)
     );
-    CREATE TABLE deployments (
+    CREATE TABLE IF NOT EXISTS deployments (
         api_id TEXT NOT NULL,
         nth INTEGER NOT NULL,
         deployment_id TEXT NOT NULL,
@@ -43,7 +43,7 @@ pub(super) const MADE_APIS: &str = "
         document TEXT NOT NULL,
         PRIMARY KEY (api_id, deployment_id)
     ) WITHOUT ROWID;
-    CREATE TABLE stages (
+    CREATE TABLE IF NOT EXISTS stages (
         api_id TEXT NOT NULL,
         stage_name TEXT NOT NULL,
         document TEXT NOT NULL,
