@@ -56,7 +56,11 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Dev(arguments) => run(commands::dev::run(arguments)),
-        Command::Serve(arguments) => run(commands::serve::run(arguments)),
+        Command::Serve(arguments) => {
+            // Before there are other threads.
+            let passed = node::Inherited::from_systemd();
+            run(commands::serve::run(arguments, passed))
+        }
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Demo(arguments) => run(commands::demo::run(arguments)),
         Command::Connect(arguments) => run(commands::connect::run(arguments)),
