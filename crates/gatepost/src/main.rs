@@ -38,6 +38,7 @@ enum Command {
     Why(commands::why::Arguments),
     Logs(commands::logs::Arguments),
     Connections(commands::connections::Arguments),
+    Backup(commands::backup::Arguments),
     /// Ends child processes when Gatepost is gone; started by Gatepost itself.
     #[command(name = "__guard", hide = true)]
     Guard,
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Why(arguments) => commands::why::run(&arguments),
         Command::Logs(arguments) => commands::logs::run(&arguments),
+        Command::Backup(arguments) => commands::backup::run(&arguments),
         Command::Connections(arguments) => commands::connections::run(&arguments),
     }
 }

@@ -2,6 +2,7 @@
 //! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
 mod apis;
+mod backup;
 mod changes;
 mod control;
 mod functions;
@@ -56,6 +57,7 @@ use log_queue::LogQueue;
 use runs::Beside;
 use writer::Writer;
 
+pub use backup::{Backup, BackupError};
 pub use functions::FunctionNotKept;
 pub use lives::{LifeReader, RefusedCalls, StoredConnection};
 pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};

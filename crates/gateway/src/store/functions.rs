@@ -64,7 +64,7 @@ impl Store {
     }
 }
 
-fn read(database: &Database) -> rusqlite::Result<Vec<(String, String)>> {
+pub(super) fn read(database: &Database) -> rusqlite::Result<Vec<(String, String)>> {
     database
         .prepare("SELECT name, document FROM functions ORDER BY name")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
