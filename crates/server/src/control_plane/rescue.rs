@@ -49,11 +49,13 @@ pub(super) enum ControlPlaneError {
     NotKept(String),
     #[error("Missing Authentication Token")]
     UnknownOperation,
-    #[error("{operation} is not there yet in Gatepost: {mend}")]
-    NotThereYet {
-        operation: &'static str,
-        mend: &'static str,
-    },
+    #[error("{0} is for HTTP APIs only, and Gatepost serves WebSocket APIs")]
+    ForHttpApis(&'static str),
+    #[error(
+        "{0} is not there yet in Gatepost: nothing in it depends on that; call it on AWS, or leave \
+         it out"
+    )]
+    NotThereYet(&'static str),
 }
 
 /// What the caller asks for cannot be.
@@ -89,6 +91,7 @@ impl ControlPlaneError {
             | Self::InvalidDates
             | Self::Shape(ShapeError::Validation(_))
             | Self::BadRequest(_)
+            | Self::ForHttpApis(_)
             | Self::NotUtf8(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
             Self::Shape(ShapeError::Serialization(_)) => {
                 (StatusCode::BAD_REQUEST, "SerializationException")
@@ -102,7 +105,7 @@ impl ControlPlaneError {
             Self::UnknownOperation => {
                 (StatusCode::FORBIDDEN, "MissingAuthenticationTokenException")
             }
-            Self::NotThereYet { .. } => (StatusCode::NOT_IMPLEMENTED, "NotImplementedException"),
+            Self::NotThereYet(_) => (StatusCode::NOT_IMPLEMENTED, "NotImplementedException"),
         }
     }
 }
