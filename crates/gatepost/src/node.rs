@@ -22,6 +22,7 @@ use gatepost_gateway::{
     deployed::CompileError,
     gateway::{Gateway, GatewayConfig},
     integration::outward::Outward,
+    new_id,
     observe::{Event, Observer},
     store::{Retention, Store},
 };
@@ -45,12 +46,13 @@ pub use self::{
     names::stage_path,
     ports::PortFrom,
     start_error::{StartError, compile_lines},
-    state::StateFolder,
+    state::{StateFolder, is_held},
 };
 use crate::{
     access::{Access, access},
     config::Config,
     outward::outward,
+    running,
 };
 
 /// Events that may wait for whoever prints them; more are counted as dropped.
@@ -194,7 +196,7 @@ pub struct Node {
     listeners: Vec<TcpListener>,
     tls: Arc<ServerConfig>,
     certificate: Option<Arc<CertificateFiles>>,
-    _state: StateFolder,
+    state: StateFolder,
 }
 
 impl Node {
@@ -305,6 +307,7 @@ impl Node {
                 concurrent: config.logs.max_queries,
             }),
             admin: options.admin,
+            instance: new_id::uuid().into(),
             gone_reason_header: options.gone_reason_header,
         });
         let mut warnings = access.warnings;
@@ -320,7 +323,7 @@ impl Node {
             listeners,
             tls,
             certificate: files,
-            _state: state,
+            state,
         };
         Ok((node, events))
     }
@@ -362,6 +365,16 @@ impl Node {
     pub fn reload_certificate(&self) -> Result<(), TlsError> {
         let files = self.certificate.as_ref();
         files.map_or(Ok(()), |files| files.reload())
+    }
+
+    /// Leaves in the state folder where programs of this machine ask Gatepost's own paths.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn announce(&self, address: SocketAddr) -> Result<(), StartError> {
+        let text = running::announcement(address, &self.server.instance);
+        self.state.write(running::FILE, &text)?;
+        Ok(())
     }
 
     /// Serves Gatepost's own paths at `address`; the address, with the port that the system chose.

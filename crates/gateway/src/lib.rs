@@ -15,6 +15,7 @@ pub mod held_posts;
 pub mod integration;
 pub mod kill_point;
 pub mod lifecycle;
+pub mod live;
 pub mod new_id;
 pub mod observe;
 pub mod pipeline;

@@ -41,9 +41,9 @@ impl Inadmissible {
     }
 
     /// What a call is answered: AWS's words as they are, ours with the mend.
-    pub(crate) fn answer(&self) -> String {
+    pub(crate) fn answer(self) -> String {
         if self.is_in_awss_words || self.mend.is_empty() {
-            self.message.clone()
+            self.message
         } else {
             format!("{}: {}", self.message, self.mend)
         }
@@ -67,11 +67,11 @@ mod tests {
     #[test]
     fn awss_words_stay_as_they_are_and_ours_say_the_mend() {
         let aws = Inadmissible::of_aws("Invalid role ARN", "write !GetAtt Role.Arn");
-        assert_eq!(aws.answer(), "Invalid role ARN");
         assert_eq!(aws.mend(), "write !GetAtt Role.Arn");
+        assert_eq!(aws.answer(), "Invalid role ARN");
         let ours = Inadmissible::of_ours("`x` is no HTTP URL", "begin it with http://");
-        assert_eq!(ours.answer(), "`x` is no HTTP URL: begin it with http://");
         assert_eq!(ours.to_string(), "`x` is no HTTP URL");
+        assert_eq!(ours.answer(), "`x` is no HTTP URL: begin it with http://");
         assert_eq!(Inadmissible::of_ours("no", "").answer(), "no");
     }
 }

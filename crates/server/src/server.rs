@@ -40,6 +40,8 @@ pub struct Server {
     pub queries: Arc<Queries>,
     /// Who may ask Gatepost's own paths.
     pub admin: AdminAccess,
+    /// A random name of this process, by which programs know that they ask the Gatepost they mean.
+    pub instance: Box<str>,
     /// Whether 410 and 400 answers of `@connections` carry `x-gatepost-gone-reason`.
     pub gone_reason_header: bool,
 }

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     admission::route as admission,
     shapes::apigatewayv2::{
-        CreateRouteRequest, DeleteRouteRequest, DeleteRouteRequestParameterRequest,
-        ParameterConstraints, UpdateRouteRequest,
+        AuthorizationType, CreateRouteRequest, DeleteRouteRequest,
+        DeleteRouteRequestParameterRequest, ParameterConstraints, UpdateRouteRequest,
     },
 };
 
@@ -120,7 +120,7 @@ fn apply(
     };
     replace(
         &mut kind,
-        request.authorization_type.map(|kind| kind.as_str()),
+        request.authorization_type.map(AuthorizationType::as_str),
     );
     set(&mut authorizer_id, request.authorizer_id);
     let authorizer_id = authorizer_id.as_deref();

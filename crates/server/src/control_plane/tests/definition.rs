@@ -25,6 +25,7 @@ impl Changing {
     }
 
     /// A change of `path`, `integrationId=mock001&…`; one that fails changes nothing.
+    #[expect(clippy::needless_pass_by_value, reason = "as `json!` gives it")]
     fn call<R: FromInput>(
         &mut self,
         change: impl FnOnce(&mut ApiDefinition, R) -> Answer,
@@ -688,7 +689,7 @@ fn a_model_is_renamed_with_the_routes_that_use_it() {
         "contentType": "text/x-json",
         "description": "test",
         "name": "Note",
-        "schema": r##"{"$ref":"https://apigateway.amazonaws.com/restapis/abcdef0123/models/Text"}"##,
+        "schema": r#"{"$ref":"https://apigateway.amazonaws.com/restapis/abcdef0123/models/Text"}"#,
     });
     let made = chat.call(change_model::create, "", body.clone()).unwrap();
     assert_eq!(created(made, "modelId", 6), body);
