@@ -111,9 +111,18 @@ pub struct FunctionsConfig {
     /// `require_permissions`: whether API Gateway invokes only the functions whose policies let it.
     pub require_permissions: bool,
     /// `endpoint`: an Invoke API that runs the functions instead of local processes.
-    pub endpoint: Option<String>,
+    pub endpoint: Option<FunctionEndpoint>,
     /// `endpoints`: such an endpoint for each of some functions, by function name.
-    pub endpoints: BTreeMap<String, String>,
+    pub endpoints: BTreeMap<String, FunctionEndpoint>,
+}
+
+/// Who runs functions instead of local processes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FunctionEndpoint {
+    /// `"aws"`: Lambda.
+    Aws,
+    /// An Invoke endpoint, its URL without a slash at its end.
+    Url(String),
 }
 
 /// `[egress]`: where integrations may call. Host names, addresses and networks, not yet parsed.
@@ -237,7 +246,7 @@ fn functions(reader: &mut Reader) -> FunctionsConfig {
         require_permissions: reader.flag("functions.require_permissions", true),
         endpoint: reader.text(
             "functions.endpoint",
-            "a URL such as \"http://localhost:3001\"",
+            "\"aws\", or a URL such as \"http://localhost:3001\"",
             endpoint,
         ),
         endpoints: reader.table(
@@ -248,12 +257,15 @@ fn functions(reader: &mut Reader) -> FunctionsConfig {
     }
 }
 
-/// The URL of an Invoke endpoint, without a slash at its end.
-fn endpoint(url: &str) -> Option<String> {
+fn endpoint(url: &str) -> Option<FunctionEndpoint> {
+    if url == "aws" {
+        return Some(FunctionEndpoint::Aws);
+    }
     let rest = url
         .strip_prefix("http://")
         .or(url.strip_prefix("https://"))?;
-    (!rest.is_empty()).then(|| url.trim_end_matches('/').to_owned())
+    let url = || FunctionEndpoint::Url(url.trim_end_matches('/').to_owned());
+    (!rest.is_empty()).then(url)
 }
 
 #[cfg(test)]

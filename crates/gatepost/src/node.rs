@@ -112,7 +112,7 @@ impl Prepared {
             listeners,
         } = ports::listen(addresses, port_from)?;
         let local_authority = local_authority(addresses, port);
-        refuse_own_endpoint(&config.functions, &local_authority)?;
+        refuse_own_endpoint(&config.functions, &outward, &local_authority)?;
         let public_name = config.server.public_name.clone();
         let region = env::var("AWS_REGION")
             .ok()
