@@ -228,6 +228,7 @@ def test_a_kill_at_any_step_leaves_the_state_before_or_after(dev, states, point)
     assert killed, f"no change passes {point}"
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.skipif(not KILLS, reason="GATEPOST_KILLS says how often")
 def test_many_kills(dev, states):
     done = 0
