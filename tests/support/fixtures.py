@@ -277,8 +277,8 @@ def http_backend():
 
 
 @pytest.fixture(scope="module")
-def module_backend():
-    """A plain web server that the tests of one file share."""
+def module_backend(module_dev):
+    """A plain web server that the tests of one file share, with the same apps."""
     backend = HttpBackend()
     yield backend
     backend.stop()

@@ -203,7 +203,7 @@ request! { CreateApiRequest {
     body protocol_type "protocolType": ProtocolType,
     body route_key "routeKey": Option<String>,
     body route_selection_expression "routeSelectionExpression": Option<String>,
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
     body target "target": Option<String> [Length(0, 2048)],
     body version "version": Option<String> [Length(0, 64)],
 } }
@@ -233,7 +233,7 @@ request! { CreateDomainNameRequest {
     body domain_name_configurations "domainNameConfigurations": Option<Vec<DomainNameConfiguration>>,
     body mutual_tls_authentication "mutualTlsAuthentication": Option<MutualTlsAuthenticationInput>,
     body routing_mode "routingMode": Option<RoutingMode>,
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
 } }
 
 request! { CreateIntegrationRequest {
@@ -310,7 +310,7 @@ request! { CreateStageRequest {
     body route_settings "routeSettings": Option<BTreeMap<String, RouteSettings>>,
     body stage_name "stageName": String [Length(1, 128)],
     body stage_variables "stageVariables": Option<BTreeMap<String, String>> [Each(&[Length(0, 2048)])],
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
 } }
 
 request! { DeleteAccessLogSettingsRequest {
@@ -387,7 +387,7 @@ request! { DeleteStageRequest {
 
 request! { TagResourceRequest {
     path resource_arn "resource-arn": String,
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
 } }
 
 request! { UntagResourceRequest {
