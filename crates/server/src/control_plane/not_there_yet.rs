@@ -3,11 +3,11 @@
 
 use http::Method;
 
-use super::rescue::ControlPlaneError;
+use super::rescue::{ControlPlaneError, bad_request};
 use crate::shapes::{Matched, apigateway, apigatewayv2};
 
-/// Those that are for HTTP APIs only, on AWS too (control-and-observability spec D.2).
-const FOR_HTTP_APIS: [&str; 5] = [
+/// What AWS has for HTTP APIs only (control-and-observability spec D.2).
+const OF_HTTP_APIS: [&str; 5] = [
     "DeleteCorsConfiguration",
     "ExportApi",
     "ImportApi",
@@ -24,9 +24,9 @@ pub(super) fn refuse(method: &Method, segments: &[&str], query: &str) -> Control
     };
     match operation {
         None => ControlPlaneError::UnknownOperation,
-        Some(operation) if FOR_HTTP_APIS.contains(&operation) => {
-            ControlPlaneError::ForHttpApis(operation)
-        }
+        Some(operation) if OF_HTTP_APIS.contains(&operation) => bad_request(format!(
+            "{operation} is supported for HTTP APIs only, and Gatepost serves WebSocket APIs"
+        )),
         Some(operation) => ControlPlaneError::NotThereYet(operation),
     }
 }

@@ -49,8 +49,6 @@ pub(super) enum ControlPlaneError {
     NotKept(String),
     #[error("Missing Authentication Token")]
     UnknownOperation,
-    #[error("{0} is for HTTP APIs only, and Gatepost serves WebSocket APIs")]
-    ForHttpApis(&'static str),
     #[error(
         "{0} is not there yet in Gatepost: nothing in it depends on that; call it on AWS, or leave \
          it out"
@@ -91,7 +89,6 @@ impl ControlPlaneError {
             | Self::InvalidDates
             | Self::Shape(ShapeError::Validation(_))
             | Self::BadRequest(_)
-            | Self::ForHttpApis(_)
             | Self::NotUtf8(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
             Self::Shape(ShapeError::Serialization(_)) => {
                 (StatusCode::BAD_REQUEST, "SerializationException")

@@ -504,8 +504,9 @@ fn what_only_http_apis_have_is_a_bad_request() {
             "ResetAuthorizersCache",
         ),
     ] {
-        let message =
-            format!("{operation} is for HTTP APIs only, and Gatepost serves WebSocket APIs");
+        let message = format!(
+            "{operation} is supported for HTTP APIs only, and Gatepost serves WebSocket APIs"
+        );
         assert_refused(&method, path, 400, "BadRequestException", &message);
     }
 }
