@@ -28,7 +28,7 @@ pub use self::{
     extensions::StagesConfig,
     integrations::IntegrationsConfig,
     layers::{Override, Source},
-    logs::LogsConfig,
+    logs::{CloudWatchConfig, LogsConfig, OtlpConfig},
     reader::Setting,
 };
 use self::{layers::Layers, reader::Reader};
@@ -238,7 +238,7 @@ fn functions(reader: &mut Reader) -> FunctionsConfig {
     }
 }
 
-/// The URL of an Invoke endpoint, without a slash at its end.
+/// The URL of an endpoint, without a slash at its end.
 fn endpoint(url: &str) -> Option<String> {
     let rest = url
         .strip_prefix("http://")

@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod node;
 mod outward;
+mod sinks;
 
 use std::{
     io::{self, Write},

@@ -35,7 +35,7 @@ use crate::{
     integration::{invoke_function::InvokeFunction, outward::Outward},
     lifecycle::cut,
     new_id::random_bytes,
-    observe::{Observer, metrics::Metrics},
+    observe::{Logs, Observer, metrics::Metrics},
     pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
     store::{Lifecycle, Store},
@@ -59,6 +59,8 @@ pub struct GatewayConfig {
     pub node: u16,
     /// The embedded store.
     pub store: Arc<Store>,
+    /// Where log entries go.
+    pub logs: Arc<Logs>,
     /// Who invokes Lambda functions.
     pub lambda: Arc<dyn InvokeFunction>,
     /// What integrations reach their backends with.
@@ -236,6 +238,11 @@ impl Gateway {
     /// The embedded store.
     pub fn store(&self) -> &Arc<Store> {
         &self.config.store
+    }
+
+    /// Where log entries go.
+    pub fn logs(&self) -> &Arc<Logs> {
+        &self.config.logs
     }
 
     /// What is counted.

@@ -18,12 +18,12 @@ use rusqlite::{Connection as Database, Transaction, TransactionBehavior, params}
 
 use self::{log_entries::LogGroups, prune::Pruning};
 use super::{
-    Command, Lifecycle, LogChange, LogChangeError, LogQueue, OwedDisconnects, Retention,
+    Command, Lifecycle, LogChange, LogChangeError, OwedDisconnects, Retention,
     changes::{Change, Changes},
     log_changes::AskedLogChange,
     metrics, owed, usage,
 };
-use crate::clock::now_ms;
+use crate::{clock::now_ms, observe::Backlog};
 
 /// Log entries committed at once at most: handshakes wait for no longer than they take.
 const BATCH: usize = 512;
@@ -39,7 +39,7 @@ pub(super) struct Writer {
     retention: Retention,
     changes: Arc<Changes>,
     dropped: Arc<AtomicU64>,
-    log_queue: Arc<LogQueue>,
+    log_backlog: Arc<Backlog>,
     log_groups: LogGroups,
 }
 
@@ -73,14 +73,14 @@ impl Writer {
         retention: Retention,
         changes: Arc<Changes>,
         dropped: Arc<AtomicU64>,
-        log_queue: Arc<LogQueue>,
+        log_backlog: Arc<Backlog>,
     ) -> Self {
         Self {
             database,
             retention,
             changes,
             dropped,
-            log_queue,
+            log_backlog,
             log_groups: LogGroups::default(),
         }
     }
@@ -141,7 +141,7 @@ impl Writer {
         let is_written = written.is_ok();
         if written.is_err() {
             self.log_groups.forget();
-            self.log_queue.drop_entries(logged.entries as u64);
+            self.log_backlog.drop_entries(logged.entries as u64);
             self.dropped
                 .fetch_add(changes.len() as u64, Ordering::Relaxed);
         } else {
@@ -150,7 +150,7 @@ impl Writer {
                 let _ = written.send(());
             }
         }
-        self.log_queue.leave(logged.entries, logged.bytes);
+        self.log_backlog.leave(logged.entries, logged.bytes);
         let Answers { changed, owed } = written.unwrap_or_default();
         let (mut changes, mut owed) = (changed.into_iter(), owed.into_iter());
         let mut retention = false;
