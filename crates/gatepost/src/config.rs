@@ -19,7 +19,8 @@ use std::{
     time::Duration,
 };
 
-use gatepost_model::limits::Limits;
+use gatepost_model::{limits::Limits, network::Network};
+use gatepost_server::endpoint::Endpoint;
 
 pub use self::{
     admin::AdminConfig,
@@ -75,8 +76,10 @@ pub struct Config {
 pub struct ServerConfig {
     /// `listen`.
     pub listen: Vec<SocketAddr>,
-    /// `public_name`: the host, perhaps with a port, that clients use to reach Gatepost.
-    pub public_name: Option<String>,
+    /// `public_name`: what clients reach Gatepost by.
+    pub public_name: Option<Endpoint>,
+    /// `trusted_proxies`: whose word about clients is taken.
+    pub trusted_proxies: Vec<Network>,
     /// `templates`: the files that `serve` serves.
     pub templates: Vec<PathBuf>,
     /// `parameters` of the templates.
@@ -166,8 +169,14 @@ fn server(reader: &mut Reader) -> ServerConfig {
     );
     let public_name = reader.text(
         "server.public_name",
-        "a host such as \"ws.example.com\"",
-        |name| (!name.is_empty() && !name.contains(['/', ' ', '@'])).then(|| name.to_owned()),
+        "a host such as \"ws.example.com\" or \"https://ws.example.com\"",
+        |name| name.parse().ok(),
+    );
+    let trusted_proxies = reader.list(
+        "server.trusted_proxies",
+        &[""; 0],
+        "addresses and networks such as [\"127.0.0.1\", \"10.0.0.0/8\"]",
+        |text| text.parse().ok(),
     );
     let templates = reader.paths("server.templates");
     let parameters = reader.secret_table("server.parameters");
@@ -188,6 +197,7 @@ fn server(reader: &mut Reader) -> ServerConfig {
     ServerConfig {
         listen: listen.into_iter().flatten().collect(),
         public_name,
+        trusted_proxies,
         templates,
         parameters,
         tls,

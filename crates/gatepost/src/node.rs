@@ -29,12 +29,14 @@ use gatepost_gateway::{
 use gatepost_model::{ApiId, FunctionName, function::Function, stage_settings::SettingsByStage};
 use gatepost_server::{
     admin::AdminAccess,
+    endpoint::Endpoint,
     lambda::{CaBundle, LocalRunner, MadeFunctions, RunnerConfig},
     listener,
     logs::{Queries, QueryLimits, declare_groups},
     server::{Door, Server},
-    template::{self, Configured, Endpoint, LoadOptions, ValuesFrom},
+    template::{self, Configured, LoadOptions, ValuesFrom},
     tls::{CertificateFiles, CertificateSource, LocalCa, TlsError, server_config},
+    trusted_proxies::TrustedProxies,
 };
 use rustls::ServerConfig;
 use tokio::{net::TcpListener, sync::mpsc};
@@ -71,7 +73,7 @@ pub struct Prepared {
     /// The region in ARNs.
     pub region: String,
     /// Where clients reach the APIs.
-    authority: String,
+    endpoint: Endpoint,
     /// Where programs of this machine do.
     local_authority: String,
     access: Access,
@@ -122,7 +124,7 @@ impl Prepared {
             listen: addresses.iter().map(SocketAddr::ip).collect(),
             port,
             region,
-            authority: public_name.unwrap_or_else(|| local_authority.clone()),
+            endpoint: public_name.unwrap_or_else(|| Endpoint::plain(&*local_authority)),
             local_authority,
             access,
             outward,
@@ -137,7 +139,6 @@ impl Prepared {
         parameters: BTreeMap<String, String>,
         values_from: ValuesFrom,
     ) -> LoadOptions {
-        let authority = &self.authority;
         LoadOptions {
             region: self.region.clone(),
             account_id: ACCOUNT_ID.into(),
@@ -146,16 +147,23 @@ impl Prepared {
             values_from,
             import_values: BTreeMap::new(),
             now_ms: now_ms(),
-            endpoint: Endpoint {
-                ws_base: format!("ws://{authority}"),
-                http_base: format!("http://{authority}"),
-            },
+            endpoint: self.endpoint.clone(),
             configured: Configured {
                 vpc_links: self.outward.vpc_links.keys().cloned().collect(),
                 client_certificates: self.outward.client_certificates.keys().cloned().collect(),
             },
         }
     }
+}
+
+/// Says it when whoever reaches this server may choose whom it comes from.
+fn trusts_everybody(config: &Config) -> Option<String> {
+    let mut proxies = config.server.trusted_proxies.iter();
+    let network = proxies.find(|network| network.is_everything())?;
+    Some(format!(
+        "[server] trusted_proxies: {network} trusts everybody: whoever reaches this server directly \
+         chooses the address that policies and logs see; name the proxies only"
+    ))
 }
 
 /// What a command wants of its node.
@@ -209,7 +217,7 @@ impl Node {
             listen,
             port,
             region,
-            authority,
+            endpoint,
             local_authority,
             access,
             outward,
@@ -297,7 +305,8 @@ impl Node {
             gateway,
             functions,
             made_functions,
-            authority,
+            endpoint,
+            trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.clone()),
             home_page: options.home_page,
             queries: Queries::new(QueryLimits {
                 timeout: config.logs.query_timeout,
@@ -307,12 +316,14 @@ impl Node {
             admin: options.admin,
             gone_reason_header: options.gone_reason_header,
         });
+        let mut warnings = access.warnings;
+        warnings.extend(trusts_everybody(&config));
         let node = Self {
             server,
             config,
             ca_bundle: ca_bundle.local_ca,
             port,
-            warnings: access.warnings,
+            warnings,
             local_authority,
             listen,
             listeners,

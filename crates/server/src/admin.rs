@@ -11,6 +11,7 @@ use hyper::{
 use sha2::{Digest, Sha256};
 
 use crate::{
+    endpoint::Endpoint,
     error_pages, prometheus, respond,
     server::{Door, Peer, Server},
     target::{Target, host_of},
@@ -84,15 +85,14 @@ fn bears<B>(request: &Request<B>, token: &Secret) -> bool {
 }
 
 /// Where the page of a reason or an error is read.
-pub fn error_page_url(authority: &str, slug: &str) -> String {
-    format!("http://{authority}{ERRORS}{slug}")
+pub fn error_page_url(endpoint: &Endpoint, slug: &str) -> String {
+    format!("{}{ERRORS}{slug}", endpoint.http_base())
 }
 
 /// Whether this names Gatepost itself.
 fn is_ours(authority: &str, server: &Server) -> bool {
     let host = host_of(authority).to_ascii_lowercase();
-    matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]")
-        || host == host_of(&server.authority)
+    matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]") || host == server.endpoint.host()
 }
 
 /// Whether the request comes from no page, or from one that Gatepost itself served.

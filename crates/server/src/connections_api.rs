@@ -53,7 +53,7 @@ pub async fn handle(
     let (mut response, failure) = match answer {
         Ok(response) => (response, None),
         Err(failure) => {
-            let reasons_at = server.gone_reason_header.then_some(&*server.authority);
+            let reasons_at = server.gone_reason_header.then_some(&server.endpoint);
             let response = rescue::response(&failure, &target, &call, reasons_at);
             (response, Some(failure))
         }

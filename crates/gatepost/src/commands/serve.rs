@@ -260,7 +260,7 @@ impl Running {
     fn tell_ready(&self) {
         let not_acted_on = &self.loaded.not_acted_on;
         let notes = rewritten_lines(&self.loaded);
-        let authority = &self.node.server.authority;
+        let base = self.node.server.endpoint.http_base();
         if self.arguments.json {
             let not_acted_on: Map<String, Value> = not_acted_on
                 .iter()
@@ -270,7 +270,7 @@ impl Running {
                 "event": "ready",
                 "version": JSON_VERSION,
                 "port": self.node.port,
-                "httpUrl": format!("http://{authority}"),
+                "httpUrl": base,
                 "adminUrl": format!("http://{}", self.admin),
                 "adminTokenFile": self.token_file,
                 "caBundle": self.node.ca_bundle,
@@ -285,7 +285,7 @@ impl Running {
         let mut text = style.apis(self.apis().iter());
         text += &style.notes(not_acted_on, &notes);
         output::line(&format!(
-            "{text}Serving {} APIs on {authority}\nAdmin on {}\nReady.",
+            "{text}Serving {} APIs on {base}\nAdmin on {}\nReady.",
             self.loaded.apis.len(),
             self.admin
         ));
@@ -306,7 +306,8 @@ impl Running {
     fn apis(&self) -> Vec<ReadyApi> {
         let table = self.node.server.gateway.apis();
         let several = table.apis.len() > 1;
-        let authority = &self.node.server.authority;
+        let endpoint = &self.node.server.endpoint;
+        let (ws_base, http_base) = (endpoint.ws_base(), endpoint.http_base());
         let apis = table.apis.values().map(|deployed| {
             let api = &deployed.api;
             let stages = api
@@ -317,8 +318,8 @@ impl Running {
                 let path = stage_path(&api.api_id, stage.stage_name.as_str(), several);
                 (
                     stage.stage_name.to_string(),
-                    format!("ws://{authority}{path}"),
-                    format!("http://{authority}{path}"),
+                    format!("{ws_base}{path}"),
+                    format!("{http_base}{path}"),
                 )
             });
             let logical_id = self.loaded.api_logical_ids.get(&api.api_id);

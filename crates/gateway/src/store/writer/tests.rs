@@ -23,7 +23,7 @@ fn writer() -> (tempfile::TempDir, Writer, Database) {
         RETENTION,
         Arc::default(),
         Arc::default(),
-        Arc::default(),
+        Arc::new(Backlog::new(100, 1 << 20)),
     );
     let look = Database::open(&path).unwrap();
     (folder, writer, look)
