@@ -95,6 +95,13 @@ def by_stream(lines):
     return {stream: sorted(found) for stream, found in streams.items()}
 
 
+def becomes_as_stored(read, app, groups, end="\n"):
+    """Waits until the lines are those that the readers of the store show; the last ones come late."""
+    same = lambda: read() == stored(app, groups, end)  # noqa: E731
+    until(same, "the lines of the store", timeout=20, interval=0.2)
+    assert {group for group, _ in read()} == set(groups)
+
+
 def json_lines(text):
     lines = [json.loads(line) for line in text.splitlines() if '"logGroup"' in line]
     assert {line["version"] for line in lines} <= {1}
@@ -122,15 +129,10 @@ def test_stdout_and_the_file_get_the_lines_that_the_readers_show(dev, connect):
         """
     app = dev(recording_app(**ACCESS), config=config)
     groups = busy(app, connect)
-    wanted = stored(app, groups, end="")
-    assert {group for group, _ in wanted} == set(groups)
     file = app.folder / ".gatepost" / "gatepost.log"
 
-    def complete(text):
-        return lambda: as_stored(json_lines(text())) == wanted
-
-    until(complete(file.read_text), "all lines in the file")
-    until(complete(lambda: app.stdout), "all lines on stdout")
+    becomes_as_stored(lambda: as_stored(json_lines(file.read_text())), app, groups, end="")
+    becomes_as_stored(lambda: as_stored(json_lines(app.stdout)), app, groups, end="")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert {e["event"] for e in app.events() if "logGroup" in e} == {"log-line"}
     # They have the shape of `gatepost logs --json`.
@@ -332,9 +334,8 @@ def test_cloudwatch_logs_gets_the_lines_signed_in_the_same_groups_and_streams(de
     }
     app = dev(recording_app(**ACCESS), config=CLOUDWATCH, env=env)
     groups = busy(app, connect)
-    wanted = stored(app, groups)
     client = cloud.aws("logs", key=key, region="eu-central-1")
-    until(lambda: sent(client, groups) == wanted, "all lines in CloudWatch Logs", timeout=20)
+    becomes_as_stored(lambda: sent(client, groups), app, groups)
     assert metric(app, "gatepost_dropped_log_entries_total", "cloudwatch") == 0
 
 
@@ -342,9 +343,8 @@ def test_moto_takes_the_lines_too(dev, connect, moto):
     env = {"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": moto.url}
     app = dev(recording_app(**ACCESS), config=CLOUDWATCH.replace("/from/here", "/moto"), env=env)
     groups = busy(app, connect)
-    wanted = stored(app, groups)
     client = moto.client("logs", region="eu-central-1")
-    until(lambda: sent(client, groups, "/moto") == wanted, "all lines in moto", timeout=20)
+    becomes_as_stored(lambda: sent(client, groups, "/moto"), app, groups)
 
 
 def test_what_is_logged_at_the_end_is_delivered_before_gatepost_ends(dev, connect, moto):
@@ -486,7 +486,6 @@ def test_an_otlp_collector_gets_records_with_severity_group_stream_and_ids(dev, 
         """
     app = dev(recording_app(**ACCESS), config=config)
     groups = busy(app, connect)
-    wanted = stored(app, groups, end="")
 
     def received():
         lines = []
@@ -516,7 +515,7 @@ def test_an_otlp_collector_gets_records_with_severity_group_stream_and_ids(dev, 
             for about, record in received()
         )
 
-    until(lambda: as_lines() == wanted, "all lines at the collector", timeout=20)
+    becomes_as_stored(as_lines, app, groups, end="")
     assert there.requests[0][2] == there.requests[1][2]
     failed = next(r for _, r in received() if r.severity_text == "ERROR")
     assert failed.severity_number == 17
