@@ -583,7 +583,9 @@ def test_whatever_clients_write_is_one_line_in_each_sink(dev, raw_socket, collec
 
 def test_a_sink_that_needs_credentials_says_which(dev, tmp_path):
     refused = dev.refused(
-        printing_app(), config="[logs.cloudwatch]\nenabled = true", env={"HOME": tmp_path}
+        printing_app(),
+        config="[logs.cloudwatch]\nenabled = true",
+        env={"HOME": tmp_path, "AWS_EC2_METADATA_DISABLED": "true"},
     )
     assert (
         "[logs.cloudwatch]: there are no credentials for AWS: set AWS_ACCESS_KEY_ID" in refused.stderr

@@ -111,9 +111,18 @@ pub struct FunctionsConfig {
     /// `require_permissions`: whether API Gateway invokes only the functions whose policies let it.
     pub require_permissions: bool,
     /// `endpoint`: an Invoke API that runs the functions instead of local processes.
-    pub endpoint: Option<String>,
+    pub endpoint: Option<FunctionEndpoint>,
     /// `endpoints`: such an endpoint for each of some functions, by function name.
-    pub endpoints: BTreeMap<String, String>,
+    pub endpoints: BTreeMap<String, FunctionEndpoint>,
+}
+
+/// Who runs functions instead of local processes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FunctionEndpoint {
+    /// `"aws"`: Lambda.
+    Aws,
+    /// An Invoke endpoint, its URL without a slash at its end.
+    Url(String),
 }
 
 /// `[egress]`: where integrations may call. Host names, addresses and networks, not yet parsed.
@@ -237,15 +246,22 @@ fn functions(reader: &mut Reader) -> FunctionsConfig {
         require_permissions: reader.flag("functions.require_permissions", true),
         endpoint: reader.text(
             "functions.endpoint",
-            "a URL such as \"http://localhost:3001\"",
-            endpoint,
+            "\"aws\", or a URL such as \"http://localhost:3001\"",
+            function_endpoint,
         ),
         endpoints: reader.table(
             "functions.endpoints",
             "a table such as {chat-Main = \"http://localhost:9000\"}",
-            endpoint,
+            function_endpoint,
         ),
     }
+}
+
+fn function_endpoint(text: &str) -> Option<FunctionEndpoint> {
+    if text == "aws" {
+        return Some(FunctionEndpoint::Aws);
+    }
+    endpoint(text).map(FunctionEndpoint::Url)
 }
 
 /// The URL of an endpoint, without a slash at its end.

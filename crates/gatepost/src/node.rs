@@ -23,6 +23,7 @@ use gatepost_gateway::{
     deployed::CompileError,
     gateway::{Gateway, GatewayConfig},
     integration::outward::Outward,
+    new_id,
     observe::{Event, Logs, Observer},
     store::{Retention, Store},
 };
@@ -46,13 +47,13 @@ pub use self::{
     names::stage_path,
     ports::PortFrom,
     start_error::{StartError, compile_lines},
-    state::StateFolder,
+    state::{StateFolder, is_held},
 };
 use crate::{
     access::{Access, access},
     config::Config,
     outward::outward,
-    sinks,
+    running, sinks,
 };
 
 /// Events that may wait for whoever prints them; more are counted as dropped.
@@ -114,7 +115,7 @@ impl Prepared {
             listeners,
         } = ports::listen(addresses, port_from)?;
         let local_authority = local_authority(addresses, port);
-        refuse_own_endpoint(&config.functions, &local_authority)?;
+        refuse_own_endpoint(&config.functions, &outward, &local_authority)?;
         let public_name = config.server.public_name.clone();
         let region = env::var("AWS_REGION")
             .ok()
@@ -198,7 +199,7 @@ pub struct Node {
     listeners: Vec<TcpListener>,
     tls: Arc<ServerConfig>,
     certificate: Option<Arc<CertificateFiles>>,
-    _state: StateFolder,
+    state: StateFolder,
 }
 
 impl Node {
@@ -314,6 +315,7 @@ impl Node {
                 concurrent: config.logs.max_queries,
             }),
             admin: options.admin,
+            instance: new_id::uuid().into(),
             gone_reason_header: options.gone_reason_header,
         });
         let mut warnings = access.warnings;
@@ -329,7 +331,7 @@ impl Node {
             listeners,
             tls,
             certificate: files,
-            _state: state,
+            state,
         };
         Ok((node, events))
     }
@@ -373,6 +375,16 @@ impl Node {
         files.map_or(Ok(()), |files| files.reload())
     }
 
+    /// Leaves in the state folder where programs of this machine ask Gatepost's own paths.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn announce(&self, address: SocketAddr) -> Result<(), StartError> {
+        let text = running::announcement(address, &self.server.instance);
+        self.state.write(running::FILE, &text)?;
+        Ok(())
+    }
+
     /// Serves Gatepost's own paths at `address`; the address, with the port that the system chose.
     ///
     /// # Errors
@@ -387,7 +399,8 @@ impl Node {
 
     /// Serves what templates hold in place of what they held before. New functions stand before
     /// the routes that call them, removed ones go after theirs, so that no message meets a route
-    /// without its function. What fails of the log groups comes back in words.
+    /// without its function. What calls made is served beside them. What of that is not, and what
+    /// fails of the log groups, comes back in words.
     ///
     /// # Errors
     /// What cannot be served; then the APIs stay as they were.
@@ -424,7 +437,8 @@ impl Node {
         functions.replace_policies(policies);
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         gateway.serve_usage_plans(loaded.usage_plans.clone());
-        gateway.deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)?;
+        let not_served =
+            gateway.deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)?;
         // A message that met the old route may still be on its way to a removed function.
         let mut policies = loaded.function_policies.clone();
         for name in &removed_names {
@@ -434,7 +448,9 @@ impl Node {
         }
         functions.replace_policies(policies);
         functions.remove_functions(&removed_names);
-        Ok(self.declare_log_groups(&loaded.log_groups))
+        let not_served = not_served.iter().map(ToString::to_string);
+        let warnings = not_served.chain(self.declare_log_groups(&loaded.log_groups));
+        Ok(warnings.collect())
     }
 
     /// Makes the log groups that are there before their first event; what fails of it, in words.

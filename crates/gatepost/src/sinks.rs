@@ -2,11 +2,12 @@
 
 use std::{path::Path, time::Duration};
 
-use aws_credential_types::Credentials;
 use gatepost_gateway::{
     integration::{
+        aws_service::is_of_aws,
         client_certificate::CertificateFileError,
-        cloudwatch_logs::{self, CloudWatchLogs},
+        cloudwatch_logs::CloudWatchLogs,
+        credentials::Source,
         egress::Egress,
         http_client::{HttpClient, HttpClientConfig},
         outward::Outward,
@@ -91,10 +92,7 @@ pub fn open(
 fn http_client(config: &Config) -> Result<HttpClient, CertificateFileError> {
     HttpClient::new(HttpClientConfig {
         // The operator names the endpoints, not a template.
-        egress: Egress {
-            allow: Vec::new(),
-            deny: Vec::new(),
-        },
+        egress: Egress::everywhere(),
         ca_certificates: config.integrations.ca_certificates.clone(),
         idle_connections_per_backend: 8,
         max_answer_bytes: MAX_ANSWER,
@@ -109,27 +107,18 @@ fn cloudwatch_sink(
 ) -> Result<CloudWatch, String> {
     let services = &outward.services;
     let region = config.region.as_deref().unwrap_or(region);
-    let found = cloudwatch_logs::endpoint(region, &services.endpoints)
-        .map_err(|_| format!("`{region}` is no region: correct it, or AWS_REGION"))?;
-    let (url, is_real_aws) = match &config.endpoint {
-        Some(endpoint) => (endpoint.clone(), false),
-        None => (found.url, found.is_real_aws),
-    };
-    let credentials = match &services.credentials {
-        Some(credentials) => credentials.clone(),
-        None if is_real_aws => {
-            return Err(
-                "there are no credentials for AWS: set AWS_ACCESS_KEY_ID and \
-                 AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or [integrations] profile"
-                    .into(),
-            );
-        }
-        None => Credentials::new("gatepost", "gatepost", None, None, "dummy"),
-    };
+    let endpoint = config.endpoint.clone();
+    let url = endpoint.unwrap_or_else(|| services.endpoints.url_of("logs", region));
+    // Others' credentials may come yet.
+    if let Source::Nowhere(error) = services.credentials.source()
+        && is_of_aws(&url)
+    {
+        return Err(error.to_string());
+    }
     Ok(CloudWatch {
         logs: CloudWatchLogs {
             http,
-            credentials,
+            credentials: services.credentials.clone(),
             region: region.to_owned(),
             url,
             timeout: CLOUDWATCH_TIMEOUT,

@@ -6,6 +6,7 @@ pub mod bulkhead;
 pub mod client_certificate;
 pub mod cloudwatch_logs;
 mod connector;
+pub mod credentials;
 pub mod egress;
 pub mod function_endpoints;
 pub mod http;

@@ -40,6 +40,8 @@ pub struct Server {
     pub queries: Arc<Queries>,
     /// Who may ask Gatepost's own paths.
     pub admin: AdminAccess,
+    /// A random name of this process, by which programs know that they ask the Gatepost they mean.
+    pub instance: Box<str>,
     /// Whether 410 and 400 answers of `@connections` carry `x-gatepost-gone-reason`.
     pub gone_reason_header: bool,
 }
@@ -95,7 +97,7 @@ impl Server {
     /// `ApiEndpoint`: where clients reach an API, without its stage.
     pub fn api_endpoint(&self, api_id: &ApiId) -> String {
         let base = self.endpoint.ws_base();
-        if self.gateway.apis().apis.len() == 1 {
+        if self.gateway.apis().is_only_of_templates(api_id) {
             base
         } else {
             format!("{base}/_aws/execute-api/{api_id}")

@@ -94,7 +94,7 @@ impl Running {
         let remote = arguments.allow_unauthenticated_remote;
         let is_open = config.auth.mode == Some(AuthMode::Off);
         let state = StateFolder::open(state_path(&config), false)?;
-        let (token, token_file) = token::find(&config.admin, state.path())?;
+        let (token, token_file) = token::find(&config.admin, &state)?;
         let admin = config.admin.listen;
         let prepared = Prepared::new(config, &listen, PortFrom::Server, AuthMode::SigV4, remote)?;
         let parameters = prepared.config.server.parameters.clone();
@@ -118,6 +118,7 @@ impl Running {
             .deploy(&template::App::default(), &loaded, &settings)
             .map_err(StartError::Deploy)?;
         let admin = node.listen_for_admin(admin)?;
+        node.announce(admin)?;
         node.listen();
         if is_open {
             terminal.warning(
@@ -305,7 +306,6 @@ impl Running {
 
     fn apis(&self) -> Vec<ReadyApi> {
         let table = self.node.server.gateway.apis();
-        let several = table.apis.len() > 1;
         let endpoint = &self.node.server.endpoint;
         let (ws_base, http_base) = (endpoint.ws_base(), endpoint.http_base());
         let apis = table.apis.values().map(|deployed| {
@@ -314,6 +314,7 @@ impl Running {
                 .stages
                 .iter()
                 .filter(|stage| api.deployed_to(stage).is_some());
+            let several = !table.is_only_of_templates(&api.api_id);
             let stages = stages.map(|stage| {
                 let path = stage_path(&api.api_id, stage.stage_name.as_str(), several);
                 (
@@ -353,7 +354,7 @@ fn read_config(arguments: &Arguments) -> Result<Config, StartError> {
 }
 
 /// Where state is kept: `[store] path`, else systemd's folder, else `.gatepost` here.
-fn state_path(config: &Config) -> PathBuf {
+pub fn state_path(config: &Config) -> PathBuf {
     let given = config.store_path.clone();
     let of_systemd = || env::var_os("STATE_DIRECTORY").filter(|it| !it.is_empty());
     given

@@ -136,7 +136,7 @@ fn every_key_is_read_from_the_file() {
         max_processes = 4
         require_permissions = false
         endpoint = "http://localhost:3001/"
-        endpoints = { chat-Main = "http://localhost:9000" }
+        endpoints = { chat-Main = "http://localhost:9000", chat-Far = "aws" }
         [integrations]
         ca_certificates = "/etc/backends.pem"
         profile = "dev"
@@ -219,11 +219,14 @@ fn every_key_is_read_from_the_file() {
             init_timeout: Duration::from_secs(30),
             max_processes: 4,
             require_permissions: false,
-            endpoint: Some("http://localhost:3001".to_owned()),
-            endpoints: BTreeMap::from([(
-                "chat-Main".to_owned(),
-                "http://localhost:9000".to_owned()
-            )]),
+            endpoint: Some(FunctionEndpoint::Url("http://localhost:3001".to_owned())),
+            endpoints: BTreeMap::from([
+                ("chat-Far".to_owned(), FunctionEndpoint::Aws),
+                (
+                    "chat-Main".to_owned(),
+                    FunctionEndpoint::Url("http://localhost:9000".to_owned())
+                ),
+            ]),
         }
     );
     assert_eq!(
@@ -484,7 +487,7 @@ fn a_wrong_value_is_an_error_that_says_what_is_expected() {
         ),
         (
             "[functions]\nendpoint = \"localhost\"\n",
-            "gatepost.toml:2: functions.endpoint: expected a URL such as \
+            "gatepost.toml:2: functions.endpoint: expected \"aws\", or a URL such as \
              \"http://localhost:3001\", found \"localhost\"",
         ),
         (

@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
 use bytes::Bytes;
-use gatepost_model::arn::{InvalidServiceUri, ServiceUri};
 use http_body_util::Full;
 use hyper::{
     Method, Request, StatusCode,
@@ -14,7 +12,8 @@ use hyper::{
 use serde_json::Value;
 
 use super::{
-    aws_service::{ServiceEndpoint, ServiceEndpoints},
+    aws_service::is_of_aws,
+    credentials::{CredentialsError, CredentialsProvider},
     http_client::HttpClient,
     sign::{Scope, sign},
 };
@@ -25,7 +24,7 @@ pub struct CloudWatchLogs {
     /// Who calls.
     pub http: HttpClient,
     /// Who signs.
-    pub credentials: Credentials,
+    pub credentials: CredentialsProvider,
     /// The region that is signed for.
     pub region: String,
     /// Scheme, host, port and perhaps a path, without a slash at its end.
@@ -40,6 +39,9 @@ pub enum CallError {
     /// It cannot be made.
     #[error("{0}")]
     Unusable(String),
+    /// Nobody can sign it.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// There was no answer.
     #[error("{0}")]
     NoAnswer(String),
@@ -83,7 +85,8 @@ impl CloudWatchLogs {
             region: &self.region,
             service: "logs",
         };
-        sign(&mut request, &input, &self.credentials, scope)
+        let credentials = self.credentials.credentials_for(is_of_aws(url)).await?;
+        sign(&mut request, &input, &credentials, scope)
             .map_err(|error| CallError::Unusable(error.to_string()))?;
         let answer = tokio::time::timeout(self.timeout, self.http.send(request))
             .await
@@ -103,21 +106,4 @@ impl CloudWatchLogs {
             message: message.unwrap_or("nothing").to_owned(),
         })
     }
-}
-
-/// Where the SDKs would find CloudWatch Logs.
-///
-/// # Errors
-/// [`InvalidServiceUri`]: the region is none.
-pub fn endpoint(
-    region: &str,
-    endpoints: &ServiceEndpoints,
-) -> Result<ServiceEndpoint, InvalidServiceUri> {
-    let partition = if region.starts_with("cn-") {
-        "aws-cn"
-    } else {
-        "aws"
-    };
-    let uri = format!("arn:{partition}:apigateway:{region}:logs:path/");
-    Ok(endpoints.endpoint_of(&ServiceUri::parse(&uri)?))
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     path::PathBuf,
 };
 
@@ -88,6 +89,7 @@ impl App {
                 Said::Warning(warning) => terminal.warning(&warning),
             }
         }
+        node.announce(SocketAddr::new(listen[0].ip(), node.port))?;
         node.listen();
         warnings.extend(node.warnings.clone());
         warnings.extend(loaded.warnings.iter().map(ToString::to_string));

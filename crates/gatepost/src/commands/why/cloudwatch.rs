@@ -4,29 +4,23 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
+    path::PathBuf,
     time::Duration,
 };
 
-use aws_credential_types::Credentials;
-use bytes::Bytes;
 use gatepost_gateway::{
     clock::now_ms,
     integration::{
         aws_service::ServiceEndpoints,
+        cloudwatch_logs::{CallError, CloudWatchLogs},
+        credentials::CredentialsError,
         egress::Egress,
         http_client::{HttpClient, HttpClientConfig},
-        sign::{Scope, sign},
     },
 };
-use gatepost_model::arn::ServiceUri;
 use gatepost_wire::aws_logs::{
     AccessRow, ExecutionLine, FunctionLine, PrintedEvent, execution_line, function_line,
     printed_events,
-};
-use http_body_util::Full;
-use hyper::{
-    Method, Request,
-    header::{CONTENT_TYPE, HOST},
 };
 use serde_json::{Value, json};
 
@@ -58,10 +52,7 @@ pub(super) fn events(arguments: &Arguments, id: &str) -> Result<Vec<PrintedEvent
 }
 
 struct CloudWatch {
-    client: HttpClient,
-    credentials: Credentials,
-    region: String,
-    url: String,
+    logs: CloudWatchLogs,
     since_ms: u64,
 }
 
@@ -80,12 +71,10 @@ impl CloudWatch {
                 arguments.since
             )
         })?;
-        let credentials = outward::credentials(arguments.profile.as_deref(), &environment)
-            .map_err(|error| error.to_string())?
-            .ok_or(
-                "there are no credentials for AWS: set AWS_ACCESS_KEY_ID and \
-                 AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or --profile",
-            )?;
+        let ca_certificates: Option<PathBuf> = variable("AWS_CA_BUNDLE").map(Into::into);
+        let profile = arguments.profile.as_deref();
+        let credentials = outward::credentials(profile, ca_certificates.clone(), &environment)
+            .map_err(|error| error.to_string())?;
         let url = match &arguments.endpoint_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => endpoint(&region, environment.clone())?,
@@ -95,16 +84,19 @@ impl CloudWatch {
                 allow: Vec::new(),
                 deny: Vec::new(),
             },
-            ca_certificates: variable("AWS_CA_BUNDLE").map(Into::into),
+            ca_certificates,
             idle_connections_per_backend: 1,
             max_answer_bytes: MAX_ANSWER,
         });
         let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         Ok(Self {
-            client: http.map_err(|error| error.to_string())?,
-            credentials,
-            region,
-            url,
+            logs: CloudWatchLogs {
+                http: http.map_err(|error| error.to_string())?,
+                credentials,
+                region,
+                url,
+                timeout: TIMEOUT,
+            },
             since_ms: now_ms().saturating_sub(age_ms),
         })
     }
@@ -219,59 +211,24 @@ impl CloudWatch {
     }
 
     async fn call(&self, operation: &str, input: &Value) -> Result<String, String> {
-        let body = Bytes::from(input.to_string());
-        let host = self.url.split("://").nth(1).unwrap_or(&self.url);
-        let host = host.split('/').next().unwrap_or(host);
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("{}/", self.url))
-            .header(HOST, host)
-            .header(CONTENT_TYPE, "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("Logs_20140328.{operation}"))
-            .body(Full::new(body.clone()))
-            .map_err(|error| format!("{} is no endpoint: {error}", self.url))?;
-        let scope = Scope {
-            region: &self.region,
-            service: "logs",
-        };
-        sign(&mut request, &body, &self.credentials, scope).map_err(|error| error.to_string())?;
-        let answer = tokio::time::timeout(TIMEOUT, self.client.send(request)).await;
-        let answer = answer
-            .map_err(|_| "CloudWatch Logs does not answer".to_owned())?
-            .map_err(|error| error.to_string())?;
-        let text = String::from_utf8_lossy(answer.body()).into_owned();
-        if answer.status().is_success() {
-            return Ok(text);
-        }
-        let error: Value = serde_json::from_str(&text).unwrap_or_default();
-        let kind = error["__type"].as_str().unwrap_or("no type");
-        let said = error["message"].as_str().or(error["Message"].as_str());
-        Err(format!(
-            "CloudWatch Logs answered {}: {} ({kind})",
-            answer.status().as_u16(),
-            said.unwrap_or("nothing")
-        ))
+        let answer = self.logs.call(operation, input.to_string().into()).await;
+        let answer = answer.map_err(|error| match error {
+            CallError::Credentials(CredentialsError::Nowhere | CredentialsError::NoInstance(_)) => {
+                "there are no credentials for AWS: set AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or --profile"
+                    .to_owned()
+            }
+            error => error.to_string(),
+        })?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 }
 
 /// The endpoint that the SDKs would call.
 fn endpoint(region: &str, environment: BTreeMap<String, String>) -> Result<String, String> {
-    let endpoints =
-        ServiceEndpoints::of_environment(environment).map_err(|error| error.to_string())?;
-    let partition = if region.starts_with("cn-") {
-        "aws-cn"
-    } else {
-        "aws"
-    };
-    let uri = format!("arn:{partition}:apigateway:{region}:logs:path/");
-    if let Some(url) = env::var("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS")
-        .ok()
-        .filter(|url| !url.is_empty())
-    {
-        return Ok(url.trim_end_matches('/').to_owned());
-    }
-    let uri = ServiceUri::parse(&uri).map_err(|error| error.to_string())?;
-    Ok(endpoints.endpoint_of(&uri).url)
+    let endpoints = ServiceEndpoints::of_environment(environment);
+    let endpoints = endpoints.map_err(|error| error.to_string())?;
+    Ok(endpoints.url_of("logs", region))
 }
 
 /// The requests, invocations and connections that an event names.

@@ -14,7 +14,10 @@ use super::{
     rounds::{Deliver, Failure, with_retries},
 };
 use crate::{
-    integration::cloudwatch_logs::{CallError, CloudWatchLogs},
+    integration::{
+        cloudwatch_logs::{CallError, CloudWatchLogs},
+        credentials::CredentialsError,
+    },
     store::RenderedEntry,
 };
 
@@ -141,6 +144,7 @@ impl From<CallError> for Failure {
         let may_pass = match &error {
             CallError::Unusable(_) => false,
             CallError::NoAnswer(_) => true,
+            CallError::Credentials(error) => matches!(error, CredentialsError::NotGiven { .. }),
             CallError::Refused { status, kind, .. } => {
                 status.is_server_error() || MAY_PASS.contains(&kind.as_str())
             }
