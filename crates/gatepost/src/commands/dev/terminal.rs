@@ -179,6 +179,15 @@ impl Terminal {
         let _ = done.recv_timeout(LAST_WORDS);
     }
 
+    /// Tells that another Gatepost has taken over.
+    pub fn handed_over(self) {
+        if self.json {
+            Self::event(&json!({"event": "handed-over"}));
+        } else {
+            output::line("Another gatepost has taken over.");
+        }
+    }
+
     /// Warns.
     pub fn warning(self, text: &str) {
         if self.json {
