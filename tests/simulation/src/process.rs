@@ -19,7 +19,7 @@ use gatepost_gateway::{
         http_client::{HttpClient, HttpClientConfig},
         outward::Outward,
     },
-    observe::Observer,
+    observe::{Logs, Observer},
     simulation::{self, Replaced, Variant},
     store::{SimulatedWriter, Store},
 };
@@ -242,6 +242,7 @@ fn server(world: &Shared, store: Arc<Store>, folder: &Path) -> io::Result<Arc<Se
         auth_mode: AuthMode::Off,
         access_keys: Arc::default(),
         node: 0,
+        logs: Logs::new(Arc::clone(&store), true, Vec::new()),
         store,
         lambda: Arc::new(Function(Arc::clone(world))),
         outward: outward(&limits)?,
