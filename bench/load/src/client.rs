@@ -1,9 +1,10 @@
 //! A WebSocket client, plain or TLS.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use rustls::{ClientConfig, pki_types::ServerName};
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
@@ -82,6 +83,14 @@ impl Client {
         match self {
             Self::Plain(stream) => stream.read(buffer).await,
             Self::Tls(stream) => stream.read(buffer).await,
+        }
+    }
+
+    /// Ends without a word, at once.
+    pub fn reset(self) {
+        if let Self::Plain(stream) = self {
+            // One that is gone already needs no reset.
+            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         }
     }
 

@@ -1,15 +1,22 @@
 //! The load generator: one thread, clients that count what they get, and what it cost the server.
 //! Each command prints one JSON object.
 
+mod beat;
+mod churn;
 mod client;
 mod connects;
 mod echo;
 mod frame;
+mod half_open;
 mod hold;
+mod malformed;
 mod measure;
 mod posts;
 mod probe;
+mod random;
 mod requests;
+mod slow;
+mod storm;
 mod target;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +43,18 @@ enum Command {
     Hold(hold::Arguments),
     /// Plain HTTP POSTs, to see a backend without a gateway
     Requests(requests::Arguments),
+    /// POSTs while clients and callers fail
+    Storm(storm::Arguments),
+    /// Frames that break the protocol
+    Malformed(malformed::Arguments),
+    /// Sockets that say nothing
+    HalfOpen(half_open::Arguments),
+    /// Clients that do not read
+    Slow(slow::Arguments),
+    /// Connections that come and go for long
+    Churn(churn::Arguments),
+    /// Well-behaved clients at a steady pace
+    Beat(beat::Arguments),
     /// Whether this machine is quiet
     Probe,
 }
@@ -54,6 +73,12 @@ fn main() -> anyhow::Result<()> {
                 Command::Connects(arguments) => connects::run(arguments).await,
                 Command::Hold(arguments) => hold::run(arguments).await,
                 Command::Requests(arguments) => requests::run(arguments).await,
+                Command::Storm(arguments) => storm::run(arguments).await,
+                Command::Malformed(arguments) => malformed::run(arguments).await,
+                Command::HalfOpen(arguments) => half_open::run(arguments).await,
+                Command::Slow(arguments) => slow::run(arguments).await,
+                Command::Churn(arguments) => churn::run(arguments).await,
+                Command::Beat(arguments) => beat::run(arguments).await,
                 Command::Probe => Ok(probe::run()),
             }
         })?;

@@ -14,6 +14,9 @@ use crate::simulation::{Variant, is_broken};
 
 /// So that posts by many do not wait for each other.
 const SHARDS: usize = 64;
+/// Turns the digest of a call into that of its being applied by another attempt than the first. The
+/// lowest byte stays, which chooses the shard.
+const BY_A_RETRY: u64 = 0x5bd1_e995_7f4a_7c00;
 
 /// The latest applied posts. A post is known by a keyed digest of 64 bits.
 #[derive(Debug)]
@@ -71,26 +74,43 @@ impl AppliedPosts {
         Invocation(self.key.hash_one((connection, invocation_id, bytes)))
     }
 
-    /// Whether an attempt needs nothing but its answer: its call made it before, and was applied.
-    pub fn is_done(&self, attempt: Attempt) -> bool {
-        attempt.is_retry
-            && !is_broken(Variant::RepeatedPost)
-            && self.was_applied(attempt.invocation)
-    }
-
-    /// A post was applied, which was this attempt if it was one.
-    pub fn note(&self, attempt: Option<Attempt>) {
-        if let Some(attempt) = attempt {
-            self.applied(attempt.invocation);
-        }
-    }
-
-    fn applied(&self, Invocation(digest): Invocation) {
-        if self.latest == 0 {
-            return;
-        }
+    /// Sends what an attempt asks for, unless its call was applied by another: by one before it, or by
+    /// one behind it that was quicker, since networks overtake. Attempts of one call wait for each
+    /// other.
+    ///
+    /// # Errors
+    /// That of `send`; then nothing is applied.
+    pub fn once<E>(
+        &self,
+        attempt: Option<Attempt>,
+        send: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(attempt) = attempt.filter(|_| self.latest > 0) else {
+            return send();
+        };
+        let Invocation(digest) = attempt.invocation;
         let mut shard = self.shard(digest).lock();
-        // Under the lock: in a shard the numbers grow.
+        if self.is_done(attempt, &shard) {
+            return Ok(());
+        }
+        send()?;
+        self.applied(digest, &mut shard);
+        if attempt.is_retry {
+            self.applied(digest ^ BY_A_RETRY, &mut shard);
+        }
+        Ok(())
+    }
+
+    /// A first attempt is done only if a later one was applied: who makes all calls with one id
+    /// means them all.
+    fn is_done(&self, attempt: Attempt, shard: &Shard) -> bool {
+        let Invocation(digest) = attempt.invocation;
+        let is_retry = attempt.is_retry && !is_broken(Variant::RepeatedPost);
+        is_retry && self.was_applied(digest, shard) || self.was_applied(digest ^ BY_A_RETRY, shard)
+    }
+
+    /// Under the lock of its shard, in which the numbers so grow.
+    fn applied(&self, digest: u64, shard: &mut Shard) {
         let number = self.applied.fetch_add(1, Ordering::Relaxed);
         while let Some(&(oldest, of)) = shard.order.front()
             && number - oldest >= self.latest
@@ -105,8 +125,7 @@ impl AppliedPosts {
         shard.numbers.insert(digest, number);
     }
 
-    fn was_applied(&self, Invocation(digest): Invocation) -> bool {
-        let shard = self.shard(digest).lock();
+    fn was_applied(&self, digest: u64, shard: &Shard) -> bool {
         let number = shard.numbers.get(&digest);
         let applied = self.applied.load(Ordering::Relaxed);
         number.is_some_and(|number| applied - number <= self.latest)
@@ -123,20 +142,63 @@ impl AppliedPosts {
 mod tests {
     use super::*;
 
+    impl AppliedPosts {
+        /// Whether a retry would be sent, without that it counts.
+        fn knows(&self, Invocation(digest): Invocation) -> bool {
+            self.was_applied(digest, &self.shard(digest).lock())
+        }
+
+        /// Makes an attempt; gives whether it was sent.
+        fn sends(&self, invocation: Invocation, is_retry: bool) -> bool {
+            let mut is_sent = false;
+            let attempt = Attempt {
+                invocation,
+                is_retry,
+            };
+            let sent: Result<(), ()> = self.once(Some(attempt), || {
+                is_sent = true;
+                Ok(())
+            });
+            sent.is_ok() && is_sent
+        }
+    }
+
+    #[test]
+    fn of_the_attempts_of_a_call_one_is_sent_whichever_comes_first() {
+        let posts = AppliedPosts::new(100);
+        let id = ConnectionId::from_bytes([1; 13]);
+        let call = |name: &[u8]| posts.invocation(&id, name, 3);
+        assert!(posts.sends(call(b"a"), false));
+        assert!(!posts.sends(call(b"a"), true));
+        // The second attempt overtook the first.
+        assert!(posts.sends(call(b"b"), true));
+        assert!(!posts.sends(call(b"b"), false));
+        assert!(!posts.sends(call(b"b"), true));
+        // A caller that gives all its calls one id.
+        assert!(posts.sends(call(b"c"), false) && posts.sends(call(b"c"), false));
+        // What failed was not applied.
+        let attempt = |is_retry| Attempt {
+            invocation: call(b"d"),
+            is_retry,
+        };
+        assert_eq!(posts.once(Some(attempt(false)), || Err(())), Err(()));
+        assert!(posts.sends(call(b"d"), true));
+    }
+
     #[test]
     fn only_the_same_post_by_the_same_call_was_applied() {
         let posts = AppliedPosts::new(1 << 16);
         let [one, other] = [[1; 13], [2; 13]].map(ConnectionId::from_bytes);
         let applied = posts.invocation(&one, b"call", 3);
-        assert!(!posts.was_applied(applied));
-        posts.applied(applied);
-        assert!(posts.was_applied(posts.invocation(&one, b"call", 3)));
+        assert!(!posts.knows(applied));
+        posts.sends(applied, false);
+        assert!(posts.knows(posts.invocation(&one, b"call", 3)));
         for different in [
             posts.invocation(&other, b"call", 3),
             posts.invocation(&one, b"another", 3),
             posts.invocation(&one, b"call", 4),
         ] {
-            assert!(!posts.was_applied(different));
+            assert!(!posts.knows(different));
         }
     }
 
@@ -145,13 +207,13 @@ mod tests {
         let id = ConnectionId::from_bytes([1; 13]);
         let none = AppliedPosts::new(0);
         let post = none.invocation(&id, b"call", 3);
-        none.applied(post);
-        assert!(!none.was_applied(post));
+        none.sends(post, false);
+        assert!(!none.knows(post));
         let small = AppliedPosts::new(1);
         let [first, second] = [b"a", b"b"].map(|call| small.invocation(&id, call, 1));
-        small.applied(first);
-        small.applied(second);
-        assert!(!small.was_applied(first) && small.was_applied(second));
+        small.sends(first, false);
+        small.sends(second, false);
+        assert!(!small.knows(first) && small.knows(second));
     }
 
     #[test]
@@ -161,23 +223,23 @@ mod tests {
         let id = ConnectionId::from_bytes([1; 13]);
         let call = |number: usize| posts.invocation(&id, &number.to_le_bytes(), 1);
         for number in 0..20 * LATEST {
-            posts.applied(call(number));
+            posts.sends(call(number), false);
         }
         for number in 0..19 * LATEST {
-            assert!(!posts.was_applied(call(number)), "{number}");
+            assert!(!posts.knows(call(number)), "{number}");
         }
         for number in 19 * LATEST..20 * LATEST {
-            assert!(posts.was_applied(call(number)), "{number}");
+            assert!(posts.knows(call(number)), "{number}");
         }
         let kept = |shard: &Mutex<Shard>| shard.lock().order.len();
         assert!(posts.shards.iter().map(kept).sum::<usize>() < 2 * LATEST);
         // One that is applied once more is among the latest again.
-        posts.applied(call(0));
+        posts.sends(call(0), false);
         for number in 1..LATEST {
-            posts.applied(call(number));
+            posts.sends(call(number), false);
         }
-        assert!(posts.was_applied(call(0)));
-        posts.applied(call(LATEST));
-        assert!(!posts.was_applied(call(0)));
+        assert!(posts.knows(call(0)));
+        posts.sends(call(LATEST), false);
+        assert!(!posts.knows(call(0)));
     }
 }

@@ -214,18 +214,12 @@ impl HeldPosts {
         // Taken out first: a post that is being delivered does not leave.
         let line = self.line.lock().take();
         for held in line.into_iter().flat_map(|line| line.posts) {
-            let sent = match held.attempt {
-                Some(attempt) if applied_posts.is_done(attempt) => Ok(()),
-                _ => {
-                    let now = Moment::now();
-                    let sent = connection.send(&held.message, limits, now);
-                    if sent.is_ok() {
-                        connection.activity.posted(now);
-                        applied_posts.note(held.attempt);
-                    }
-                    sent
-                }
-            };
+            let sent = applied_posts.once(held.attempt, || {
+                let now = Moment::now();
+                connection.send(&held.message, limits, now)?;
+                connection.activity.posted(now);
+                Ok(())
+            });
             // The caller may have gone away meanwhile.
             let _ = held.sent.send(sent);
         }
@@ -383,7 +377,8 @@ mod tests {
             assert!(matches!(post.await.unwrap(), Waited::Sent(Ok(()))));
         }
         // A later attempt is known too.
-        assert!(applied_posts.is_done(attempt(true)));
+        let late = applied_posts.once(Some(attempt(true)), || Err(()));
+        assert_eq!(late, Ok(()));
         drop(connection);
         let mut frames = Vec::new();
         client.read_to_end(&mut frames).await.unwrap();
