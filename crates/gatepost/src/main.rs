@@ -38,6 +38,7 @@ enum Command {
     Why(commands::why::Arguments),
     Logs(commands::logs::Arguments),
     Connections(commands::connections::Arguments),
+    Backup(commands::backup::Arguments),
     /// Ends child processes when Gatepost is gone; started by Gatepost itself.
     #[command(name = "__guard", hide = true)]
     Guard,
@@ -56,13 +57,18 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Dev(arguments) => run(commands::dev::run(arguments)),
-        Command::Serve(arguments) => run(commands::serve::run(arguments)),
+        Command::Serve(arguments) => {
+            // Before there are other threads.
+            let passed = node::Inherited::from_systemd();
+            run(commands::serve::run(arguments, passed))
+        }
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Demo(arguments) => run(commands::demo::run(arguments)),
         Command::Connect(arguments) => run(commands::connect::run(arguments)),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Why(arguments) => commands::why::run(&arguments),
         Command::Logs(arguments) => commands::logs::run(&arguments),
+        Command::Backup(arguments) => commands::backup::run(&arguments),
         Command::Connections(arguments) => commands::connections::run(&arguments),
     }
 }

@@ -36,7 +36,7 @@ use crate::{
     observe::{Observer, metrics::Metrics},
     pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
-    store::Store,
+    store::{ReadError, Run, Store},
     tombstones::Tombstones,
     usage_plans::ServedPlans,
 };
@@ -91,6 +91,7 @@ pub struct Gateway {
     /// The posts that wait for connections.
     pub(crate) held: Arc<HeldInAll>,
     draining: AtomicBool,
+    handed_over: AtomicBool,
 }
 
 /// The deployed APIs by id, and the custom domains.
@@ -225,6 +226,7 @@ impl Gateway {
             disconnects: Disconnects::default(),
             held,
             draining: AtomicBool::new(false),
+            handed_over: AtomicBool::new(false),
         });
         gateway.serve_usage_plans(UsagePlans::default());
         keep_running(&gateway, crate::sweeper::run);
@@ -313,6 +315,32 @@ impl Gateway {
     /// Whether [`Gateway::drain`] has begun.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Another Gatepost has the listening sockets now. Handshakes on sockets that this one had
+    /// accepted are still carried out, so that nobody is refused.
+    pub fn hand_over(&self) {
+        self.handed_over.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether [`Gateway::hand_over`] was called.
+    pub fn is_handed_over(&self) -> bool {
+        self.handed_over.load(Ordering::SeqCst)
+    }
+
+    /// Whether handshakes are refused because it stops.
+    pub(crate) fn refuses_handshakes(&self) -> bool {
+        self.is_draining() && !self.is_handed_over()
+    }
+
+    /// The run that worked beside this one is gone: what it owed is carried out here. Blocks.
+    ///
+    /// # Errors
+    /// [`ReadError`]: the store does not take it; at the next start it does.
+    pub fn take_on(&self, run: Run) -> Result<(), ReadError> {
+        self.store().take_on(run)?;
+        self.disconnects.are_due();
+        Ok(())
     }
 
     /// Closes every connection with 1001, also those that still handshake, and waits until their

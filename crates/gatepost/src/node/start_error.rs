@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use gatepost_gateway::{deployed::CompileError, store::StoreError};
 use gatepost_server::{lambda::MadeFunctionsError, template::TemplateErrors, tls::TlsError};
 
-use super::{ports::PortError, state::StateError};
+use super::{ports::PortError, state::StateError, take_over::TakeOverError};
 use crate::{access::AccessError, config::ConfigErrors, outward::OutwardError};
 
 /// Why a node does not start.
@@ -38,6 +38,9 @@ pub enum StartError {
     /// The state folder is in use or cannot be written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The running Gatepost does not let itself be taken over.
+    #[error(transparent)]
+    TakeOver(#[from] TakeOverError),
     /// The store is damaged.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -72,7 +72,7 @@ pub async fn on_connect(
     gateway: &Arc<Gateway>,
     request: ConnectRequest,
 ) -> Result<Accepted, Refusal> {
-    if gateway.is_draining() {
+    if gateway.refuses_handshakes() {
         return Err(Refusal::unavailable("Gatepost is stopping"));
     }
     let Some(deployed) = request.stage.deployed.load_full() else {

@@ -36,7 +36,7 @@ fn handshake() -> HandshakeRecord {
     }
 }
 
-fn opened(id: ConnectionId) -> Lifecycle {
+pub(super) fn opened(id: ConnectionId) -> Lifecycle {
     Lifecycle::Opened {
         id,
         client_key: None,
@@ -310,8 +310,11 @@ fn callers_of_what_is_gone_are_told_by_those_calls_alone() {
     // A file of before the count: what was not kept is taken for calls of what was gone.
     drop(store);
     let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch("ALTER TABLE refused_calls DROP COLUMN gone; PRAGMA user_version = 9;")
-        .unwrap();
+    old.execute_batch(
+        "ALTER TABLE refused_calls DROP COLUMN gone; ALTER TABLE connections DROP COLUMN run;
+         PRAGMA user_version = 9;",
+    )
+    .unwrap();
     let expected = [
         of("function g", 90, 1, (5, 103)),
         of("function f", 1, 0, (3, 3)),

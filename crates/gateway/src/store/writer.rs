@@ -21,7 +21,9 @@ use super::{
     Command, Lifecycle, LogChange, LogChangeError, LogQueue, OwedDisconnects, Retention,
     changes::{Change, Changes},
     log_changes::AskedLogChange,
-    metrics, owed, usage,
+    metrics, owed,
+    runs::{Beside, Run},
+    usage,
 };
 use crate::clock::now_ms;
 
@@ -41,6 +43,8 @@ pub(super) struct Writer {
     dropped: Arc<AtomicU64>,
     log_queue: Arc<LogQueue>,
     log_groups: LogGroups,
+    run: Run,
+    beside: Arc<Beside>,
 }
 
 type Changed = Result<(), LogChangeError>;
@@ -74,6 +78,8 @@ impl Writer {
         changes: Arc<Changes>,
         dropped: Arc<AtomicU64>,
         log_queue: Arc<LogQueue>,
+        run: Run,
+        beside: Arc<Beside>,
     ) -> Self {
         Self {
             database,
@@ -82,6 +88,8 @@ impl Writer {
             dropped,
             log_queue,
             log_groups: LogGroups::default(),
+            run,
+            beside,
         }
     }
 
@@ -199,7 +207,7 @@ impl Writer {
             .database
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         for change in changes {
-            write(&transaction, &change.lifecycle)?;
+            write(&transaction, &change.lifecycle, self.run)?;
         }
         for command in batch {
             match command {
@@ -213,7 +221,10 @@ impl Writer {
                     answers.changed.push(changed);
                 }
                 Command::ChangeFunction(change) => change.write(&transaction)?,
-                Command::TakeOwed(asked) => answers.owed.push(owed::take(&transaction, asked)?),
+                Command::TakeOwed(asked) => {
+                    let owed = owed::take(&transaction, asked, self.run, &self.beside)?;
+                    answers.owed.push(owed);
+                }
                 Command::Wake | Command::Flush(_) => {}
             }
         }
@@ -238,15 +249,15 @@ fn gather(first: Command, commands: &Receiver<Command>) -> Vec<Command> {
     batch
 }
 
-fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<()> {
+fn write(transaction: &Transaction<'_>, change: &Lifecycle, run: Run) -> rusqlite::Result<()> {
     match change {
-        Lifecycle::Connecting(context) => lives::write_connecting(transaction, context),
+        Lifecycle::Connecting(context) => lives::write_connecting(transaction, context, run),
         Lifecycle::Opened {
             id,
             client_key,
             replaces,
             opening,
-        } => lives::write_opened(transaction, id, *client_key, *replaces, opening),
+        } => lives::write_opened(transaction, id, *client_key, *replaces, opening, run),
         Lifecycle::Ended {
             id,
             tombstone,

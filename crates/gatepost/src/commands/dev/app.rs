@@ -25,7 +25,8 @@ use super::{
 use crate::{
     config::ConfigErrors,
     node::{
-        Node, NodeOptions, PortFrom, Prepared, StartError, StateFolder, compile_lines, stage_path,
+        Inherited, Node, NodeOptions, PortFrom, Prepared, StartError, StateFolder, compile_lines,
+        stage_path,
     },
 };
 
@@ -60,7 +61,14 @@ impl App {
             None => BTreeMap::new(),
         };
         let remote = arguments.allow_unauthenticated_remote;
-        let prepared = Prepared::new(config, &listen, PortFrom::Flag, AuthMode::Off, remote)?;
+        let prepared = Prepared::new(
+            config,
+            &listen,
+            PortFrom::Flag,
+            AuthMode::Off,
+            remote,
+            Inherited::default(),
+        )?;
         let parameters = arguments.parameters.iter().cloned().collect();
         let options = prepared.load_options(parameters, ValuesFrom::Flags);
         let loaded = template::load(&template, &options).map_err(StartError::Template)?;
@@ -77,6 +85,7 @@ impl App {
             quiet: arguments.quiet,
             gone_reason_header: true,
             admin: AdminAccess::ThisMachine,
+            beside: None,
         };
         let (mut node, events) = Node::open(prepared, state, node_options)?;
         tokio::spawn(terminal.follow(events, Arc::clone(node.server.gateway.store())));

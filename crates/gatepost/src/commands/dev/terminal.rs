@@ -163,6 +163,15 @@ impl Terminal {
         }
     }
 
+    /// Tells that another Gatepost has taken over.
+    pub fn handed_over(self) {
+        if self.json {
+            Self::event(&json!({"event": "handed-over"}));
+        } else {
+            output::line("Another gatepost has taken over.");
+        }
+    }
+
     /// Warns.
     pub fn warning(self, text: &str) {
         if self.json {
