@@ -7,8 +7,8 @@ mod apis;
 use std::{collections::BTreeMap, sync::Arc};
 
 use gatepost_model::{
-    ApiId, ApiKeyId, UsagePlanId, api::Api, calendar::Day, client_certificate::ClientCertificate, domain_name::DomainName,
-    stage_settings::SettingsByStage, usage_plan::UsagePlans,
+    ApiId, ApiKeyId, UsagePlanId, api::Api, calendar::Day, client_certificate::ClientCertificate,
+    domain_name::DomainName, stage_settings::SettingsByStage, usage_plan::UsagePlans,
 };
 
 use crate::{

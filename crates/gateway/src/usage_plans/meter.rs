@@ -118,9 +118,8 @@ impl Meter {
 
 /// The limit of a quota in a period.
 fn limit_in(extension: Option<Extension>, quota: QuotaSettings, period_start: Day) -> u32 {
-    let of_period = extension.filter(|extension| {
-        extension.quota == quota && extension.period_start == period_start
-    });
+    let of_period = extension
+        .filter(|extension| extension.quota == quota && extension.period_start == period_start);
     of_period.map_or(quota.limit, |extension| extension.limit)
 }
 
