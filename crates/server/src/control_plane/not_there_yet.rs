@@ -3,11 +3,20 @@
 
 use http::Method;
 
-use super::rescue::ControlPlaneError;
+use super::rescue::{ControlPlaneError, bad_request};
 use crate::shapes::{Matched, apigateway, apigatewayv2};
 
 const CHANGE: &str = "its APIs come from templates; change the template, and it is deployed again";
 const READ: &str = "nothing in Gatepost depends on it; call it on AWS, or leave it out";
+
+/// What AWS has for HTTP APIs only.
+const OF_HTTP_APIS: [&str; 5] = [
+    "DeleteCorsConfiguration",
+    "ExportApi",
+    "ImportApi",
+    "ReimportApi",
+    "ResetAuthorizersCache",
+];
 
 /// The error for what nothing here answers.
 pub(super) fn refuse(method: &Method, segments: &[&str], query: &str) -> ControlPlaneError {
@@ -16,6 +25,11 @@ pub(super) fn refuse(method: &Method, segments: &[&str], query: &str) -> Control
     } else {
         Matched::<apigateway::Operation>::find(method, segments, query).map(|found| found.name())
     };
+    if let Some(operation) = operation.filter(|operation| OF_HTTP_APIS.contains(operation)) {
+        return bad_request(format!(
+            "{operation} is supported for HTTP APIs only, and Gatepost serves WebSocket APIs"
+        ));
+    }
     let mend = if method == Method::GET { READ } else { CHANGE };
     operation.map_or(ControlPlaneError::UnknownOperation, |operation| {
         ControlPlaneError::NotThereYet { operation, mend }

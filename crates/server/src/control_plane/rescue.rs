@@ -5,7 +5,7 @@ use gatepost_gateway::new_id;
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use crate::shapes::ShapeError;
+use crate::{admission::Inadmissible, shapes::ShapeError};
 
 /// Why an operation gave nothing. The texts are what the caller reads as `message`
 /// (control-and-observability spec D.5).
@@ -61,6 +61,17 @@ pub(super) enum ControlPlaneError {
 /// What the caller asks for cannot be.
 pub(super) fn bad_request(message: impl Into<String>) -> ControlPlaneError {
     ControlPlaneError::BadRequest(message.into())
+}
+
+impl From<Inadmissible> for ControlPlaneError {
+    fn from(refused: Inadmissible) -> Self {
+        Self::BadRequest(refused.answer())
+    }
+}
+
+/// For what is not admitted because of something else of the API.
+pub(super) fn conflict(refused: Inadmissible) -> ControlPlaneError {
+    ControlPlaneError::Conflict(refused.answer())
 }
 
 impl ControlPlaneError {

@@ -1,4 +1,5 @@
 mod chat;
+mod definition;
 
 use proptest::prelude::*;
 use serde_json::json;
