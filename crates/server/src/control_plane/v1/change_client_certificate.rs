@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 
 use super::{client_certificate, patch::Patch};
 use crate::{
-    control_plane::{changes::unless_empty, rescue::ControlPlaneError},
+    control_plane::rescue::ControlPlaneError,
     shapes::apigateway::{
         DeleteClientCertificateRequest, GenerateClientCertificateRequest, Op,
         UpdateClientCertificateRequest,
@@ -39,7 +39,7 @@ pub(super) fn generate(
         self_signed(created_at_ms).map_err(ControlPlaneError::NotKept)?;
     let certificate = ClientCertificate {
         client_certificate_id: resource_id::<6>(),
-        description: request.description.and_then(unless_empty),
+        description: request.description.filter(|text| !text.is_empty()),
         pem_encoded_certificate,
         private_key,
         tags: request.tags.unwrap_or_default(),
