@@ -25,7 +25,10 @@ use super::{
     runs::{Beside, Run},
     usage,
 };
-use crate::{clock::now_ms, observe::Backlog};
+use crate::{
+    clock::now_ms,
+    observe::{Backlog, metrics::LabelledCount},
+};
 
 /// Log entries committed at once at most: handshakes wait for no longer than they take.
 const BATCH: usize = 512;
@@ -42,6 +45,8 @@ pub(super) struct Writer {
     changes: Arc<Changes>,
     dropped: Arc<AtomicU64>,
     log_backlog: Arc<Backlog>,
+    /// What was removed because it was older, or more, than is kept.
+    pub(super) evictions: Arc<LabelledCount>,
     log_groups: LogGroups,
     run: Run,
     beside: Arc<Beside>,
@@ -87,6 +92,7 @@ impl Writer {
             changes,
             dropped,
             log_backlog,
+            evictions: Arc::default(),
             log_groups: LogGroups::default(),
             run,
             beside,
@@ -126,7 +132,7 @@ impl Writer {
             }
             if pruning
                 .as_mut()
-                .is_some_and(|pruning| !pruning.step(&self.database))
+                .is_some_and(|pruning| !pruning.step(&self.database, &self.evictions))
             {
                 pruning = None;
             }
