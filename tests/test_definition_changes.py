@@ -11,6 +11,7 @@ from support.fixtures import with_variables
 from support.talk import say
 from support.template import AUTHORIZER, RECORDER, Authorizer, Function, Mock, websocket_app
 from support.wire import request
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 URI = (
     "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/"
@@ -271,3 +272,28 @@ def test_what_calls_made_survives_a_restart_to_the_last_member(dev, connect):
     assert client.recv(timeout=10) == "said"
     say(client, "echo", answer={"body": "echoed"})
     assert client.recv(timeout=10) == "echoed"
+
+
+def test_an_app_goes_away_in_the_reverse_order_of_its_making(dev, connect):
+    """As CloudFormation deletes a stack, while a client is there."""
+    app = dev(BARE)
+    routes = {"$connect": Function("Main"), "$disconnect": Function("Main"), "say": Mock("said")}
+    template = websocket_app(
+        routes,
+        {"Main": RECORDER, "Authorize": AUTHORIZER},
+        authorizer=Authorizer("Authorize", ["route.request.querystring.token"]),
+    )
+    calls = Calls(app, with_variables(template, {"EVENTS": str(app.events_file)}))
+    calls.deploy()
+    client = connect(f"{app.url()}?token=t")
+    say(client, "say")
+    assert client.recv(timeout=10) == "said"
+    calls.undeploy()
+    with pytest.raises(ConnectionClosed) as closed:
+        client.recv(timeout=10)
+    assert closed.value.rcvd.code == 1001
+    assert plain(calls.v2.get_apis())["Items"] == []
+    assert calls.lambdas.list_functions()["Functions"] == []
+    with pytest.raises(InvalidStatus) as refused_handshake:
+        connect(f"{app.url()}?token=t")
+    assert refused_handshake.value.response.status_code == 403

@@ -49,11 +49,11 @@ pub(super) enum ControlPlaneError {
     NotKept(String),
     #[error("Missing Authentication Token")]
     UnknownOperation,
-    #[error("{operation} is not there yet in Gatepost: {mend}")]
-    NotThereYet {
-        operation: &'static str,
-        mend: &'static str,
-    },
+    #[error(
+        "{0} is not there yet in Gatepost: nothing in it depends on that; call it on AWS, or leave \
+         it out"
+    )]
+    NotThereYet(&'static str),
 }
 
 /// What the caller asks for cannot be.
@@ -102,7 +102,7 @@ impl ControlPlaneError {
             Self::UnknownOperation => {
                 (StatusCode::FORBIDDEN, "MissingAuthenticationTokenException")
             }
-            Self::NotThereYet { .. } => (StatusCode::NOT_IMPLEMENTED, "NotImplementedException"),
+            Self::NotThereYet(_) => (StatusCode::NOT_IMPLEMENTED, "NotImplementedException"),
         }
     }
 }

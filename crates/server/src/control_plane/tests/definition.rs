@@ -629,6 +629,10 @@ fn what_aws_refuses_of_an_authorizer_is_refused() {
             not_here("JwtConfiguration"),
         ),
         (
+            json!({ "name": "" }),
+            "the authorizer has no name: give it one".to_owned(),
+        ),
+        (
             json!({ "identityValidationExpression": "" }),
             "IdentityValidationExpression must not be empty.".to_owned(),
         ),
