@@ -163,7 +163,7 @@ impl Prepared {
             now_ms: now_ms(),
             endpoint: self.endpoint.clone(),
             configured: Configured {
-                vpc_links: self.outward.vpc_links.keys().cloned().collect(),
+                vpc_links: self.outward.vpc_links.configured().cloned().collect(),
                 client_certificates: self
                     .outward
                     .client_certificates
@@ -348,6 +348,10 @@ impl Node {
         let listeners = listeners.into_iter();
         let mut warnings = access.warnings;
         warnings.extend(trusts_everybody(&config));
+        let links = server.gateway.vpc_links();
+        let lost = links.made();
+        let lost = lost.iter().filter_map(|link| links.address(link).err());
+        warnings.extend(lost.map(|unknown| unknown.to_string()));
         let node = Self {
             server,
             config,

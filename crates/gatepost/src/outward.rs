@@ -12,6 +12,7 @@ use gatepost_gateway::integration::{
     egress::{Egress, InvalidPrefix, Prefix},
     http_client::{HttpClient, HttpClientConfig},
     outward::Outward,
+    vpc_link::VpcLinks,
 };
 
 pub use self::credentials::SourceError;
@@ -67,7 +68,7 @@ pub fn outward(
     let credentials = provider(integrations, environment, &endpoints)?;
     Ok(Outward {
         http,
-        vpc_links: integrations.vpc_links.clone(),
+        vpc_links: VpcLinks::new(integrations.vpc_links.clone()),
         client_certificates,
         services: AwsServices {
             endpoints,

@@ -9,10 +9,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use gatepost_model::{
     ApiId, ApiKeyId, UsagePlanId, api::Api, calendar::Day, client_certificate::ClientCertificate,
     domain_name::DomainName, stage_settings::SettingsByStage, usage_plan::UsagePlans,
+    vpc_link::VpcLink,
 };
 
 use crate::{
     gateway::{ApiTable, Gateway},
+    integration::vpc_link::VpcLinks,
+    observe::Event,
     store::ReadError,
 };
 
@@ -29,6 +32,8 @@ pub struct Made {
     pub domain_names: Vec<DomainName>,
     /// Client certificates, which stages may name.
     pub client_certificates: Vec<ClientCertificate>,
+    /// VPC links, which integrations may name.
+    pub vpc_links: Vec<VpcLink>,
 }
 
 /// What the templates declare.
@@ -116,6 +121,9 @@ impl Gateway {
                 let made = &sources.made.client_certificates;
                 self.config.outward.client_certificates.replace_made(made);
             }
+            if before.vpc_links != sources.made.vpc_links {
+                self.serve_vpc_links(&before.vpc_links, &sources.made.vpc_links);
+            }
             if before.cloudwatch_role_arn != sources.made.cloudwatch_role_arn {
                 let role = sources.made.cloudwatch_role_arn.clone();
                 self.cloudwatch_role_arn.store(role.map(Arc::new));
@@ -148,6 +156,20 @@ impl Gateway {
         let keep = |extension| self.store().keep_extension(plan, key, extension);
         let granted = plans.extend(plan, key, remaining, today, keep);
         granted.transpose().map(|granted| granted.is_some())
+    }
+
+    fn serve_vpc_links(&self, before: &[VpcLink], made: &[VpcLink]) {
+        self.config.outward.vpc_links.replace_made(made);
+        for new in made.iter().filter(|made| !before.contains(made)) {
+            if let Err(unknown) = self.vpc_links().address(new) {
+                self.observer().emit(Event::Warning(unknown.to_string()));
+            }
+        }
+    }
+
+    /// The VPC links that calls made, and where they lead.
+    pub fn vpc_links(&self) -> &VpcLinks {
+        &self.config.outward.vpc_links
     }
 
     /// The client certificates that calls made.

@@ -209,6 +209,7 @@ impl Gateway {
         let role = made.cloudwatch_role_arn.clone().map(Arc::new);
         let certificates = &config.outward.client_certificates;
         certificates.replace_made(&made.client_certificates);
+        config.outward.vpc_links.replace_made(&made.vpc_links);
         let sources = Mutex::new(Sources {
             made,
             made_apis: config.store.made_apis(),

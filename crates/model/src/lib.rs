@@ -30,5 +30,6 @@ pub mod stage;
 pub mod stage_settings;
 pub mod throttle;
 pub mod usage_plan;
+pub mod vpc_link;
 
 pub use ids::*;

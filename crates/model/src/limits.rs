@@ -144,6 +144,8 @@ pub const STAGE_VARIABLE_NAME_LENGTH: usize = 64;
 pub const STAGE_VARIABLE_VALUE_LENGTH: usize = 512;
 /// Client certificates of an account in a region ("Quotas for …").
 pub const CLIENT_CERTIFICATES: usize = 60;
+/// VPC links of an account in a region ("Quotas for …", of `apigateway`'s), of both kinds together.
+pub const VPC_LINKS: usize = 20;
 /// APIs that calls may make. Gatepost's own; AWS's quota is 600 in a region, and may be raised.
 pub const APIS: usize = 1000;
 /// Stages of an API that calls may make. Gatepost's own; AWS's quota is 10, and may be raised.

@@ -2,7 +2,6 @@
 //! happens next.
 
 use std::{
-    collections::BTreeMap,
     io,
     path::Path,
     sync::{Arc, OnceLock},
@@ -19,6 +18,7 @@ use gatepost_gateway::{
         egress::Egress,
         http_client::{HttpClient, HttpClientConfig},
         outward::Outward,
+        vpc_link::VpcLinks,
     },
     observe::{Logs, Observer},
     simulation::{self, Replaced, Variant},
@@ -294,7 +294,7 @@ fn outward(limits: &Limits) -> io::Result<Outward> {
     let http = CLIENT.get().cloned();
     Ok(Outward {
         http: http.ok_or(io::ErrorKind::NotFound)?,
-        vpc_links: BTreeMap::new(),
+        vpc_links: VpcLinks::default(),
         client_certificates: ClientCertificates::default(),
         services: AwsServices::default(),
         bulkheads: Bulkheads::new(Bounds::of(limits)),

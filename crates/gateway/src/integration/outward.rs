@@ -1,7 +1,5 @@
 //! All that integrations reach outward with, as the user configured it.
 
-use std::collections::BTreeMap;
-
 use gatepost_model::limits::Limits;
 
 use super::{
@@ -10,7 +8,7 @@ use super::{
     client_certificate::{CertificateFileError, ClientCertificates},
     egress::Egress,
     http_client::{HttpClient, HttpClientConfig},
-    vpc_link::VpcLink,
+    vpc_link::VpcLinks,
 };
 
 /// All that integrations reach outward with.
@@ -18,8 +16,8 @@ use super::{
 pub struct Outward {
     /// Who calls HTTP backends.
     pub http: HttpClient,
-    /// Where VPC links lead, by id.
-    pub vpc_links: BTreeMap<String, VpcLink>,
+    /// Where VPC links lead.
+    pub vpc_links: VpcLinks,
     /// Client certificates, by `clientCertificateId`.
     pub client_certificates: ClientCertificates,
     /// Where AWS's services are, and who signs calls to them.
@@ -41,7 +39,7 @@ impl Outward {
                 idle_connections_per_backend: limits.idle_connections_per_backend,
                 max_answer_bytes: limits.max_integration_response_bytes,
             })?,
-            vpc_links: BTreeMap::new(),
+            vpc_links: VpcLinks::default(),
             client_certificates: ClientCertificates::default(),
             services: AwsServices::default(),
             bulkheads: Bulkheads::new(Bounds::of(limits)),

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{
     change_api, change_authorizer, change_deployment, change_domain_name, change_integration,
     change_integration_response, change_model, change_route, change_route_response, change_stage,
+    change_vpc_link,
     rescue::{ControlPlaneError, bad_request},
     tags, uri, v1,
 };
@@ -139,6 +140,9 @@ fn change_v2(operation: apigatewayv2::Operation, server: &Server, input: &Input<
         V2::DeleteAccessLogSettings => {
             change_stage::delete_access_log_settings(gateway, &input.read()?)
         }
+        V2::CreateVpcLink => change_vpc_link::create(gateway, input.read()?),
+        V2::UpdateVpcLink => change_vpc_link::update(gateway, input.read()?),
+        V2::DeleteVpcLink => change_vpc_link::delete(gateway, &input.read()?),
         V2::CreateDomainName => change_domain_name::create(gateway, input.read()?),
         V2::UpdateDomainName => change_domain_name::update(gateway, &input.read()?),
         V2::DeleteDomainName => change_domain_name::delete(gateway, &input.read()?),

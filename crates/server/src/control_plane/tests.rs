@@ -15,6 +15,7 @@ fn call(method: &Method, path_and_query: &str) -> Response<Bytes> {
         domain_names: &[domain_name()],
         endpoint: &endpoint,
         usage_plans: &ServedPlans::default(),
+        vpc_links: &VpcLinks::default(),
         client_certificates: &[],
         cloudwatch_role_arn: None,
         account_throttle: ThrottleSettings::default(),
@@ -454,8 +455,6 @@ fn what_is_not_found_is_named() {
 #[test]
 fn what_does_not_exist_yet_is_refused_by_its_name() {
     for (method, path, operation) in [
-        (Method::POST, "/v2/vpclinks", "CreateVpcLink"),
-        (Method::GET, "/v2/vpclinks", "GetVpcLinks"),
         (
             Method::PUT,
             "/v2/domainnames/a.example.com/routingrules/rule%2F1",
@@ -467,7 +466,7 @@ fn what_does_not_exist_yet_is_refused_by_its_name() {
             "GetModelTemplate",
         ),
         (Method::GET, "/v2/portals", "ListPortals"),
-        (Method::GET, "/clientcertificates", "GetClientCertificates"),
+        (Method::GET, "/restapis", "GetRestApis"),
         (Method::GET, "/restapis", "GetRestApis"),
         (Method::POST, "/apikeys?mode=import", "ImportApiKeys"),
         (

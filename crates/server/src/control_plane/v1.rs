@@ -1,5 +1,5 @@
 //! What WebSocket APIs need of `apigateway` (API version 2015-07-09), API keys, usage plans, client
-//! certificates and the account (control-and-observability spec D.7).
+//! certificates, VPC links and the account (control-and-observability spec D.7).
 
 mod account;
 mod api_key;
@@ -12,16 +12,22 @@ mod patch;
 mod tags;
 mod usage;
 mod usage_plan;
+mod vpc_link;
 
 use gatepost_gateway::gateway::Gateway;
 use gatepost_model::usage_plan::UsagePlans;
 use serde_json::Value;
 
 use self::page::Page;
-use super::{ControlPlane, rescue::ControlPlaneError, uri};
+use super::{
+    ControlPlane,
+    rescue::ControlPlaneError,
+    uri,
+    vpc_link::{self as vpc_links, Kind},
+};
 use crate::shapes::{Input, apigateway::Operation};
 
-/// Makes a change of API keys, usage plans, client certificates or the account.
+/// Makes a change of API keys, usage plans, client certificates, VPC links or the account.
 pub(super) fn change(
     operation: Operation,
     gateway: &Gateway,
@@ -36,6 +42,9 @@ pub(super) fn change(
         Operation::DeleteUsagePlan => change_usage_plan::delete(gateway, &input.read()?),
         Operation::CreateUsagePlanKey => change_usage_plan::add_key(gateway, &input.read()?),
         Operation::DeleteUsagePlanKey => change_usage_plan::remove_key(gateway, &input.read()?),
+        Operation::CreateVpcLink => vpc_link::create(gateway, input.read()?),
+        Operation::UpdateVpcLink => vpc_link::update(gateway, input.read()?),
+        Operation::DeleteVpcLink => vpc_link::delete(gateway, &input.read()?),
         Operation::UpdateUsage => usage::update(gateway, input.read()?),
         Operation::GenerateClientCertificate => {
             change_client_certificate::generate(gateway, input.read()?)
@@ -69,6 +78,12 @@ impl ControlPlane<'_> {
             ["clientcertificates"] => self.get_client_certificates(query),
             ["clientcertificates", id] => {
                 client_certificate::find(self.client_certificates, id).map(client_certificate::body)
+            }
+            ["vpclinks"] => self.get_vpc_links(query),
+            ["vpclinks", id] => {
+                let made = self.vpc_links.made();
+                vpc_links::find(&made, Kind::V1, id)
+                    .map(|link| vpc_link::body(self.vpc_links, link))
             }
             ["tags", arn] => tags::body(self, arn),
             ["usageplans"] => self.get_usage_plans(query),
@@ -104,6 +119,13 @@ impl ControlPlane<'_> {
         let certificates = self.client_certificates.iter();
         let (id, body) = (client_certificate::id, client_certificate::body);
         Ok(Page::parse(query)?.list(certificates, id, body))
+    }
+
+    fn get_vpc_links(&self, query: &str) -> Result<Value, ControlPlaneError> {
+        let made = self.vpc_links.made();
+        let made = made.iter().filter(|link| Kind::of(link) == Kind::V1);
+        let body = |link: &_| vpc_link::body(self.vpc_links, link);
+        Ok(Page::parse(query)?.list(made, vpc_links::id, body))
     }
 
     fn get_usage_plans(&self, query: &str) -> Result<Value, ControlPlaneError> {

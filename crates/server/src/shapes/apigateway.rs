@@ -8,10 +8,12 @@ operations! { {
     CreateApiKey "POST" "/apikeys" 201,
     CreateUsagePlan "POST" "/usageplans" 201,
     CreateUsagePlanKey "POST" "/usageplans/{usageplanId}/keys" 201,
+    CreateVpcLink "POST" "/vpclinks" 202,
     DeleteApiKey "DELETE" "/apikeys/{api_Key}" 202,
     DeleteClientCertificate "DELETE" "/clientcertificates/{clientcertificate_id}" 202,
     DeleteUsagePlan "DELETE" "/usageplans/{usageplanId}" 202,
     DeleteUsagePlanKey "DELETE" "/usageplans/{usageplanId}/keys/{keyId}" 202,
+    DeleteVpcLink "DELETE" "/vpclinks/{vpclink_id}" 202,
     GenerateClientCertificate "POST" "/clientcertificates" 201,
     TagResource "PUT" "/tags/{resource_arn}" 204,
     UntagResource "DELETE" "/tags/{resource_arn}" 204,
@@ -20,6 +22,7 @@ operations! { {
     UpdateClientCertificate "PATCH" "/clientcertificates/{clientcertificate_id}" 200,
     UpdateUsage "PATCH" "/usageplans/{usageplanId}/keys/{keyId}/usage" 200,
     UpdateUsagePlan "PATCH" "/usageplans/{usageplanId}" 200,
+    UpdateVpcLink "PATCH" "/vpclinks/{vpclink_id}" 200,
 } others {
     CreateAuthorizer "POST" "/restapis/{restapi_id}/authorizers",
     CreateBasePathMapping "POST" "/domainnames/{domain_name}/basepathmappings",
@@ -33,7 +36,6 @@ operations! { {
     CreateResource "POST" "/restapis/{restapi_id}/resources/{parent_id}",
     CreateRestApi "POST" "/restapis",
     CreateStage "POST" "/restapis/{restapi_id}/stages",
-    CreateVpcLink "POST" "/vpclinks",
     DeleteAuthorizer "DELETE" "/restapis/{restapi_id}/authorizers/{authorizer_id}",
     DeleteBasePathMapping "DELETE" "/domainnames/{domain_name}/basepathmappings/{base_path}",
     DeleteDeployment "DELETE" "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -51,7 +53,6 @@ operations! { {
     DeleteResource "DELETE" "/restapis/{restapi_id}/resources/{resource_id}",
     DeleteRestApi "DELETE" "/restapis/{restapi_id}",
     DeleteStage "DELETE" "/restapis/{restapi_id}/stages/{stage_name}",
-    DeleteVpcLink "DELETE" "/vpclinks/{vpclink_id}",
     FlushStageAuthorizersCache "DELETE" "/restapis/{restapi_id}/stages/{stage_name}/cache/authorizers",
     FlushStageCache "DELETE" "/restapis/{restapi_id}/stages/{stage_name}/cache/data",
     GetAccount "GET" "/account",
@@ -129,7 +130,6 @@ operations! { {
     UpdateResource "PATCH" "/restapis/{restapi_id}/resources/{resource_id}",
     UpdateRestApi "PATCH" "/restapis/{restapi_id}",
     UpdateStage "PATCH" "/restapis/{restapi_id}/stages/{stage_name}",
-    UpdateVpcLink "PATCH" "/vpclinks/{vpclink_id}",
 } }
 
 enumeration! { Op {
@@ -173,6 +173,13 @@ request! { CreateUsagePlanRequest {
     body tags "tags": Option<BTreeMap<String, String>>,
 } }
 
+request! { CreateVpcLinkRequest {
+    body name "name": String,
+    body description "description": Option<String>,
+    body target_arns "targetArns": Vec<String>,
+    body tags "tags": Option<BTreeMap<String, String>>,
+} }
+
 request! { DeleteApiKeyRequest {
     path api_key "api_Key": String,
 } }
@@ -188,6 +195,10 @@ request! { DeleteUsagePlanKeyRequest {
 
 request! { DeleteUsagePlanRequest {
     path usageplan_id "usageplanId": String,
+} }
+
+request! { DeleteVpcLinkRequest {
+    path vpclink_id "vpclink_id": String,
 } }
 
 request! { GenerateClientCertificateRequest {
@@ -227,6 +238,11 @@ request! { UpdateUsagePlanRequest {
 request! { UpdateUsageRequest {
     path usageplan_id "usageplanId": String,
     path key_id "keyId": String,
+    body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
+} }
+
+request! { UpdateVpcLinkRequest {
+    path vpclink_id "vpclink_id": String,
     body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
 } }
 

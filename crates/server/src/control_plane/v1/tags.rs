@@ -1,4 +1,4 @@
-//! `GetTags`, `TagResource`, `UntagResource` of API keys, usage plans and client certificates, by ARN:
+//! `GetTags`, `TagResource`, `UntagResource` of API keys, usage plans, client certificates and VPC links, by ARN:
 //! `arn:aws:apigateway:{region}::/apikeys/{id}`, `…::/usageplans/{id}`, `…::/clientcertificates/{id}`.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,11 @@ use super::{
     usage_plan,
 };
 use crate::{
-    control_plane::{ControlPlane, rescue::ControlPlaneError},
+    control_plane::{
+        ControlPlane,
+        rescue::ControlPlaneError,
+        vpc_link::{self, Kind},
+    },
     shapes::apigateway::{TagResourceRequest, UntagResourceRequest},
 };
 
@@ -20,6 +24,7 @@ enum Tagged<'a> {
     ApiKey(&'a str),
     UsagePlan(&'a str),
     ClientCertificate(&'a str),
+    VpcLink(&'a str),
 }
 
 impl<'a> Tagged<'a> {
@@ -32,6 +37,7 @@ impl<'a> Tagged<'a> {
             ["", "apikeys", id] => Ok(Self::ApiKey(id)),
             ["", "usageplans", id] => Ok(Self::UsagePlan(id)),
             ["", "clientcertificates", id] => Ok(Self::ClientCertificate(id)),
+            ["", "vpclinks", id] => Ok(Self::VpcLink(id)),
             _ => Err(ControlPlaneError::NotFoundTagged(arn.to_owned())),
         }
     }
@@ -46,6 +52,7 @@ impl<'a> Tagged<'a> {
             Self::ClientCertificate(id) => {
                 Ok(&mut change_client_certificate::find(change, id)?.tags)
             }
+            Self::VpcLink(id) => Ok(&mut vpc_link::find_made(change, Kind::V1, id)?.tags),
         }
     }
 }
@@ -60,6 +67,10 @@ pub(super) fn body(
         Tagged::UsagePlan(id) => &usage_plan::find(plans, id)?.tags,
         Tagged::ClientCertificate(id) => {
             &client_certificate::find(control_plane.client_certificates, id)?.tags
+        }
+        Tagged::VpcLink(id) => {
+            let made = control_plane.vpc_links.made();
+            return Ok(json!({ "tags": vpc_link::find(&made, Kind::V1, id)?.tags }));
         }
     };
     Ok(json!({ "tags": tags }))
