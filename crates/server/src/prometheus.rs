@@ -7,6 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use gatepost_gateway::{
+    connection::outbox::waiting_bytes,
     gateway::Gateway,
     observe::metrics::{LabelledCount, Metric, RouteSeries, SeriesKey},
 };
@@ -101,6 +102,24 @@ fn render(gateway: &Gateway) -> String {
         "Handshakes and messages that failed, by error.",
         ["error", "request"],
         &metrics.faults,
+    );
+    page.labelled(
+        "gatepost_limits_total",
+        "What was refused or cut off for a limit, by its key in [limits].",
+        ["limit", ""],
+        &metrics.limits,
+    );
+    page.single(
+        "gatepost_handshakes",
+        "gauge",
+        "Handshakes under way.",
+        gateway.admission.handshakes(),
+    );
+    page.single(
+        "gatepost_outbox_bytes",
+        "gauge",
+        "Bytes that wait for clients.",
+        waiting_bytes(),
     );
     page.single(
         "gatepost_dropped_log_entries_total",

@@ -82,6 +82,8 @@ pub struct Metrics {
     pub gone: LabelledCount,
     /// Refused requests, by what was exceeded or wrong.
     pub faults: LabelledCount,
+    /// What was refused or cut off for a limit, by its key.
+    pub limits: LabelledCount,
 }
 
 impl Default for Metrics {
@@ -94,6 +96,7 @@ impl Default for Metrics {
             calls: LabelledCount::default(),
             gone: LabelledCount::default(),
             faults: LabelledCount::default(),
+            limits: LabelledCount::default(),
         }
     }
 }
