@@ -6,6 +6,7 @@ mod config;
 mod node;
 mod outward;
 mod running;
+mod sinks;
 
 use std::{
     io::{self, Write},
@@ -42,6 +43,10 @@ enum Command {
     /// Ends child processes when Gatepost is gone; started by Gatepost itself.
     #[command(name = "__guard", hide = true)]
     Guard,
+    /// Names the points at which tests kill a change.
+    #[cfg(debug_assertions)]
+    #[command(name = "__kill-points", hide = true)]
+    KillPoints,
 }
 
 fn main() -> ExitCode {
@@ -54,6 +59,13 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Guard => {
             gatepost_server::lambda::guard::main();
+            ExitCode::SUCCESS
+        }
+        #[cfg(debug_assertions)]
+        Command::KillPoints => {
+            for point in gatepost_gateway::kill_point::KillPoint::ALL {
+                println!("{point:?}");
+            }
             ExitCode::SUCCESS
         }
         Command::Dev(arguments) => run(commands::dev::run(arguments)),

@@ -158,13 +158,13 @@ fn take(count: &AtomicUsize, max: usize, limit: &'static str) -> Result<(), TooM
 mod tests {
     use super::*;
 
-    fn admission(limits: Limits) -> Admission {
-        Admission::new(&limits)
+    fn admission(limits: &Limits) -> Admission {
+        Admission::new(limits)
     }
 
     #[test]
     fn who_leaves_makes_room_and_who_is_refused_takes_none() {
-        let admission = admission(Limits {
+        let admission = admission(&Limits {
             max_connections: Some(3),
             max_connections_per_api: Some(2),
             max_connections_per_address: Some(1),
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn handshakes_are_counted_until_they_are_answered() {
-        let admission = admission(Limits {
+        let admission = admission(&Limits {
             max_handshakes: 1,
             ..Limits::default()
         });
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_counts_as_one_address() {
-        let admission = admission(Limits {
+        let admission = admission(&Limits {
             max_connections_per_address: Some(1),
             ..Limits::default()
         });

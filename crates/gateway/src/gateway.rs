@@ -34,7 +34,7 @@ use crate::{
     held_posts::{Establishing, HeldInAll, HeldPosts},
     integration::{invoke_function::InvokeFunction, outward::Outward},
     new_id::random_bytes,
-    observe::{Observer, metrics::Metrics},
+    observe::{Logs, Observer, metrics::Metrics},
     pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
     store::{ReadError, Run, Store},
@@ -58,6 +58,8 @@ pub struct GatewayConfig {
     pub node: u16,
     /// The embedded store.
     pub store: Arc<Store>,
+    /// Where log entries go.
+    pub logs: Arc<Logs>,
     /// Who invokes Lambda functions.
     pub lambda: Arc<dyn InvokeFunction>,
     /// What integrations reach their backends with.
@@ -265,6 +267,11 @@ impl Gateway {
     /// The embedded store.
     pub fn store(&self) -> &Arc<Store> {
         &self.config.store
+    }
+
+    /// Where log entries go.
+    pub fn logs(&self) -> &Arc<Logs> {
+        &self.config.logs
     }
 
     /// What is counted.

@@ -8,7 +8,6 @@ mod control;
 mod functions;
 mod lives;
 mod log_changes;
-mod log_queue;
 mod logs;
 mod metrics;
 mod owed;
@@ -48,12 +47,11 @@ use crate::{
     control::Made,
     lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
     new_id::random_bytes,
-    observe::{AccessLogEntry, metrics::MetricRow},
+    observe::{AccessLogEntry, Backlog, metrics::MetricRow},
     tombstones::Tombstone,
 };
 
 use changes::Changes;
-use log_queue::LogQueue;
 use runs::Beside;
 use writer::Writer;
 
@@ -62,11 +60,13 @@ pub use functions::FunctionNotKept;
 pub use lives::{LifeReader, RefusedCalls, StoredConnection};
 pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
-    GroupLine, LineFilter, LogGroup, LogLine, LogPage, LogPosition, LogQuery, LogReader,
+    GroupLine, JsonLine, LineFilter, LogGroup, LogLine, LogPage, LogPosition, LogQuery, LogReader,
     LoggedStream, ReadError, Streams,
 };
+pub(crate) use logs::{RenderedEntry, RenderedLine};
 pub use metrics::MetricsOf;
 pub use owed::{NotJournalled, OwedDisconnect, OwedDisconnects};
+pub(crate) use requests::OF_FUNCTIONS;
 pub use requests::{FunctionLog, LoggedLine, LoggedRequest};
 pub use runs::Run;
 pub use stale::StaleCaller;
@@ -230,17 +230,17 @@ pub enum Past {
     },
 }
 
-/// What a log gets.
-#[derive(Debug)]
+/// What a log gets. Cheap to clone, for several may want it.
+#[derive(Debug, Clone)]
 pub enum LogEntry {
     /// A plain event.
-    Event(Box<LogEvent>),
+    Event(Arc<LogEvent>),
     /// A request that was carried out, or is waited for long.
-    Execution(Box<ExecutionLogRecord>),
+    Execution(Arc<ExecutionLogRecord>),
     /// A row of an access log.
-    Access(Box<AccessLogEntry>),
+    Access(Arc<AccessLogEntry>),
     /// A call of `@connections` that was refused.
-    Refused(Box<RefusedCall>),
+    Refused(Arc<RefusedCall>),
 }
 
 /// A line of a function.
@@ -277,7 +277,7 @@ pub struct ExecutionLogRecord {
 
 impl LogEntry {
     /// How many bytes it takes, roughly.
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Event(event) => size_of::<LogEvent>() + event.message.len(),
             Self::Refused(call) => size_of::<RefusedCall>() + call.text.len() + 256,
@@ -322,7 +322,7 @@ pub struct Store {
     changes: Arc<Changes>,
     owed_at_start: u64,
     dropped: Arc<AtomicU64>,
-    log_queue: Arc<LogQueue>,
+    log_backlog: Arc<Backlog>,
     control: Mutex<Database>,
     made: Made,
     made_apis: BTreeMap<ApiId, Arc<Api>>,
@@ -390,13 +390,13 @@ impl Store {
         let (queue, commands) = mpsc::sync_channel(QUEUE);
         let changes = Arc::new(Changes::default());
         let dropped = Arc::new(AtomicU64::new(0));
-        let log_queue = Arc::new(LogQueue::default());
+        let log_backlog = Arc::new(Backlog::new(LOG_QUEUE, LOG_QUEUE_BYTES));
         let writer = Writer::new(
             writer,
             retention,
             Arc::clone(&changes),
             Arc::clone(&dropped),
-            Arc::clone(&log_queue),
+            Arc::clone(&log_backlog),
             run,
             Arc::clone(&beside),
         );
@@ -411,7 +411,7 @@ impl Store {
             changes,
             owed_at_start,
             dropped,
-            log_queue,
+            log_backlog,
             control: Mutex::new(control),
             made,
             made_apis,
@@ -451,16 +451,21 @@ impl Store {
     /// Writes a log entry soon. One that does not fit the queue is counted as dropped.
     pub fn log(&self, entry: LogEntry) {
         let bytes = entry.len();
-        if self.log_queue.enter(bytes) && self.queue.try_send(Command::Log(entry)).is_err() {
-            self.log_queue.leave(1, bytes);
-            self.log_queue.drop_entries(1);
+        if self.log_backlog.enter(bytes) && self.queue.try_send(Command::Log(entry)).is_err() {
+            self.log_backlog.leave(1, bytes);
+            self.log_backlog.drop_entries(1);
         }
     }
 
     /// Log entries that were dropped so far: they did not fit the queue, or the disk did not take
     /// them.
     pub fn dropped_log_entries(&self) -> u64 {
-        self.log_queue.dropped()
+        self.log_backlog.dropped()
+    }
+
+    /// Log entries that wait for the disk.
+    pub fn waiting_log_entries(&self) -> usize {
+        self.log_backlog.waiting()
     }
 
     /// Changes that were dropped so far: the disk did not take them.

@@ -5,7 +5,7 @@ mod notify;
 mod restart;
 mod token;
 
-use std::{env, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{env, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use gatepost_gateway::auth::AuthMode;
@@ -134,7 +134,7 @@ impl Running {
             predecessor.keep()?;
         }
         let (mut node, events) = Node::open(prepared, state, node_options)?;
-        tokio::spawn(terminal.follow(events, Arc::clone(node.server.gateway.store())));
+        terminal.follow(events)?;
         let mut warnings = node
             .deploy(&template::App::default(), &loaded, &settings)
             .map_err(StartError::Deploy)?;
@@ -168,8 +168,12 @@ impl Running {
         warnings.extend(node.warnings.clone());
         let services = &node.server.gateway.outward().services;
         warnings.extend(apps::warnings(&loaded, services));
-        if node.config.server.templates.is_empty() {
-            warnings.push("[server] templates is empty: name what to serve".into());
+        if node.server.gateway.apis().apis.is_empty() {
+            warnings.push(
+                "there is no API yet: name what to serve in [server] templates, or deploy it by \
+                 calls of apigatewayv2"
+                    .into(),
+            );
         }
         for warning in warnings {
             terminal.warning(&warning);
@@ -229,7 +233,7 @@ impl Running {
         notify::tell("STOPPING=1");
         self.terminal.stopping();
         tokio::select! {
-            () = self.node.stop() => {}
+            lost = self.node.stop() => self.terminal.last_words(lost),
             () = either(&mut interrupt, &mut terminate) => {}
         }
         Ok(())
@@ -330,11 +334,12 @@ impl Running {
             return;
         }
         let style = self.terminal.style();
-        let mut text = style.apis(self.apis().iter());
+        let apis = self.apis();
+        let mut text = style.apis(apis.iter());
         text += &style.notes(not_acted_on, &notes);
         output::line(&format!(
             "{text}Serving {} APIs on {base}\nAdmin on {}\nReady.",
-            self.loaded.apis.len(),
+            apis.len(),
             self.admin
         ));
     }

@@ -270,7 +270,7 @@ fn callers_of_what_is_gone_are_told_by_those_calls_alone() {
     let mut nth = 0;
     let mut refuse = |id: &str, caller: &str, status: u16, reason: &str| {
         nth += 1;
-        store.log(LogEntry::Refused(Box::new(RefusedCall {
+        store.log(LogEntry::Refused(Arc::new(RefusedCall {
             connection_id: id.into(),
             at_ms: now + nth,
             operation: "PostToConnection".into(),
@@ -342,7 +342,7 @@ fn of_many_refused_calls_the_first_and_the_latest_are_kept_and_all_are_counted()
         text: "why".into(),
     };
     for nth in 1..=100 {
-        store.log(LogEntry::Refused(Box::new(call(nth))));
+        store.log(LogEntry::Refused(Arc::new(call(nth))));
     }
     store.flush();
     let calls = reader.refused_calls("gbgBH8-ydQAYKEjZQA==").unwrap();

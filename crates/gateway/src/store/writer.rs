@@ -18,14 +18,14 @@ use rusqlite::{Connection as Database, Transaction, TransactionBehavior, params}
 
 use self::{log_entries::LogGroups, prune::Pruning};
 use super::{
-    Command, Lifecycle, LogChange, LogChangeError, LogQueue, OwedDisconnects, Retention,
+    Command, Lifecycle, LogChange, LogChangeError, OwedDisconnects, Retention,
     changes::{Change, Changes},
     log_changes::AskedLogChange,
     metrics, owed,
     runs::{Beside, Run},
     usage,
 };
-use crate::clock::now_ms;
+use crate::{clock::now_ms, observe::Backlog};
 
 /// Log entries committed at once at most: handshakes wait for no longer than they take.
 const BATCH: usize = 512;
@@ -41,7 +41,7 @@ pub(super) struct Writer {
     retention: Retention,
     changes: Arc<Changes>,
     dropped: Arc<AtomicU64>,
-    log_queue: Arc<LogQueue>,
+    log_backlog: Arc<Backlog>,
     log_groups: LogGroups,
     run: Run,
     beside: Arc<Beside>,
@@ -77,7 +77,7 @@ impl Writer {
         retention: Retention,
         changes: Arc<Changes>,
         dropped: Arc<AtomicU64>,
-        log_queue: Arc<LogQueue>,
+        log_backlog: Arc<Backlog>,
         run: Run,
         beside: Arc<Beside>,
     ) -> Self {
@@ -86,7 +86,7 @@ impl Writer {
             retention,
             changes,
             dropped,
-            log_queue,
+            log_backlog,
             log_groups: LogGroups::default(),
             run,
             beside,
@@ -149,7 +149,7 @@ impl Writer {
         let is_written = written.is_ok();
         if written.is_err() {
             self.log_groups.forget();
-            self.log_queue.drop_entries(logged.entries as u64);
+            self.log_backlog.drop_entries(logged.entries as u64);
             self.dropped
                 .fetch_add(changes.len() as u64, Ordering::Relaxed);
         } else {
@@ -158,7 +158,7 @@ impl Writer {
                 let _ = written.send(());
             }
         }
-        self.log_queue.leave(logged.entries, logged.bytes);
+        self.log_backlog.leave(logged.entries, logged.bytes);
         let Answers { changed, owed } = written.unwrap_or_default();
         let (mut changes, mut owed) = (changed.into_iter(), owed.into_iter());
         let mut retention = false;
