@@ -73,6 +73,27 @@ pub async fn serve(
     }
 }
 
+/// Serves a simulated socket, as one that was accepted and says nothing of TLS.
+#[cfg(feature = "simulation")]
+pub async fn serve_simulated(
+    server: Arc<Server>,
+    socket: gatepost_gateway::simulation::Socket,
+    peer: Peer,
+) {
+    let Some(place) = OpenSocket::take(&server) else {
+        return;
+    };
+    let deadline = Instant::now() + server.gateway.limits().handshake_timeout;
+    let connection = Incoming {
+        _place: place,
+        server,
+        tls: None,
+        peer,
+    };
+    let stream = ServerStream::Simulated(socket);
+    connection.serve_http(stream, deadline).await;
+}
+
 /// Binds an address; with port 0 the system chooses one.
 ///
 /// # Errors
@@ -179,6 +200,7 @@ impl Incoming {
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
+            biased;
             // A client that breaks HTTP or leaves concerns nobody else.
             _ = connection.as_mut() => return,
             () = sleep_until(deadline) => {}
@@ -203,6 +225,9 @@ pub enum ServerStream {
     Plain(TcpStream),
     /// TLS.
     Tls(Box<TlsStream<TcpStream>>),
+    /// A socket in memory.
+    #[cfg(feature = "simulation")]
+    Simulated(gatepost_gateway::simulation::Socket),
 }
 
 impl ServerStream {
@@ -214,6 +239,8 @@ impl ServerStream {
                 let (socket, session) = stream.into_inner();
                 Transport::tls(socket, session)
             }
+            #[cfg(feature = "simulation")]
+            Self::Simulated(socket) => Transport::Simulated(socket),
         }
     }
 }
@@ -227,6 +254,8 @@ impl AsyncRead for ServerStream {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -240,6 +269,8 @@ impl AsyncWrite for ServerStream {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -247,6 +278,8 @@ impl AsyncWrite for ServerStream {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
@@ -254,6 +287,8 @@ impl AsyncWrite for ServerStream {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

@@ -11,7 +11,10 @@ use bytes::Bytes;
 use gatepost_model::{connection::CloseCause, limits::Limits};
 
 use super::transport::Transport;
-use crate::clock::Moment;
+use crate::{
+    clock::Moment,
+    simulation::{Variant, is_broken},
+};
 
 /// The bytes that wait for all clients of this process.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
@@ -125,7 +128,9 @@ impl Outbox {
         room: Room,
         now: Moment,
     ) -> Result<(), SendError> {
-        if let Some(ending) = &self.ending {
+        if let Some(ending) = &self.ending
+            && !is_broken(Variant::SentBehindClose)
+        {
             return Err(SendError::Ended(ending.clone()));
         }
         self.enqueue(transport, frames, room, now)
@@ -201,6 +206,9 @@ impl Outbox {
             if self.queued_bytes.saturating_add(bytes) > room.each
                 || waiting_bytes().saturating_add(bytes) > room.in_all
             {
+                if is_broken(Variant::LostPost) {
+                    return Ok(());
+                }
                 return Err(SendError::Full);
             }
             self.push(Bytes::copy_from_slice(frames));
@@ -232,6 +240,10 @@ impl Outbox {
     fn push(&mut self, bytes: Bytes) {
         self.queued_bytes += bytes.len();
         WAITING.fetch_add(bytes.len(), Ordering::Relaxed);
+        if is_broken(Variant::OvertakingPost) && self.queue.len() > 1 {
+            self.queue.insert(1, bytes);
+            return;
+        }
         self.queue.push_back(bytes);
     }
 
