@@ -97,7 +97,10 @@ pub async fn on_connect(
         connected_at_ms: issued.since_ms,
     };
     let mut log = handshake.begin_log();
-    match handshake.run(&mut log).await {
+    let began = Instant::now();
+    let outcome = handshake.run(&mut log).await;
+    gateway.metrics().handshakes.observe(began.elapsed());
+    match outcome {
         Ok((context, response)) => {
             series.done(None);
             log.write(&Entry::Connected);
