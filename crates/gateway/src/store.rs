@@ -48,7 +48,10 @@ use crate::{
     control::Made,
     lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
     new_id::random_bytes,
-    observe::{AccessLogEntry, Backlog, metrics::MetricRow},
+    observe::{
+        AccessLogEntry, Backlog,
+        metrics::{LabelledCount, MetricRow},
+    },
     tombstones::Tombstone,
 };
 
@@ -330,6 +333,7 @@ pub struct Store {
     owed_at_start: u64,
     dropped: Arc<AtomicU64>,
     log_backlog: Arc<Backlog>,
+    evictions: Arc<LabelledCount>,
     control: Mutex<Database>,
     made: Made,
     made_apis: BTreeMap<ApiId, Arc<Api>>,
@@ -440,6 +444,7 @@ impl Store {
             run,
             Arc::clone(&beside),
         );
+        let evictions = Arc::clone(&writer.evictions);
         let store = Self {
             reader: Mutex::new(reader),
             logs_reader: Mutex::new(logs_reader),
@@ -448,6 +453,7 @@ impl Store {
             owed_at_start,
             dropped,
             log_backlog,
+            evictions,
             control: Mutex::new(control),
             made,
             made_apis,
@@ -515,6 +521,16 @@ impl Store {
     /// Log entries that wait for the disk.
     pub fn waiting_log_entries(&self) -> usize {
         self.log_backlog.waiting()
+    }
+
+    /// Changes that wait for the disk.
+    pub fn waiting_changes(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// What was removed so far because it was older, or more, than is kept.
+    pub fn evictions(&self) -> &LabelledCount {
+        &self.evictions
     }
 
     /// Changes that were dropped so far: the disk did not take them.

@@ -40,7 +40,10 @@ use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use gatepost_gateway::usage_plans::ServedPlans;
-use gatepost_model::{ApiId, api::Api, domain_name::DomainName, throttle::ThrottleSettings};
+use gatepost_model::{
+    ApiId, api::Api, client_certificate::ClientCertificate, domain_name::DomainName,
+    throttle::ThrottleSettings,
+};
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
@@ -127,6 +130,8 @@ pub struct ControlPlane<'a> {
     pub endpoint: &'a dyn Fn(&ApiId) -> String,
     /// The API keys and usage plans.
     pub usage_plans: &'a ServedPlans,
+    /// The client certificates that calls made.
+    pub client_certificates: &'a [ClientCertificate],
     /// `cloudwatchRoleArn` of the account.
     pub cloudwatch_role_arn: Option<&'a str>,
     /// The rates of the account that are in force.

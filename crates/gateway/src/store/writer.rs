@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     clock::now_ms,
-    observe::Backlog,
+    observe::{Backlog, metrics::LabelledCount},
     simulation::{Variant, is_broken},
 };
 
@@ -51,6 +51,8 @@ pub(super) struct Writer {
     changes: Arc<Changes>,
     dropped: Arc<AtomicU64>,
     log_backlog: Arc<Backlog>,
+    /// What was removed because it was older, or more, than is kept.
+    pub(super) evictions: Arc<LabelledCount>,
     log_groups: LogGroups,
     run: Run,
     beside: Arc<Beside>,
@@ -96,6 +98,7 @@ impl Writer {
             changes,
             dropped,
             log_backlog,
+            evictions: Arc::default(),
             log_groups: LogGroups::default(),
             run,
             beside,
@@ -135,7 +138,7 @@ impl Writer {
             }
             if pruning
                 .as_mut()
-                .is_some_and(|pruning| !pruning.step(&self.database))
+                .is_some_and(|pruning| !pruning.step(&self.database, &self.evictions))
             {
                 pruning = None;
             }

@@ -15,6 +15,7 @@ fn call(method: &Method, path_and_query: &str) -> Response<Bytes> {
         domain_names: &[domain_name()],
         endpoint: &endpoint,
         usage_plans: &ServedPlans::default(),
+        client_certificates: &[],
         cloudwatch_role_arn: None,
         account_throttle: ThrottleSettings::default(),
     }
