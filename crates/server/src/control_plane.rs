@@ -25,6 +25,7 @@ mod integration;
 mod integration_response;
 mod json;
 mod model;
+mod model_template;
 mod not_there_yet;
 mod page;
 mod patch;
@@ -192,6 +193,9 @@ impl ControlPlane<'_> {
                 .ok_or_else(|| not_there_yet::refuse_read(resource)),
             ["apis", api_id, kind, id] => one_of_api(find_api(api_id)?, kind, id)
                 .unwrap_or_else(|| Err(not_there_yet::refuse_read(resource))),
+            ["apis", api_id, "models", model_id, "template"] => {
+                model::find(find_api(api_id)?, model_id).map(model_template::body)
+            }
             ["apis", api_id, "routes", route_id, "routeresponses"] => {
                 let route = route::find(find_api(api_id)?, route_id)?;
                 Ok(page.list(
