@@ -78,12 +78,13 @@ pub(super) fn update(gateway: &Gateway, request: UpdateVpcLinkRequest) -> Result
     gateway.change(|change| {
         let link = vpc_link::find_made(change, Kind::V1, &request.vpclink_id)?;
         for patch in &patches {
-            match (patch.parts().0, &*patch.parts().1, &mut link.target) {
+            let (op, steps) = patch.parts();
+            match (op, &*steps, &mut link.target) {
                 (Op::Replace, ["name"], _) if !patch.text().is_empty() => {
                     patch.text().clone_into(&mut link.name);
                 }
                 (Op::Replace, ["description"], VpcLinkTarget::LoadBalancer { description, .. }) => {
-                    *description = patch.optional()
+                    *description = patch.optional();
                 }
                 _ => return Err(patch.refuse(PATHS)),
             }
