@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     io,
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use gatepost_gateway::{
     integration::{
         aws_service::AwsServices,
         bulkhead::{Bounds, Bulkheads},
+        client_certificate::ClientCertificates,
         egress::Egress,
         http_client::{HttpClient, HttpClientConfig},
         outward::Outward,
@@ -273,6 +274,8 @@ fn server(world: &Shared, store: Arc<Store>, folder: &Path) -> io::Result<Arc<Se
         admin: AdminAccess::ThisMachine,
         instance: "simulated".into(),
         neighbours: Neighbours::default(),
+        max_sockets: usize::MAX,
+        sockets: AtomicUsize::new(0),
         gone_reason_header: true,
     }))
 }
@@ -294,7 +297,7 @@ fn outward(limits: &Limits) -> io::Result<Outward> {
     Ok(Outward {
         http: http.ok_or(io::ErrorKind::NotFound)?,
         vpc_links: BTreeMap::new(),
-        client_certificates: BTreeMap::new(),
+        client_certificates: ClientCertificates::default(),
         services: AwsServices::default(),
         bulkheads: Bulkheads::new(Bounds::of(limits)),
     })
