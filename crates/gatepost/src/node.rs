@@ -260,6 +260,7 @@ impl Node {
                 guard_command: vec![env::current_exe()?.into(), "__guard".into()],
                 access_keys: Arc::clone(&access.keys),
                 permissions: Arc::clone(&access.function_permissions),
+                store: Some(Arc::clone(&store)),
                 ..RunnerConfig::new(
                     state.path().to_owned(),
                     format!("http://{local_authority}"),

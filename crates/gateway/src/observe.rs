@@ -104,7 +104,7 @@ pub enum Event {
 impl Event {
     /// Whether it tells of traffic: there is one or more for each message, and nobody need act.
     pub fn is_traffic(&self) -> bool {
-        !matches!(self, Self::FunctionLog { .. } | Self::Warning(_))
+        !matches!(self, Self::Warning(_))
     }
 }
 

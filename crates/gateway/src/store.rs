@@ -63,12 +63,12 @@ pub use owed::{NotJournalled, OwedDisconnect, OwedDisconnects};
 pub use requests::{FunctionLog, LoggedLine, LoggedRequest};
 pub use stale::StaleCaller;
 
-/// Log entries and questions that may wait for the disk; more are counted as dropped.
+/// Questions that may wait for the disk; who asks more waits to ask.
 /// The channel touches its whole ring in time, so this is memory too.
-const QUEUE: usize = 8192;
-/// Log events among those.
-const LOG_QUEUE: usize = QUEUE / 2;
-/// The bytes of those log events.
+const QUEUE: usize = 1024;
+/// Log entries that may wait for the disk; more are counted as dropped.
+const LOG_QUEUE: usize = 4096;
+/// The bytes of those log entries.
 const LOG_QUEUE_BYTES: usize = 16 * 1024 * 1024;
 /// The longest time that one record of an execution log spans.
 pub(crate) const MAX_RECORD: Duration = Duration::from_secs(2);
@@ -273,7 +273,8 @@ impl LogEntry {
 enum Command {
     /// There are changes again.
     Wake,
-    Log(LogEntry),
+    /// There are log entries again, or a batch of them.
+    Logged,
     TakeOwed(owed::Asked),
     ChangeLogGroup(Box<log_changes::AskedLogChange>),
     ChangeFunction(Box<functions::FunctionChange>),
@@ -403,10 +404,9 @@ impl Store {
 
     /// Writes a log entry soon. One that does not fit the queue is counted as dropped.
     pub fn log(&self, entry: LogEntry) {
-        let bytes = entry.len();
-        if self.log_queue.enter(bytes) && self.queue.try_send(Command::Log(entry)).is_err() {
-            self.log_queue.leave(1, bytes);
-            self.log_queue.drop_entries(1);
+        if self.log_queue.push(entry) {
+            // When the queue is full the writer is awake.
+            let _ = self.queue.try_send(Command::Logged);
         }
     }
 

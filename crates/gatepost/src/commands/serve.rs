@@ -5,7 +5,7 @@ mod notify;
 mod restart;
 mod token;
 
-use std::{env, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{env, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use gatepost_gateway::auth::AuthMode;
@@ -53,7 +53,7 @@ pub struct Arguments {
 
 /// Serves until it is told to stop.
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let terminal = Terminal::new(arguments.json, true);
+    let terminal = Terminal::new(arguments.json);
     let mut server = match Running::start(arguments, terminal) {
         Ok(server) => server,
         Err(error) => {
@@ -113,7 +113,7 @@ impl Running {
             admin: AdminAccess::Token(token),
         };
         let (mut node, events) = Node::open(prepared, state, node_options)?;
-        tokio::spawn(terminal.follow(events, Arc::clone(node.server.gateway.store())));
+        tokio::spawn(terminal.follow(events));
         let mut warnings = node
             .deploy(&template::App::default(), &loaded, &settings)
             .map_err(StartError::Deploy)?;

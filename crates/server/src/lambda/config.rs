@@ -11,6 +11,7 @@ use std::{
 use gatepost_gateway::{
     auth::AccessKeys,
     observe::{Event, Observer},
+    store::Store,
 };
 use gatepost_model::FunctionName;
 use gatepost_wire::iam_policy::Permissions;
@@ -68,6 +69,8 @@ pub struct RunnerConfig {
     pub permissions: Arc<Permissions>,
     /// Whether API Gateway invokes only the functions whose policies let it, as on AWS.
     pub require_permissions: bool,
+    /// Where the functions' logs are kept.
+    pub store: Option<Arc<Store>>,
     /// Who hears of logs and warnings.
     pub observer: Observer,
 }
@@ -98,6 +101,7 @@ impl RunnerConfig {
             access_keys: Arc::default(),
             permissions: Arc::default(),
             require_permissions: true,
+            store: None,
             observer,
         }
     }

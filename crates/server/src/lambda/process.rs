@@ -94,6 +94,7 @@ impl Process {
             log: LogStream::new(
                 function.name.clone(),
                 &function.version,
+                shared.config.store.clone(),
                 shared.config.observer.clone(),
             ),
             pool: Arc::downgrade(pool),

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::Arc,
 };
 
 use gatepost_gateway::{auth::AuthMode, clock::now_ms};
@@ -78,7 +77,7 @@ impl App {
             admin: AdminAccess::ThisMachine,
         };
         let (mut node, events) = Node::open(prepared, state, node_options)?;
-        tokio::spawn(terminal.follow(events, Arc::clone(node.server.gateway.store())));
+        tokio::spawn(terminal.follow(events));
         let mut warnings = node
             .deploy(&template::App::default(), &loaded, &settings)
             .map_err(StartError::Deploy)?;

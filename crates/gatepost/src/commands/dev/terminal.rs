@@ -3,12 +3,9 @@
 mod json;
 mod text;
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
-use gatepost_gateway::{
-    observe::{Event, Refused},
-    store::{LogEntry, LogEvent, Store},
-};
+use gatepost_gateway::observe::{Event, Refused};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -20,7 +17,6 @@ use crate::node::StartError;
 #[derive(Clone, Copy)]
 pub struct Terminal {
     json: bool,
-    quiet: bool,
     style: Style,
 }
 
@@ -92,11 +88,10 @@ pub struct ReadyFunction {
 }
 
 impl Terminal {
-    /// A terminal for people or for programs; a quiet one prints no traffic and no log lines.
-    pub fn new(json: bool, quiet: bool) -> Self {
+    /// A terminal for people or for programs.
+    pub fn new(json: bool) -> Self {
         Self {
             json,
-            quiet,
             style: Style::of_stdout(),
         }
     }
@@ -171,32 +166,15 @@ impl Terminal {
         }
     }
 
-    /// Prints what happens and keeps functions' log lines, until the gateway is gone.
-    pub async fn follow(self, mut events: mpsc::Receiver<Event>, store: Arc<Store>) {
+    /// Prints what happens, until the gateway is gone.
+    pub async fn follow(self, mut events: mpsc::Receiver<Event>) {
         while let Some(event) = events.recv().await {
-            if self.quiet && !matches!(event, Event::Warning(_)) {
-                // Log lines are kept all the same.
-            } else if self.json {
+            if self.json {
                 Self::event(&json::event(&event));
             } else if let Event::Warning(text) = &event {
                 self.warning(text);
             } else {
                 output::line(&self.style.event(&event));
-            }
-            if let Event::FunctionLog {
-                function,
-                stream,
-                timestamp_ms,
-                message,
-            } = event
-            {
-                let event = LogEvent {
-                    log_group: format!("/aws/lambda/{function}").into(),
-                    stream,
-                    timestamp_ms,
-                    message,
-                };
-                store.log(LogEntry::Event(Box::new(event)));
             }
         }
     }
