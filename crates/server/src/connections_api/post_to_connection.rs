@@ -121,6 +121,8 @@ fn message<'a>(stage: &StageSlot, call: &'a Authorized<'_>) -> Message<'a> {
     if settings.extensions.binary_frames && is_binary(content_type, &request.body) {
         Message::Binary((&*request.body).into())
     } else {
-        Message::Text(String::from_utf8_lossy(&request.body))
+        // What is UTF-8 is so found sooner.
+        let text = std::str::from_utf8(&request.body).map(Into::into);
+        Message::Text(text.unwrap_or_else(|_| String::from_utf8_lossy(&request.body)))
     }
 }
