@@ -1,3 +1,3 @@
 """Gives the black-box tests and the tests of the examples their fixtures."""
 
-pytest_plugins = ["support.fixtures"]
+pytest_plugins = ["support.fixtures", "support.serve"]

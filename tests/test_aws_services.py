@@ -508,6 +508,6 @@ def test_start_names_the_real_endpoints_that_will_be_called(dev, tmp_path):
     )
     assert [event["text"] for event in app.events("warning")] == [
         "integrations call the real AWS: states in us-east-1, at "
-        "https://states.us-east-1.amazonaws.com. To call something local, set "
+        "https://states.us-east-1.amazonaws.com, as the access key AKID. To call something local, set "
         "AWS_ENDPOINT_URL_SFN, e.g. to http://localhost:5000"
     ]

@@ -257,7 +257,12 @@ def test_where_the_logs_cannot_tell_the_setting_is_named(app, raw_socket, connec
 
 
 def test_a_group_that_is_not_there_is_named(app, tmp_path):
-    env = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
+    env = {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
     command = [GATEPOST, "why", "EP5yqFByIAMElXw=", "--cloudwatch", "/none", "--endpoint-url"]
     done = subprocess.run(
         [*command, f"http://localhost:{app.port}"],

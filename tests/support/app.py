@@ -44,6 +44,8 @@ class App:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
         # Python functions run on the interpreter of the tests, which has boto3.
         kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+        # Nor is it an EC2 instance that would be asked for credentials.
+        kept["AWS_EC2_METADATA_DISABLED"] = "true"
         self.env = {**kept, **{k: str(v) for k, v in (env or {}).items()}}
         self.command = [str(BINARY), "dev", str(self.template), "--json", *map(str, arguments)]
         self._lines = {"stdout": [], "stderr": []}

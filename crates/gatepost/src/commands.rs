@@ -3,6 +3,7 @@
 pub mod check;
 pub mod config;
 pub mod connect;
+pub mod connections;
 pub mod demo;
 pub mod dev;
 pub mod logs;

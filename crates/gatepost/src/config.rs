@@ -19,7 +19,8 @@ use std::{
     time::Duration,
 };
 
-use gatepost_model::limits::Limits;
+use gatepost_model::{limits::Limits, network::Network};
+use gatepost_server::endpoint::Endpoint;
 
 pub use self::{
     admin::AdminConfig,
@@ -75,8 +76,10 @@ pub struct Config {
 pub struct ServerConfig {
     /// `listen`.
     pub listen: Vec<SocketAddr>,
-    /// `public_name`: the host, perhaps with a port, that clients use to reach Gatepost.
-    pub public_name: Option<String>,
+    /// `public_name`: what clients reach Gatepost by.
+    pub public_name: Option<Endpoint>,
+    /// `trusted_proxies`: whose word about clients is taken.
+    pub trusted_proxies: Vec<Network>,
     /// `templates`: the files that `serve` serves.
     pub templates: Vec<PathBuf>,
     /// `parameters` of the templates.
@@ -108,9 +111,18 @@ pub struct FunctionsConfig {
     /// `require_permissions`: whether API Gateway invokes only the functions whose policies let it.
     pub require_permissions: bool,
     /// `endpoint`: an Invoke API that runs the functions instead of local processes.
-    pub endpoint: Option<String>,
+    pub endpoint: Option<FunctionEndpoint>,
     /// `endpoints`: such an endpoint for each of some functions, by function name.
-    pub endpoints: BTreeMap<String, String>,
+    pub endpoints: BTreeMap<String, FunctionEndpoint>,
+}
+
+/// Who runs functions instead of local processes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FunctionEndpoint {
+    /// `"aws"`: Lambda.
+    Aws,
+    /// An Invoke endpoint, its URL without a slash at its end.
+    Url(String),
 }
 
 /// `[egress]`: where integrations may call. Host names, addresses and networks, not yet parsed.
@@ -166,8 +178,14 @@ fn server(reader: &mut Reader) -> ServerConfig {
     );
     let public_name = reader.text(
         "server.public_name",
-        "a host such as \"ws.example.com\"",
-        |name| (!name.is_empty() && !name.contains(['/', ' ', '@'])).then(|| name.to_owned()),
+        "a host such as \"ws.example.com\" or \"https://ws.example.com\"",
+        |name| name.parse().ok(),
+    );
+    let trusted_proxies = reader.list(
+        "server.trusted_proxies",
+        &[""; 0],
+        "addresses and networks such as [\"127.0.0.1\", \"10.0.0.0/8\"]",
+        |text| text.parse().ok(),
     );
     let templates = reader.paths("server.templates");
     let parameters = reader.secret_table("server.parameters");
@@ -188,6 +206,7 @@ fn server(reader: &mut Reader) -> ServerConfig {
     ServerConfig {
         listen: listen.into_iter().flatten().collect(),
         public_name,
+        trusted_proxies,
         templates,
         parameters,
         tls,
@@ -227,7 +246,7 @@ fn functions(reader: &mut Reader) -> FunctionsConfig {
         require_permissions: reader.flag("functions.require_permissions", true),
         endpoint: reader.text(
             "functions.endpoint",
-            "a URL such as \"http://localhost:3001\"",
+            "\"aws\", or a URL such as \"http://localhost:3001\"",
             endpoint,
         ),
         endpoints: reader.table(
@@ -238,12 +257,15 @@ fn functions(reader: &mut Reader) -> FunctionsConfig {
     }
 }
 
-/// The URL of an Invoke endpoint, without a slash at its end.
-fn endpoint(url: &str) -> Option<String> {
+fn endpoint(url: &str) -> Option<FunctionEndpoint> {
+    if url == "aws" {
+        return Some(FunctionEndpoint::Aws);
+    }
     let rest = url
         .strip_prefix("http://")
         .or(url.strip_prefix("https://"))?;
-    (!rest.is_empty()).then(|| url.trim_end_matches('/').to_owned())
+    let url = || FunctionEndpoint::Url(url.trim_end_matches('/').to_owned());
+    (!rest.is_empty()).then(url)
 }
 
 #[cfg(test)]

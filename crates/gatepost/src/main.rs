@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod node;
 mod outward;
+mod running;
 
 use std::{
     io::{self, Write},
@@ -36,6 +37,7 @@ enum Command {
     Check(commands::check::Arguments),
     Why(commands::why::Arguments),
     Logs(commands::logs::Arguments),
+    Connections(commands::connections::Arguments),
     /// Ends child processes when Gatepost is gone; started by Gatepost itself.
     #[command(name = "__guard", hide = true)]
     Guard,
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Why(arguments) => commands::why::run(&arguments),
         Command::Logs(arguments) => commands::logs::run(&arguments),
+        Command::Connections(arguments) => commands::connections::run(&arguments),
     }
 }
 

@@ -22,18 +22,21 @@ use gatepost_gateway::{
     deployed::CompileError,
     gateway::{Gateway, GatewayConfig},
     integration::outward::Outward,
+    new_id,
     observe::{Event, Observer},
     store::{Retention, Store},
 };
 use gatepost_model::{ApiId, FunctionName, function::Function, stage_settings::SettingsByStage};
 use gatepost_server::{
     admin::AdminAccess,
+    endpoint::Endpoint,
     lambda::{CaBundle, LocalRunner, MadeFunctions, RunnerConfig},
     listener,
     logs::{Queries, QueryLimits, declare_groups},
     server::{Door, Server},
-    template::{self, Configured, Endpoint, LoadOptions, ValuesFrom},
+    template::{self, Configured, LoadOptions, ValuesFrom},
     tls::{CertificateFiles, CertificateSource, LocalCa, TlsError, server_config},
+    trusted_proxies::TrustedProxies,
 };
 use rustls::ServerConfig;
 use tokio::{net::TcpListener, sync::mpsc};
@@ -43,12 +46,13 @@ pub use self::{
     names::stage_path,
     ports::PortFrom,
     start_error::{StartError, compile_lines},
-    state::StateFolder,
+    state::{StateFolder, is_held},
 };
 use crate::{
     access::{Access, access},
     config::Config,
     outward::outward,
+    running,
 };
 
 /// Events that may wait for whoever prints them; more are counted as dropped.
@@ -67,7 +71,7 @@ pub struct Prepared {
     /// The region in ARNs.
     pub region: String,
     /// Where clients reach the APIs.
-    authority: String,
+    endpoint: Endpoint,
     /// Where programs of this machine do.
     local_authority: String,
     access: Access,
@@ -108,7 +112,7 @@ impl Prepared {
             listeners,
         } = ports::listen(addresses, port_from)?;
         let local_authority = local_authority(addresses, port);
-        refuse_own_endpoint(&config.functions, &local_authority)?;
+        refuse_own_endpoint(&config.functions, &outward, &local_authority)?;
         let public_name = config.server.public_name.clone();
         let region = env::var("AWS_REGION")
             .ok()
@@ -118,7 +122,7 @@ impl Prepared {
             listen: addresses.iter().map(SocketAddr::ip).collect(),
             port,
             region,
-            authority: public_name.unwrap_or_else(|| local_authority.clone()),
+            endpoint: public_name.unwrap_or_else(|| Endpoint::plain(&*local_authority)),
             local_authority,
             access,
             outward,
@@ -133,7 +137,6 @@ impl Prepared {
         parameters: BTreeMap<String, String>,
         values_from: ValuesFrom,
     ) -> LoadOptions {
-        let authority = &self.authority;
         LoadOptions {
             region: self.region.clone(),
             account_id: ACCOUNT_ID.into(),
@@ -142,16 +145,23 @@ impl Prepared {
             values_from,
             import_values: BTreeMap::new(),
             now_ms: now_ms(),
-            endpoint: Endpoint {
-                ws_base: format!("ws://{authority}"),
-                http_base: format!("http://{authority}"),
-            },
+            endpoint: self.endpoint.clone(),
             configured: Configured {
                 vpc_links: self.outward.vpc_links.keys().cloned().collect(),
                 client_certificates: self.outward.client_certificates.keys().cloned().collect(),
             },
         }
     }
+}
+
+/// Says it when whoever reaches this server may choose whom it comes from.
+fn trusts_everybody(config: &Config) -> Option<String> {
+    let mut proxies = config.server.trusted_proxies.iter();
+    let network = proxies.find(|network| network.is_everything())?;
+    Some(format!(
+        "[server] trusted_proxies: {network} trusts everybody: whoever reaches this server directly \
+         chooses the address that policies and logs see; name the proxies only"
+    ))
 }
 
 /// What a command wants of its node.
@@ -186,7 +196,7 @@ pub struct Node {
     listeners: Vec<TcpListener>,
     tls: Arc<ServerConfig>,
     certificate: Option<Arc<CertificateFiles>>,
-    _state: StateFolder,
+    state: StateFolder,
 }
 
 impl Node {
@@ -205,7 +215,7 @@ impl Node {
             listen,
             port,
             region,
-            authority,
+            endpoint,
             local_authority,
             access,
             outward,
@@ -289,7 +299,8 @@ impl Node {
             gateway,
             functions,
             made_functions,
-            authority,
+            endpoint,
+            trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.clone()),
             home_page: options.home_page,
             queries: Queries::new(QueryLimits {
                 timeout: config.logs.query_timeout,
@@ -297,20 +308,23 @@ impl Node {
                 concurrent: config.logs.max_queries,
             }),
             admin: options.admin,
+            instance: new_id::uuid().into(),
             gone_reason_header: options.gone_reason_header,
         });
+        let mut warnings = access.warnings;
+        warnings.extend(trusts_everybody(&config));
         let node = Self {
             server,
             config,
             ca_bundle: ca_bundle.local_ca,
             port,
-            warnings: access.warnings,
+            warnings,
             local_authority,
             listen,
             listeners,
             tls,
             certificate: files,
-            _state: state,
+            state,
         };
         Ok((node, events))
     }
@@ -354,6 +368,16 @@ impl Node {
         files.map_or(Ok(()), |files| files.reload())
     }
 
+    /// Leaves in the state folder where programs of this machine ask Gatepost's own paths.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn announce(&self, address: SocketAddr) -> Result<(), StartError> {
+        let text = running::announcement(address, &self.server.instance);
+        self.state.write(running::FILE, &text)?;
+        Ok(())
+    }
+
     /// Serves Gatepost's own paths at `address`; the address, with the port that the system chose.
     ///
     /// # Errors
@@ -368,7 +392,8 @@ impl Node {
 
     /// Serves what templates hold in place of what they held before. New functions stand before
     /// the routes that call them, removed ones go after theirs, so that no message meets a route
-    /// without its function. What fails of the log groups comes back in words.
+    /// without its function. What calls made is served beside them. What of that is not, and what
+    /// fails of the log groups, comes back in words.
     ///
     /// # Errors
     /// What cannot be served; then the APIs stay as they were.
@@ -405,7 +430,8 @@ impl Node {
         functions.replace_policies(policies);
         functions.replace_functions([loaded.functions.clone(), removed].concat());
         gateway.serve_usage_plans(loaded.usage_plans.clone());
-        gateway.deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)?;
+        let not_served =
+            gateway.deploy(loaded.apis.clone(), loaded.domain_names.clone(), settings)?;
         // A message that met the old route may still be on its way to a removed function.
         let mut policies = loaded.function_policies.clone();
         for name in &removed_names {
@@ -415,7 +441,9 @@ impl Node {
         }
         functions.replace_policies(policies);
         functions.remove_functions(&removed_names);
-        Ok(self.declare_log_groups(&loaded.log_groups))
+        let not_served = not_served.iter().map(ToString::to_string);
+        let warnings = not_served.chain(self.declare_log_groups(&loaded.log_groups));
+        Ok(warnings.collect())
     }
 
     /// Makes the log groups that are there before their first event; what fails of it, in words.

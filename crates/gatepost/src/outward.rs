@@ -2,19 +2,20 @@
 
 mod credentials;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use aws_credential_types::Credentials;
 use gatepost_gateway::integration::{
     aws_service::{AwsServices, ServiceEndpoints},
     bulkhead::{Bounds, Bulkheads},
     client_certificate::{CertificateFileError, ClientCertificate},
+    credentials::CredentialsProvider,
     egress::{Egress, InvalidPrefix, Prefix},
     http_client::{HttpClient, HttpClientConfig},
     outward::Outward,
 };
 
-pub use self::credentials::CredentialsError;
+pub use self::credentials::SourceError;
+use self::credentials::Surroundings;
 use crate::config::{Config, IntegrationsConfig};
 
 /// Why integrations could reach nothing.
@@ -29,12 +30,12 @@ pub enum OutwardError {
     /// A variable holds no URL.
     #[error(transparent)]
     Endpoint(#[from] gatepost_gateway::integration::aws_service::InvalidEndpoint),
-    /// A profile cannot be used.
+    /// A profile, or a container's variable, cannot be used.
     #[error(transparent)]
-    Credentials(#[from] CredentialsError),
+    Credentials(#[from] SourceError),
 }
 
-/// Reads certificates and credentials, and makes the client.
+/// Reads certificates, finds out who gives credentials, and makes the client.
 ///
 /// # Errors
 /// [`OutwardError`].
@@ -61,31 +62,50 @@ pub fn outward(
             Ok((id.clone(), certificate))
         })
         .collect::<Result<_, CertificateFileError>>()?;
+    let endpoints = ServiceEndpoints::of_environment(environment.clone())?;
+    let credentials = provider(integrations, environment, &endpoints)?;
     Ok(Outward {
         http,
         vpc_links: integrations.vpc_links.clone(),
         client_certificates,
         services: AwsServices {
-            endpoints: ServiceEndpoints::of_environment(environment.clone())?,
-            credentials: credentials::find(integrations, environment)?,
+            endpoints,
+            credentials,
         },
         bulkheads: Bulkheads::new(Bounds::of(limits)),
     })
 }
 
-/// The credentials of a profile, or else those that the environment has; `None` when there are none.
+/// Who gives the credentials of a profile, or else those that the SDKs would find.
 ///
 /// # Errors
-/// [`CredentialsError`] when a profile that was asked for cannot be used.
+/// [`OutwardError`] when a profile that was asked for cannot be used.
 pub fn credentials(
     profile: Option<&str>,
+    ca_certificates: Option<PathBuf>,
     environment: &BTreeMap<String, String>,
-) -> Result<Option<Credentials>, CredentialsError> {
+) -> Result<CredentialsProvider, OutwardError> {
     let config = IntegrationsConfig {
         profile: profile.map(str::to_owned),
+        ca_certificates,
         ..IntegrationsConfig::default()
     };
-    credentials::find(&config, environment)
+    let endpoints = ServiceEndpoints::of_environment(environment.clone())?;
+    provider(&config, environment, &endpoints)
+}
+
+fn provider(
+    config: &IntegrationsConfig,
+    variables: &BTreeMap<String, String>,
+    endpoints: &ServiceEndpoints,
+) -> Result<CredentialsProvider, OutwardError> {
+    let around = Surroundings {
+        variables,
+        endpoints,
+    };
+    let source = credentials::find(config, &around)?;
+    let ca_certificates = config.ca_certificates.clone();
+    Ok(CredentialsProvider::new(source, ca_certificates)?)
 }
 
 fn prefixes(texts: &[String]) -> Result<Vec<Prefix>, InvalidPrefix> {

@@ -201,9 +201,19 @@ impl Connection {
         may
     }
 
+    /// How many messages of it are in integrations.
+    pub fn in_flight(&self) -> u16 {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
     /// Whether a message of it is in an integration.
     pub(crate) fn is_in_flight(&self) -> bool {
-        self.in_flight.load(Ordering::Acquire) > 0
+        self.in_flight() > 0
+    }
+
+    /// Bytes that wait until the client reads.
+    pub fn unsent_bytes(&self) -> usize {
+        self.outbox.lock().queued_bytes()
     }
 
     /// A message's integration is done.

@@ -2,16 +2,23 @@
 //! What a template declares is changed there alone; what calls made is kept in the store before it is
 //! served.
 
-use std::sync::Arc;
+mod apis;
 
-use gatepost_model::{domain_name::DomainName, usage_plan::UsagePlans};
+use std::{collections::BTreeMap, sync::Arc};
+
+use gatepost_model::{
+    ApiId, api::Api, domain_name::DomainName, stage_settings::SettingsByStage,
+    usage_plan::UsagePlans,
+};
 
 use crate::{
     gateway::{ApiTable, Gateway},
     store::ReadError,
 };
 
-/// What calls made; the store keeps it.
+pub use apis::ApiChangeError;
+
+/// What calls made beside APIs; the store keeps it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Made {
     /// API keys and usage plans. A plan's keys may be a template's.
@@ -31,11 +38,14 @@ pub struct Declared {
     pub domain_names: Vec<DomainName>,
 }
 
-/// Both.
+/// Both, and how stages are served.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     pub(crate) declared: Declared,
     pub(crate) made: Made,
+    /// The APIs that calls made.
+    pub(crate) made_apis: BTreeMap<ApiId, Arc<Api>>,
+    pub(crate) settings: SettingsByStage,
 }
 
 impl Sources {

@@ -17,7 +17,6 @@ use gatepost_model::{
     domain_name::DomainName,
     limits::Limits,
     stage::LoggingLevel,
-    stage_settings::SettingsByStage,
     usage_plan::UsagePlans,
 };
 use parking_lot::Mutex;
@@ -29,16 +28,15 @@ use crate::{
     clock::Moment,
     connection::Connection,
     control::Sources,
-    deployed::{CompileError, DeployedStage, StageSlot},
+    deployed::StageSlot,
     disconnects::{self, Disconnects},
     held_posts::{Establishing, HeldInAll, HeldPosts},
     integration::{invoke_function::InvokeFunction, outward::Outward},
-    lifecycle::cut,
     new_id::random_bytes,
     observe::{Observer, metrics::Metrics},
     pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
-    store::{Lifecycle, Store},
+    store::Store,
     tombstones::Tombstones,
     usage_plans::ServedPlans,
 };
@@ -96,7 +94,7 @@ pub struct Gateway {
 }
 
 /// The deployed APIs by id, and the custom domains.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ApiTable {
     /// The APIs.
     pub apis: BTreeMap<ApiId, DeployedApi>,
@@ -105,10 +103,31 @@ pub struct ApiTable {
 }
 
 impl ApiTable {
+    /// The slots of all stages that serve something.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &Arc<StageSlot>> {
+        self.apis.values().flat_map(|api| api.stages.values())
+    }
+
+    /// Whether this is the only API that templates declare, so that it needs no naming.
+    pub fn is_only_of_templates(&self, api_id: &ApiId) -> bool {
+        let apis = self.apis.values();
+        let mut declared = apis.filter(|api| api.origin == Origin::Template);
+        declared.next().is_some_and(|api| api.api.api_id == *api_id) && declared.next().is_none()
+    }
+
     /// The slot of a stage.
-    fn stage(&self, api_id: &ApiId, stage_name: &StageName) -> Option<&Arc<StageSlot>> {
+    pub(crate) fn stage(&self, api_id: &ApiId, stage_name: &StageName) -> Option<&Arc<StageSlot>> {
         self.apis.get(api_id)?.stages.get(stage_name.as_str())
     }
+}
+
+/// Who made an API, and so who may change it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A template declares it.
+    Template,
+    /// Calls of the control plane did.
+    Calls,
 }
 
 /// An API and its stages.
@@ -116,6 +135,8 @@ impl ApiTable {
 pub struct DeployedApi {
     /// The API.
     pub api: Arc<Api>,
+    /// Who made it.
+    pub origin: Origin,
     /// Its stages that serve something.
     pub stages: HashMap<Box<str>, Arc<StageSlot>>,
 }
@@ -184,6 +205,7 @@ impl Gateway {
         let role = made.cloudwatch_role_arn.clone().map(Arc::new);
         let sources = Mutex::new(Sources {
             made,
+            made_apis: config.store.made_apis(),
             ..Sources::default()
         });
         let gateway = Arc::new(Self {
@@ -274,101 +296,12 @@ impl Gateway {
         before.record_usage(&self.config.store);
     }
 
-    /// Whether these APIs could be deployed.
-    ///
-    /// # Errors
-    /// Everything that cannot be served, at once.
-    pub fn check(&self, apis: &[Api], settings: &SettingsByStage) -> Result<(), Vec<CompileError>> {
-        compile(apis.to_vec(), &self.apis.load(), &self.config, settings).map(drop)
-    }
-
-    /// Deploys these APIs in place of the present ones, whole or not at all. Live connections stay
-    /// and use the new deployment and the new `settings` from their next message on; those of
-    /// deleted stages are closed.
-    ///
-    /// # Errors
-    /// Everything that cannot be served, at once; then nothing changes.
-    pub fn deploy(
-        &self,
-        apis: Vec<Api>,
-        domain_names: Vec<DomainName>,
-        settings: &SettingsByStage,
-    ) -> Result<(), Vec<CompileError>> {
-        let mut sources = self.sources.lock();
-        let before = self.apis.load_full();
-        let compiled = compile(apis, &before, &self.config, settings)?;
-        sources.declared.domain_names = domain_names;
-        let mut table = ApiTable {
-            apis: BTreeMap::new(),
-            domain_names: sources.domain_names(),
-        };
-        for (api, deployed_stages) in compiled {
-            let mut stages = HashMap::new();
-            for deployed in deployed_stages {
-                let name = &deployed.stage_name;
-                let settings = Arc::clone(settings.of(&api.api_id, name));
-                let slot = match before.stage(&api.api_id, name) {
-                    Some(slot) => {
-                        slot.settings.store(settings);
-                        Arc::clone(slot)
-                    }
-                    None => Arc::new(StageSlot::new(api.api_id.clone(), name.clone(), settings)),
-                };
-                stages.insert(Box::from(name.as_str()), Arc::clone(&slot));
-                slot.deployed.store(Some(deployed));
-            }
-            table.apis.insert(
-                api.api_id.clone(),
-                DeployedApi {
-                    api: Arc::new(api),
-                    stages,
-                },
-            );
-        }
-        let deleted: Vec<_> = before
-            .apis
-            .iter()
-            .flat_map(|(api_id, api)| {
-                api.stages
-                    .iter()
-                    .map(move |(name, slot)| (api_id, name, slot))
-            })
-            .filter(|(api_id, name, _)| {
-                !table
-                    .apis
-                    .get(*api_id)
-                    .is_some_and(|api| api.stages.contains_key(*name))
-            })
-            .map(|(_, _, slot)| Arc::clone(slot))
-            .collect();
-        for api in table.apis.values() {
-            self.store().record(Lifecycle::Deployed {
-                api_id: api.api.api_id.clone(),
-                name: cut(&api.api.name),
-            });
-        }
-        self.apis.store(Arc::new(table));
-        for slot in &deleted {
-            // Before the connections are looked for: one that is established later sees it.
-            slot.deployed.store(None);
-        }
-        if !deleted.is_empty() {
-            self.close_all(&CloseCause::StageDeleted, |connection| {
-                deleted
-                    .iter()
-                    .any(|slot| Arc::ptr_eq(&connection.stage, slot))
-            });
-        }
-        self.disconnects.deployed();
-        Ok(())
-    }
-
     /// The stage of this name, if it is deployed.
     pub(crate) fn stage_slot(&self, api_id: &ApiId, stage: &StageName) -> Option<Arc<StageSlot>> {
         self.apis.load().stage(api_id, stage).cloned()
     }
 
-    fn close_all(&self, cause: &CloseCause, which: impl Fn(&Connection) -> bool) {
+    pub(crate) fn close_all(&self, cause: &CloseCause, which: impl Fn(&Connection) -> bool) {
         let now = Moment::now();
         for connection in self.registry.established(which) {
             connection.close(cause.clone(), now);
@@ -519,41 +452,6 @@ impl Gateway {
             let reason = GoneReason::NotEstablished { since_ms };
             return Some(FoundConnection::Gone(reason));
         }
-    }
-}
-
-/// An API with the stages that it serves.
-type CompiledApi = (Api, Vec<Arc<DeployedStage>>);
-
-fn compile(
-    apis: Vec<Api>,
-    before: &ApiTable,
-    config: &GatewayConfig,
-    settings: &SettingsByStage,
-) -> Result<Vec<CompiledApi>, Vec<CompileError>> {
-    let mut errors = Vec::new();
-    let mut compiled = Vec::new();
-    for api in apis {
-        let mut stages = Vec::new();
-        for stage in &api.stages {
-            let Some(definition) = api.deployed_to(stage) else {
-                continue;
-            };
-            let before = before.stage(&api.api_id, &stage.stage_name);
-            let before = before.and_then(|slot| slot.deployed.load_full());
-            let before = before.as_deref();
-            let limits = &settings.of(&api.api_id, &stage.stage_name).limits;
-            match DeployedStage::compile(&api, stage, definition, before, config, limits) {
-                Ok(deployed) => stages.push(Arc::new(deployed)),
-                Err(found) => errors.extend(found),
-            }
-        }
-        compiled.push((api, stages));
-    }
-    if errors.is_empty() {
-        Ok(compiled)
-    } else {
-        Err(errors)
     }
 }
 

@@ -5,6 +5,7 @@ pub mod aws_service;
 pub mod bulkhead;
 pub mod client_certificate;
 mod connector;
+pub mod credentials;
 pub mod egress;
 pub mod function_endpoints;
 pub mod http;

@@ -34,6 +34,11 @@ pub enum Entry {
     Established(Arc<Connection>),
 }
 
+/// The first byte is random.
+fn shard_of(id: &ConnectionId) -> usize {
+    usize::from(id.as_bytes()[0]) % SHARDS
+}
+
 /// All connections of this process.
 #[derive(Debug)]
 pub struct Registry {
@@ -49,8 +54,7 @@ impl Registry {
     }
 
     fn shard(&self, id: &ConnectionId) -> &RwLock<HashMap<ConnectionId, Entry>> {
-        // The first byte is random.
-        &self.shards[usize::from(id.as_bytes()[0]) % SHARDS]
+        &self.shards[shard_of(id)]
     }
 
     /// What `id` stands for.
@@ -112,6 +116,39 @@ impl Registry {
             }));
         }
         found
+    }
+
+    /// The established connections that `wanted` picks and that come behind `after`, `limit` at
+    /// most: shard by shard, each in the order of its ids.
+    pub fn page(
+        &self,
+        after: Option<&ConnectionId>,
+        limit: usize,
+        wanted: impl Fn(&Connection) -> bool,
+    ) -> Vec<Arc<Connection>> {
+        let first = after.map_or(0, shard_of);
+        let mut page = Vec::new();
+        for (index, shard) in self.shards.iter().enumerate().skip(first) {
+            let after = after.filter(|_| index == first);
+            let is_behind = |id: &ConnectionId| after.is_none_or(|after| id > after);
+            let mut found: Vec<_> = shard
+                .read()
+                .iter()
+                .filter_map(|(id, entry)| match entry {
+                    Entry::Established(connection) if is_behind(id) && wanted(connection) => {
+                        Some((*id, Arc::clone(connection)))
+                    }
+                    _ => None,
+                })
+                .collect();
+            found.sort_unstable_by_key(|(id, _)| *id);
+            found.truncate(limit - page.len());
+            page.extend(found.into_iter().map(|(_, connection)| connection));
+            if page.len() == limit {
+                break;
+            }
+        }
+        page
     }
 
     /// How many ids are handshaking, open or closing.

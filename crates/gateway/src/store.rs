@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file with the key of the connection ids, the lives of the
 //! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
+mod apis;
 mod changes;
 mod control;
 mod functions;
@@ -18,6 +19,7 @@ mod usage;
 mod writer;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -29,6 +31,7 @@ use std::{
 
 use gatepost_model::{
     ApiId, ApiKeyId, RequestId, UsagePlanId,
+    api::Api,
     calendar::Day,
     connection_id::{ConnectionId, ConnectionIdKey},
     request_context::ConnectionContext,
@@ -306,6 +309,7 @@ pub struct Store {
     log_queue: Arc<LogQueue>,
     control: Mutex<Database>,
     made: Made,
+    made_apis: BTreeMap<ApiId, Arc<Api>>,
     key: ConnectionIdKey,
     api_key_secret: [u8; 32],
     log_age: Duration,
@@ -346,6 +350,7 @@ impl Store {
         let reader = Database::open(path).map_err(damaged)?;
         let logs_reader = Database::open(path).map_err(damaged)?;
         let made = control::read(&reader).map_err(damaged)?;
+        let made_apis = apis::read(&reader).map_err(damaged)?;
         let control = open_for_control(path).map_err(damaged)?;
         let (queue, commands) = mpsc::sync_channel(QUEUE);
         let changes = Arc::new(Changes::default());
@@ -372,6 +377,7 @@ impl Store {
             log_queue,
             control: Mutex::new(control),
             made,
+            made_apis,
             key: ConnectionIdKey::new(key),
             api_key_secret,
             log_age: retention.log_age,

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     ApiId, AuthorizerId, IntegrationId, authorizer::Authorizer, deployment::Deployment,
     integration::Integration, model::Model, route::Route, stage::Stage,
@@ -34,8 +36,29 @@ impl ApiKeySource {
     }
 }
 
+/// `ipAddressType`: shown only, since addresses are those of the server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IpAddressType {
+    /// `ipv4`.
+    #[default]
+    Ipv4,
+    /// `dualstack`.
+    Dualstack,
+}
+
+impl IpAddressType {
+    /// The type as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Dualstack => "dualstack",
+        }
+    }
+}
+
 /// A WebSocket API (`protocolType` `WEBSOCKET`).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Api {
     /// `apiId`.
     pub api_id: ApiId,
@@ -45,6 +68,8 @@ pub struct Api {
     pub description: Option<String>,
     /// `version`, a label that nothing interprets.
     pub version: Option<String>,
+    /// `ipAddressType`.
+    pub ip_address_type: IpAddressType,
     /// `tags`.
     pub tags: BTreeMap<String, String>,
     /// `createdDate`, milliseconds since the epoch.
@@ -69,7 +94,8 @@ impl Api {
 }
 
 /// What a deployment freezes: routes, integrations, authorizers, models and the expressions.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ApiDefinition {
     /// `routeSelectionExpression`, e.g. `$request.body.action`.
     pub route_selection_expression: String,

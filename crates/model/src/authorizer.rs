@@ -1,9 +1,12 @@
 //! A Lambda REQUEST authorizer, the only kind that WebSocket APIs have.
 
+use serde::{Deserialize, Serialize};
+
 use crate::AuthorizerId;
 
 /// `Authorizer`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Authorizer {
     /// `authorizerId`.
     pub authorizer_id: AuthorizerId,

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use crate::{DeploymentId, api::ApiDefinition};
 
+/// `description` of a deployment that a stage with `autoDeploy` made.
+pub const AUTOMATIC_DESCRIPTION: &str = "Automatic deployment triggered by changes to the Api";
+
 /// `Deployment`: what a stage serves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
     /// `deploymentId`.
     pub deployment_id: DeploymentId,

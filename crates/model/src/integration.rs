@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{IntegrationId, IntegrationResponseId};
 
 /// `Integration`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Integration {
     /// `integrationId`.
     pub integration_id: IntegrationId,
@@ -30,6 +33,7 @@ pub struct Integration {
     /// `contentHandlingStrategy`.
     pub content_handling_strategy: Option<ContentHandlingStrategy>,
     /// `timeoutInMillis`, 50 ms to 29 s.
+    #[serde(rename = "timeoutInMillis", with = "millis")]
     pub timeout: Duration,
     /// `tlsConfig.serverNameToVerify`.
     pub server_name_to_verify: Option<String>,
@@ -39,8 +43,24 @@ pub struct Integration {
     pub integration_responses: Vec<IntegrationResponse>,
 }
 
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        // At most 29 seconds, so it never saturates.
+        serializer.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
 /// `integrationType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum IntegrationType {
     /// `AWS_PROXY`: a Lambda function gets the proxy event.
     AwsProxy,
@@ -86,7 +106,8 @@ impl IntegrationType {
 }
 
 /// `connectionType`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ConnectionType {
     /// `INTERNET`.
     Internet,
@@ -95,7 +116,8 @@ pub enum ConnectionType {
 }
 
 /// `passthroughBehavior`: whether a message without a matching template is passed on as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PassthroughBehavior {
     /// `WHEN_NO_MATCH`.
     #[default]
@@ -107,7 +129,8 @@ pub enum PassthroughBehavior {
 }
 
 /// `contentHandlingStrategy`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ContentHandlingStrategy {
     /// `CONVERT_TO_BINARY`.
     ConvertToBinary,
@@ -133,7 +156,8 @@ impl ContentHandlingStrategy {
 }
 
 /// `IntegrationResponse`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct IntegrationResponse {
     /// `integrationResponseId`.
     pub integration_response_id: IntegrationResponseId,

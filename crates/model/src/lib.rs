@@ -20,6 +20,7 @@ pub mod integration;
 pub mod invocation;
 pub mod limits;
 pub mod model;
+pub mod network;
 pub mod principal;
 pub mod request_context;
 pub mod route;

@@ -142,6 +142,15 @@ pub const STAGE_VARIABLES: usize = 100;
 pub const STAGE_VARIABLE_NAME_LENGTH: usize = 64;
 /// The greatest value of a stage variable, characters.
 pub const STAGE_VARIABLE_VALUE_LENGTH: usize = 512;
+/// APIs that calls may make. Gatepost's own; AWS's quota is 600 in a region, and may be raised.
+pub const APIS: usize = 1000;
+/// Stages of an API that calls may make. Gatepost's own; AWS's quota is 10, and may be raised.
+pub const STAGES: usize = 100;
+/// Deployments of an API that calls may make. Gatepost's own: each is a copy of the whole API.
+pub const DEPLOYMENTS: usize = 200;
+/// Of the deployments that `autoDeploy` makes, and no stage serves, the latest so many are kept.
+/// Gatepost's own.
+pub const AUTOMATIC_DEPLOYMENTS: usize = 10;
 /// The greatest stage name, characters.
 pub const STAGE_NAME_LENGTH: usize = 128;
 

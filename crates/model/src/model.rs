@@ -1,9 +1,12 @@
 //! A model: a JSON Schema (draft 4) that messages of a route are validated against.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ModelId;
 
 /// `Model`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Model {
     /// `modelId`.
     pub model_id: ModelId,

@@ -3,10 +3,13 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{AuthorizerId, IntegrationId, RouteId, RouteResponseId};
 
 /// `Route`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Route {
     /// `routeId`.
     pub route_id: RouteId,
@@ -45,7 +48,8 @@ impl Route {
 }
 
 /// `RouteResponse`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RouteResponse {
     /// `routeResponseId`.
     pub route_response_id: RouteResponseId,
@@ -61,7 +65,8 @@ pub struct RouteResponse {
 }
 
 /// `authorizationType` of a route.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RouteAuthorization {
     /// `NONE`.
     None,
@@ -72,7 +77,8 @@ pub enum RouteAuthorization {
 }
 
 /// `routeKey`: one of the three reserved keys or a custom one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum RouteKey {
     /// `$connect`, run before the handshake is answered.
     Connect,
@@ -109,6 +115,20 @@ impl RouteKey {
             Self::Default => "$default",
             Self::Custom(key) => key,
         }
+    }
+}
+
+impl From<RouteKey> for String {
+    fn from(key: RouteKey) -> Self {
+        key.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for RouteKey {
+    type Error = InvalidRouteKey;
+
+    fn try_from(key: String) -> Result<Self, InvalidRouteKey> {
+        Self::parse(&key)
     }
 }
 

@@ -2,10 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::{DeploymentId, StageName, throttle::ThrottleSettings};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    DeploymentId, StageName,
+    limits::{STAGE_NAME_LENGTH, STAGE_VARIABLE_NAME_LENGTH, STAGE_VARIABLE_VALUE_LENGTH},
+    throttle::ThrottleSettings,
+};
 
 /// `Stage`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Stage {
     /// `stageName`.
     pub stage_name: StageName,
@@ -13,6 +20,8 @@ pub struct Stage {
     pub deployment_id: Option<DeploymentId>,
     /// `autoDeploy`.
     pub auto_deploy: bool,
+    /// `lastDeploymentStatusMessage`: what became of the latest deployment that `autoDeploy` made.
+    pub last_deployment_status_message: Option<String>,
     /// `description`.
     pub description: Option<String>,
     /// `stageVariables`.
@@ -44,7 +53,8 @@ impl Stage {
 }
 
 /// `RouteSettings`: logging and throttling of a stage or of one of its routes.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RouteSettings {
     /// `loggingLevel`; unset is decided by the server (`dev` logs at INFO).
     pub logging_level: Option<LoggingLevel>,
@@ -58,7 +68,8 @@ pub struct RouteSettings {
 }
 
 /// `LoggingLevel` of execution logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum LoggingLevel {
     /// No execution logs.
     Off,
@@ -69,10 +80,35 @@ pub enum LoggingLevel {
 }
 
 /// `AccessLogSettings`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AccessLogSettings {
     /// `destinationArn`.
     pub destination_arn: String,
     /// `format`.
     pub format: String,
+}
+
+/// `lastDeploymentStatusMessage` of a stage that `autoDeploy` deployed.
+pub fn deployed_message(deployment_id: &DeploymentId) -> String {
+    format!("Successfully deployed stage with deployment ID '{deployment_id}'")
+}
+
+/// Whether text names a stage: `^[A-Za-z0-9_-]{1,128}$`, and `$default`, as SST deploys it.
+pub fn is_stage_name(text: &str) -> bool {
+    let is_allowed = |c: u8| c.is_ascii_alphanumeric() || b"-_".contains(&c);
+    let is_plain = (1..=STAGE_NAME_LENGTH).contains(&text.len()) && text.bytes().all(is_allowed);
+    is_plain || text == "$default"
+}
+
+/// Whether text names a stage variable.
+pub fn is_stage_variable_name(text: &str) -> bool {
+    let is_allowed = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
+    (1..=STAGE_VARIABLE_NAME_LENGTH).contains(&text.len()) && text.bytes().all(is_allowed)
+}
+
+/// Whether text may be the value of a stage variable.
+pub fn is_stage_variable_value(text: &str) -> bool {
+    let is_allowed = |c: u8| c.is_ascii_alphanumeric() || b"-._~:/?#&=,".contains(&c);
+    text.len() <= STAGE_VARIABLE_VALUE_LENGTH && text.bytes().all(is_allowed)
 }

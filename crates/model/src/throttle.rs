@@ -8,10 +8,13 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits::{ACCOUNT_BURST_LIMIT, ACCOUNT_RATE_LIMIT};
 
 /// `ThrottleSettings`: a rate and a burst of which either may be left out.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ThrottleSettings {
     /// `rateLimit`, requests per second.
     pub rate_limit: Option<f64>,

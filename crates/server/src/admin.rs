@@ -1,23 +1,33 @@
 //! Gatepost's own paths under `/_gatepost/`, and who may ask them.
 
+mod connections;
+
 use bytes::Bytes;
 use gatepost_gateway::gateway::Gateway;
 use gatepost_model::secret::Secret;
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
-    header::{AUTHORIZATION, HeaderValue, ORIGIN, WWW_AUTHENTICATE},
+    header::{AUTHORIZATION, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE},
 };
 use sha2::{Digest, Sha256};
 
 use crate::{
+    endpoint::Endpoint,
     error_pages, prometheus, respond,
     server::{Door, Peer, Server},
-    target::{Target, host_of},
+    target::{Target, decode, host_of},
 };
 
 /// Where the pages of `docs/errors` are.
 const ERRORS: &str = "/_gatepost/errors/";
+/// Where the connections of now are.
+const CONNECTIONS: &str = "/_gatepost/connections";
+/// The version of the shapes of answers.
+const JSON_VERSION: u32 = 1;
+
+/// Which Gatepost is meant, by [`Server::instance`].
+pub const INSTANCE: HeaderName = HeaderName::from_static("x-gatepost-instance");
 
 /// Who may ask Gatepost's own paths.
 #[derive(Debug, Clone)]
@@ -84,15 +94,14 @@ fn bears<B>(request: &Request<B>, token: &Secret) -> bool {
 }
 
 /// Where the page of a reason or an error is read.
-pub fn error_page_url(authority: &str, slug: &str) -> String {
-    format!("http://{authority}{ERRORS}{slug}")
+pub fn error_page_url(endpoint: &Endpoint, slug: &str) -> String {
+    format!("{}{ERRORS}{slug}", endpoint.http_base())
 }
 
 /// Whether this names Gatepost itself.
 fn is_ours(authority: &str, server: &Server) -> bool {
     let host = host_of(authority).to_ascii_lowercase();
-    matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]")
-        || host == host_of(&server.authority)
+    matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]") || host == server.endpoint.host()
 }
 
 /// Whether the request comes from no page, or from one that Gatepost itself served.
@@ -117,6 +126,28 @@ pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response
     {
         return respond::text(page);
     }
+    let instance = request.headers().get(INSTANCE);
+    if instance.is_some_and(|instance| instance.as_bytes() != server.instance.as_bytes()) {
+        let text = "another Gatepost than the one that is meant listens here";
+        return respond::error(
+            StatusCode::MISDIRECTED_REQUEST,
+            "MisdirectedException",
+            text,
+        );
+    }
+    let gateway = &server.gateway;
+    if let (&Method::GET, Some(rest)) = (
+        request.method(),
+        request.uri().path().strip_prefix(CONNECTIONS),
+    ) {
+        match rest.strip_prefix('/') {
+            None if rest.is_empty() => {
+                return connections::list(gateway, request.uri().query().unwrap_or_default());
+            }
+            Some(id) => return connections::one(gateway, &decode(id)),
+            None => {}
+        }
+    }
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/_gatepost/health") => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
         (&Method::GET, "/_gatepost/metrics") => prometheus::response(&server.gateway),
@@ -124,8 +155,8 @@ pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response
         _ => respond::error(
             StatusCode::NOT_FOUND,
             "NotFoundException",
-            "Gatepost has /_gatepost/health, /_gatepost/ready, /_gatepost/metrics and \
-             /_gatepost/errors/{reason}",
+            "Gatepost has /_gatepost/health, /_gatepost/ready, /_gatepost/metrics, \
+             /_gatepost/connections and /_gatepost/errors/{reason}",
         ),
     }
 }

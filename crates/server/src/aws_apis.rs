@@ -165,7 +165,7 @@ async fn answer(
     let gateway = &server.gateway;
     match service {
         Service::ApiGateway => {
-            if let Some(changed) = control_plane::change(gateway, &request).await {
+            if let Some(changed) = control_plane::change(server, &request).await {
                 return changed;
             }
             let role = gateway.cloudwatch_role_arn();

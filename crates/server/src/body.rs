@@ -58,7 +58,11 @@ async fn read(mut body: Incoming, max_bytes: usize) -> Result<Bytes, BodyError> 
             read.extend_from_slice(&data);
         }
     }
-    Ok(if read.is_empty() { first } else { read.freeze() })
+    Ok(if read.is_empty() {
+        first
+    } else {
+        read.freeze()
+    })
 }
 
 async fn drain(mut body: Incoming) {

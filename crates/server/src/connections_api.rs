@@ -56,7 +56,7 @@ pub async fn handle(
             (response, None)
         }
         Err(failure) => {
-            let reasons_at = server.gone_reason_header.then_some(&*server.authority);
+            let reasons_at = server.gone_reason_header.then_some(&server.endpoint);
             let response = rescue::response(&failure, &target, &call, reasons_at);
             (response, Some(failure))
         }

@@ -1,13 +1,16 @@
 //! The control plane: `apigatewayv2` (rest-json, API version 2018-11-29), as far as it reads, and
 //! in `v1` what WebSocket APIs need of `apigateway`.
 //!
-//! Its answers are made from the model's values. What changes APIs answers `501` with the
-//! operation's name: they come from templates. Custom domain names, API keys, usage plans and the
-//! account are changed by calls too ([`change`]).
+//! Its answers are made from the model's values. What calls made is changed by calls ([`change`]),
+//! what a template declares in the template. What is not there yet answers `501` with the
+//! operation's name.
 
 mod api;
 mod authorizer;
+mod change_api;
+mod change_deployment;
 mod change_domain_name;
+mod change_stage;
 mod changes;
 mod deployment;
 mod domain_name;
@@ -28,7 +31,7 @@ mod v1;
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use gatepost_gateway::{gateway::Gateway, usage_plans::ServedPlans};
+use gatepost_gateway::usage_plans::ServedPlans;
 use gatepost_model::{ApiId, api::Api, domain_name::DomainName, throttle::ThrottleSettings};
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
@@ -38,6 +41,7 @@ use self::{changes::ChangeRequest, page::Page, rescue::ControlPlaneError};
 use crate::{
     auth::{AccessDenied, Authorized, VerifiedRequest},
     respond,
+    server::Server,
 };
 
 /// Why nothing is carried out.
@@ -86,7 +90,7 @@ fn resource_arn(region: &str, resource: &[Cow<'_, str>]) -> String {
 
 /// Answers a request that changes something, once the change is kept and served; `None` when the request is no such.
 pub async fn change(
-    gateway: &Arc<Gateway>,
+    server: &Arc<Server>,
     request: &VerifiedRequest<'_>,
 ) -> Option<Response<Full<Bytes>>> {
     let change = ChangeRequest::new(request)?;
@@ -95,8 +99,8 @@ pub async fn change(
         Err(Refusal::AccessDenied(denied)) => return Some(respond::access_denied(&denied)),
         Err(Refusal::Path(error)) => return Some(rescue::error_response(&error).map(Full::new)),
     }
-    let gateway = Arc::clone(gateway);
-    let made = tokio::task::spawn_blocking(move || change.carry_out(&gateway)).await;
+    let server = Arc::clone(server);
+    let made = tokio::task::spawn_blocking(move || change.carry_out(&server)).await;
     let stopped = |_| Err(ControlPlaneError::NotKept("Gatepost stops".to_owned()));
     let response = match made.unwrap_or_else(stopped) {
         Ok((status, body)) => rescue::response(status, &body),

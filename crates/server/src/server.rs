@@ -14,10 +14,12 @@ use hyper::{Request, Response, StatusCode, body::Incoming};
 use crate::{
     admin::{self, AdminAccess},
     aws_apis, connections_api, data_plane,
+    endpoint::Endpoint,
     lambda::{LocalRunner, MadeFunctions},
     logs::Queries,
     respond,
     target::{self, Target},
+    trusted_proxies::TrustedProxies,
 };
 
 /// What all listeners of one process share.
@@ -28,26 +30,30 @@ pub struct Server {
     pub functions: Arc<LocalRunner>,
     /// Those of them that were made by calls.
     pub made_functions: Arc<MadeFunctions>,
-    /// Where clients reach the APIs, e.g. `localhost:4100`.
-    pub authority: String,
+    /// Where clients reach the APIs.
+    pub endpoint: Endpoint,
+    /// The reverse proxies before it.
+    pub trusted_proxies: TrustedProxies,
     /// The page at `/`, for the demo.
     pub home_page: Option<&'static str>,
     /// The queries of CloudWatch Logs Insights.
     pub queries: Arc<Queries>,
     /// Who may ask Gatepost's own paths.
     pub admin: AdminAccess,
+    /// A random name of this process, by which programs know that they ask the Gatepost they mean.
+    pub instance: Box<str>,
     /// Whether 410 and 400 answers of `@connections` carry `x-gatepost-gone-reason`.
     pub gone_reason_header: bool,
 }
 
-/// From where a request came.
+/// From where a request came: the client, as trusted proxies tell.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    /// The client's address.
+    /// The client's address; port 0 when only its proxy knows that.
     pub address: SocketAddr,
-    /// The port it came to.
+    /// The port that the client used.
     pub local_port: u16,
-    /// Whether it came over TLS.
+    /// Whether the client speaks TLS.
     pub is_tls: bool,
     /// The listener that it came to.
     pub door: Door,
@@ -90,10 +96,11 @@ impl Peer {
 impl Server {
     /// `ApiEndpoint`: where clients reach an API, without its stage.
     pub fn api_endpoint(&self, api_id: &ApiId) -> String {
-        if self.gateway.apis().apis.len() == 1 {
-            format!("ws://{}", self.authority)
+        let base = self.endpoint.ws_base();
+        if self.gateway.apis().is_only_of_templates(api_id) {
+            base
         } else {
-            format!("ws://{}/_aws/execute-api/{api_id}", self.authority)
+            format!("{base}/_aws/execute-api/{api_id}")
         }
     }
 
@@ -102,8 +109,10 @@ impl Server {
     pub async fn handle(
         self: &Arc<Self>,
         peer: &Peer,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Response<Full<Bytes>> {
+        let client = self.trusted_proxies.client(peer, &mut request);
+        let peer = client.as_ref().unwrap_or(peer);
         let url_bytes = request
             .uri()
             .path_and_query()

@@ -147,12 +147,22 @@ impl Target {
             [] => Err(unknown(path)),
             [only] if table.apis.len() == 1 => Ok(Resolved::Stage(Arc::clone(only))),
             _ if self.connection_id.is_some() => Ok(Resolved::AnyOf(found)),
+            stages if let Some(only) = of_only_api(table, stages) => {
+                Ok(Resolved::Stage(Arc::clone(only)))
+            }
             _ => Err(TargetError::Unknown(format!(
                 "several APIs are deployed: connect to /_aws/execute-api/{{apiId}}/{stage} or to \
                  the API's own port"
             ))),
         }
     }
+}
+
+/// The stage of the only API that templates declare, which stands at the root beside those that
+/// calls made.
+fn of_only_api<'a>(table: &ApiTable, stages: &'a [Arc<StageSlot>]) -> Option<&'a Arc<StageSlot>> {
+    let mut stages = stages.iter();
+    stages.find(|slot| table.is_only_of_templates(&slot.api_id))
 }
 
 fn unknown(path: &[&str]) -> TargetError {

@@ -40,7 +40,7 @@ use gatepost_model::{
     usage_plan::UsagePlans,
 };
 
-use crate::lambda::FunctionPolicies;
+use crate::{endpoint::Endpoint, lambda::FunctionPolicies};
 
 pub use diagnostic::{Diagnostic, DiagnosticKind, TemplateErrors};
 pub use values_from::ValuesFrom;
@@ -82,15 +82,6 @@ pub struct Configured {
     pub vpc_links: BTreeSet<String>,
     /// Client certificates.
     pub client_certificates: BTreeSet<String>,
-}
-
-/// Where Gatepost serves, without a slash at the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// For WebSocket clients: `ws://localhost:4100`.
-    pub ws_base: String,
-    /// For `@connections`: `http://localhost:4100`.
-    pub http_base: String,
 }
 
 /// A loaded template.

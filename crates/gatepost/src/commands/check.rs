@@ -11,7 +11,8 @@ use std::{
 use clap::Args;
 use gatepost_server::{
     check::{Finding, Report, Severity, Slug, check},
-    template::{Configured, Endpoint, LoadOptions, ValuesFrom},
+    endpoint::Endpoint,
+    template::{Configured, LoadOptions, ValuesFrom},
 };
 use serde_json::json;
 
@@ -120,10 +121,7 @@ fn options(arguments: &Arguments, configured: Configured) -> LoadOptions {
         import_values: BTreeMap::new(),
         now_ms: 0,
         // Nothing is served: URLs that the template builds stay as they are seen on AWS.
-        endpoint: Endpoint {
-            ws_base: String::new(),
-            http_base: String::new(),
-        },
+        endpoint: Endpoint::default(),
         configured,
     }
 }

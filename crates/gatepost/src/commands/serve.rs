@@ -94,7 +94,7 @@ impl Running {
         let remote = arguments.allow_unauthenticated_remote;
         let is_open = config.auth.mode == Some(AuthMode::Off);
         let state = StateFolder::open(state_path(&config), false)?;
-        let (token, token_file) = token::find(&config.admin, state.path())?;
+        let (token, token_file) = token::find(&config.admin, &state)?;
         let admin = config.admin.listen;
         let prepared = Prepared::new(config, &listen, PortFrom::Server, AuthMode::SigV4, remote)?;
         let parameters = prepared.config.server.parameters.clone();
@@ -118,6 +118,7 @@ impl Running {
             .deploy(&template::App::default(), &loaded, &settings)
             .map_err(StartError::Deploy)?;
         let admin = node.listen_for_admin(admin)?;
+        node.announce(admin)?;
         node.listen();
         if is_open {
             terminal.warning(
@@ -260,7 +261,7 @@ impl Running {
     fn tell_ready(&self) {
         let not_acted_on = &self.loaded.not_acted_on;
         let notes = rewritten_lines(&self.loaded);
-        let authority = &self.node.server.authority;
+        let base = self.node.server.endpoint.http_base();
         if self.arguments.json {
             let not_acted_on: Map<String, Value> = not_acted_on
                 .iter()
@@ -270,7 +271,7 @@ impl Running {
                 "event": "ready",
                 "version": JSON_VERSION,
                 "port": self.node.port,
-                "httpUrl": format!("http://{authority}"),
+                "httpUrl": base,
                 "adminUrl": format!("http://{}", self.admin),
                 "adminTokenFile": self.token_file,
                 "caBundle": self.node.ca_bundle,
@@ -285,7 +286,7 @@ impl Running {
         let mut text = style.apis(self.apis().iter());
         text += &style.notes(not_acted_on, &notes);
         output::line(&format!(
-            "{text}Serving {} APIs on {authority}\nAdmin on {}\nReady.",
+            "{text}Serving {} APIs on {base}\nAdmin on {}\nReady.",
             self.loaded.apis.len(),
             self.admin
         ));
@@ -305,20 +306,21 @@ impl Running {
 
     fn apis(&self) -> Vec<ReadyApi> {
         let table = self.node.server.gateway.apis();
-        let several = table.apis.len() > 1;
-        let authority = &self.node.server.authority;
+        let endpoint = &self.node.server.endpoint;
+        let (ws_base, http_base) = (endpoint.ws_base(), endpoint.http_base());
         let apis = table.apis.values().map(|deployed| {
             let api = &deployed.api;
             let stages = api
                 .stages
                 .iter()
                 .filter(|stage| api.deployed_to(stage).is_some());
+            let several = !table.is_only_of_templates(&api.api_id);
             let stages = stages.map(|stage| {
                 let path = stage_path(&api.api_id, stage.stage_name.as_str(), several);
                 (
                     stage.stage_name.to_string(),
-                    format!("ws://{authority}{path}"),
-                    format!("http://{authority}{path}"),
+                    format!("{ws_base}{path}"),
+                    format!("{http_base}{path}"),
                 )
             });
             let logical_id = self.loaded.api_logical_ids.get(&api.api_id);
@@ -352,7 +354,7 @@ fn read_config(arguments: &Arguments) -> Result<Config, StartError> {
 }
 
 /// Where state is kept: `[store] path`, else systemd's folder, else `.gatepost` here.
-fn state_path(config: &Config) -> PathBuf {
+pub fn state_path(config: &Config) -> PathBuf {
     let given = config.store_path.clone();
     let of_systemd = || env::var_os("STATE_DIRECTORY").filter(|it| !it.is_empty());
     given

@@ -1,6 +1,7 @@
 //! `gatepost why`: what became of a connection, and what to do about it.
 
 mod cloudwatch;
+mod live;
 mod logs;
 mod print;
 mod stale;
@@ -16,7 +17,9 @@ use clap::Args;
 use gatepost_server::error_pages;
 use serde_json::json;
 
+use self::live::Now;
 use super::dev::printable;
+use crate::running::Which;
 
 /// The version of the shape that `--json` prints.
 const JSON_VERSION: u32 = 1;
@@ -50,6 +53,9 @@ pub struct Arguments {
     /// The store
     #[arg(long, value_name = "FILE", default_value = STORE)]
     pub store: PathBuf,
+    /// Configuration of the Gatepost that runs with the store, when it sets the admin token
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Explain from logs of AWS instead, as `aws logs` or an export printed them; `-` is stdin
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["about", "store"])]
     pub log_file: Vec<PathBuf>,
@@ -105,8 +111,14 @@ pub fn run(arguments: &Arguments) -> ExitCode {
                 }
             }
         }
-        (None, Some(id)) => match stored::explain(&arguments.store, id) {
+        (None, Some(id)) => match explain(arguments, id) {
             Ok(answer) => {
+                if let Some(Now::Untold(error)) = &answer.now {
+                    eprintln!(
+                        "gatepost: only what is kept is told: {}",
+                        printable(&error.to_string())
+                    );
+                }
                 let text = if arguments.json {
                     print::as_json(&answer)
                 } else {
@@ -125,6 +137,14 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     // Not `print!`, which panics when nobody reads.
     let _ = io::stdout().write_all(text.as_bytes());
     ExitCode::from(code)
+}
+
+fn explain(arguments: &Arguments, id: &str) -> Result<stored::Answer, String> {
+    let which = Which {
+        config: arguments.config.clone(),
+        url: None,
+    };
+    stored::explain(&arguments.store, id, &which)
 }
 
 fn about(slug: &str, as_json: bool) -> (String, u8) {

@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Sections and keys that are planned, so that their names are no typing errors.
-const NOT_THERE_YET: [&str; 1] = ["server.trusted_proxies"];
+const NOT_THERE_YET: [&str; 1] = ["server.proxy_protocol"];
 
 /// A key, its value as TOML, and where that came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

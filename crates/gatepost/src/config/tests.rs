@@ -136,7 +136,7 @@ fn every_key_is_read_from_the_file() {
         max_processes = 4
         require_permissions = false
         endpoint = "http://localhost:3001/"
-        endpoints = { chat-Main = "http://localhost:9000" }
+        endpoints = { chat-Main = "http://localhost:9000", chat-Far = "aws" }
         [integrations]
         ca_certificates = "/etc/backends.pem"
         profile = "dev"
@@ -202,7 +202,8 @@ fn every_key_is_read_from_the_file() {
                 "127.0.0.1:8080".parse().unwrap(),
                 "[::]:8080".parse().unwrap()
             ],
-            public_name: Some("ws.example.com".to_owned()),
+            public_name: Some("ws.example.com".parse().unwrap()),
+            trusted_proxies: vec![],
             parameters: BTreeMap::from([("Stage".to_owned(), "prod".to_owned())]),
             tls: Some(TlsFiles {
                 certificate: "/etc/gatepost/cert.pem".into(),
@@ -218,11 +219,14 @@ fn every_key_is_read_from_the_file() {
             init_timeout: Duration::from_secs(30),
             max_processes: 4,
             require_permissions: false,
-            endpoint: Some("http://localhost:3001".to_owned()),
-            endpoints: BTreeMap::from([(
-                "chat-Main".to_owned(),
-                "http://localhost:9000".to_owned()
-            )]),
+            endpoint: Some(FunctionEndpoint::Url("http://localhost:3001".to_owned())),
+            endpoints: BTreeMap::from([
+                ("chat-Far".to_owned(), FunctionEndpoint::Aws),
+                (
+                    "chat-Main".to_owned(),
+                    FunctionEndpoint::Url("http://localhost:9000".to_owned())
+                ),
+            ]),
         }
     );
     assert_eq!(
@@ -483,7 +487,7 @@ fn a_wrong_value_is_an_error_that_says_what_is_expected() {
         ),
         (
             "[functions]\nendpoint = \"localhost\"\n",
-            "gatepost.toml:2: functions.endpoint: expected a URL such as \
+            "gatepost.toml:2: functions.endpoint: expected \"aws\", or a URL such as \
              \"http://localhost:3001\", found \"localhost\"",
         ),
         (
@@ -536,9 +540,44 @@ fn rates_are_limited_only_where_they_are_set() {
 }
 
 #[test]
+fn a_public_name_may_say_that_clients_speak_tls_with_it() {
+    let public_name = |text: &str| {
+        let toml = format!("[server]\npublic_name = {text:?}\n");
+        load(&toml, &EMPTY, &[]).map(|config| config.server.public_name.unwrap().http_base())
+    };
+    assert_eq!(
+        public_name("ws.example.com:80").unwrap(),
+        "http://ws.example.com:80"
+    );
+    assert_eq!(
+        public_name("https://ws.example.com").unwrap(),
+        "https://ws.example.com"
+    );
+    assert_eq!(
+        public_name("https://ws.example.com/prod").unwrap_err(),
+        "gatepost.toml:2: server.public_name: expected a host such as \"ws.example.com\" or \
+         \"https://ws.example.com\", found \"https://ws.example.com/prod\""
+    );
+}
+
+#[test]
+fn trusted_proxies_are_addresses_and_networks() {
+    let variables = [("GATEPOST_SERVER__TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8")];
+    let proxies = load("", &variables, &[]).unwrap().server.trusted_proxies;
+    let proxies: Vec<_> = proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["127.0.0.1/32", "10.0.0.0/8"]);
+    assert_error(
+        "[server]\ntrusted_proxies = [\"proxy.example.com\"]\n",
+        &EMPTY,
+        "gatepost.toml:2: server.trusted_proxies: expected addresses and networks such as \
+         [\"127.0.0.1\", \"10.0.0.0/8\"], found [\"proxy.example.com\"]",
+    );
+}
+
+#[test]
 fn what_is_not_there_yet_is_refused() {
-    let toml = "[server]\ntrusted_proxies = []\n";
-    let error = "gatepost.toml:2: server.trusted_proxies is not there yet in Gatepost: remove it";
+    let toml = "[server]\nproxy_protocol = true\n";
+    let error = "gatepost.toml:2: server.proxy_protocol is not there yet in Gatepost: remove it";
     assert_error(toml, &EMPTY, error);
     assert_error(
         "[auth]\nmode = \"on\"\n",

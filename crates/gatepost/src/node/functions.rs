@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aws_credential_types::Credentials;
 use gatepost_gateway::integration::{
     function_endpoints::FunctionEndpoints, invoke_endpoint::InvokeEndpoint,
     invoke_function::InvokeFunction, outward::Outward,
@@ -15,7 +14,10 @@ use gatepost_model::{
 use gatepost_server::lambda::LocalRunner;
 
 use super::{names::stage_path, start_error::StartError};
-use crate::config::FunctionsConfig;
+use crate::config::{FunctionEndpoint, FunctionsConfig};
+
+/// Where the SDKs find Lambda, if it is elsewhere than at AWS.
+const LAMBDA_VARIABLE: &str = "AWS_ENDPOINT_URL_LAMBDA";
 
 /// What invokes functions: the local runner, unless endpoints are configured.
 pub fn invoker(
@@ -24,22 +26,26 @@ pub fn invoker(
     outward: &Outward,
     region: &str,
 ) -> Arc<dyn InvokeFunction> {
-    let client = |base: &str| {
-        let credentials = outward.services.credentials.clone();
-        // Emulators take any.
-        let credentials = credentials
-            .unwrap_or_else(|| Credentials::new("gatepost", "gatepost", None, None, "dummy"));
-        InvokeEndpoint::new(outward.http.clone(), base, region, credentials)
+    let client = |endpoint: &FunctionEndpoint| {
+        let (http, services) = (outward.http.clone(), &outward.services);
+        let credentials = services.credentials.clone();
+        match endpoint {
+            FunctionEndpoint::Url(base) => InvokeEndpoint::new(http, base, region, credentials),
+            FunctionEndpoint::Aws => {
+                let url = services.endpoints.configured(LAMBDA_VARIABLE);
+                InvokeEndpoint::aws(http, url, region, credentials)
+            }
+        }
     };
     let others: Arc<dyn InvokeFunction> = match &config.endpoint {
         None => Arc::clone(local) as _,
-        Some(base) => Arc::new(client(base)),
+        Some(endpoint) => Arc::new(client(endpoint)),
     };
     if config.endpoints.is_empty() {
         return others;
     }
     let endpoints = config.endpoints.iter();
-    let endpoints = endpoints.map(|(name, base)| (name.as_str().into(), client(base)));
+    let endpoints = endpoints.map(|(name, endpoint)| (name.as_str().into(), client(endpoint)));
     Arc::new(FunctionEndpoints {
         endpoints: endpoints.collect(),
         others,
@@ -47,17 +53,21 @@ pub fn invoker(
 }
 
 /// Functions that Gatepost would look for at itself would be looked for without end.
-pub fn refuse_own_endpoint(config: &FunctionsConfig, authority: &str) -> Result<(), StartError> {
-    let is_own = |base: &&String| {
+pub fn refuse_own_endpoint(
+    config: &FunctionsConfig,
+    outward: &Outward,
+    authority: &str,
+) -> Result<(), StartError> {
+    let is_own = |base: &&str| {
         let rest = base.split_once("://").map_or("", |(_, rest)| rest);
         rest.split('/').next() == Some(authority)
     };
-    match config
-        .endpoints
-        .values()
-        .chain(&config.endpoint)
-        .find(is_own)
-    {
+    let endpoints = config.endpoints.values().chain(&config.endpoint);
+    let mut urls = endpoints.filter_map(|endpoint| match endpoint {
+        FunctionEndpoint::Url(url) => Some(url.as_str()),
+        FunctionEndpoint::Aws => outward.services.endpoints.configured(LAMBDA_VARIABLE),
+    });
+    match urls.find(is_own) {
         Some(base) => Err(StartError::Usage(format!(
             "[functions]: the endpoint {base} is Gatepost itself: remove it, and functions run here"
         ))),

@@ -1,13 +1,22 @@
 //! The folder of what survives a restart, `.gatepost/` beside the template.
 
 use std::{
-    fs::{self, DirBuilder, File},
-    io,
-    os::unix::fs::DirBuilderExt,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use nix::fcntl::{Flock, FlockArg};
+
+use crate::running;
+
+/// Whoever looks whether the folder is held, holds it for a moment.
+const LOCK_ATTEMPTS: u32 = 5;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+const LOCK_FILE: &str = "lock";
 
 /// The state folder, held by one Gatepost at a time.
 pub struct StateFolder {
@@ -45,9 +54,8 @@ impl StateFolder {
             source,
         };
         make(&path).map_err(unusable)?;
-        let lock = File::create(path.join("lock")).map_err(unusable)?;
-        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
-            .map_err(|_| StateError::InUse(path.clone()))?;
+        let lock = File::create(path.join(LOCK_FILE)).map_err(unusable)?;
+        let lock = hold(lock).ok_or_else(|| StateError::InUse(path.clone()))?;
         if fresh {
             forget(&path).map_err(unusable)?;
         }
@@ -62,6 +70,47 @@ impl StateFolder {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Writes a file of the folder, whole or not at all, for its user only; where it is.
+    pub fn write(&self, name: &str, text: &str) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        let new = self.path.join(format!("{name}.new"));
+        let _ = fs::remove_file(&new);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new);
+        file?.write_all(text.as_bytes())?;
+        fs::rename(&new, &path)?;
+        Ok(path)
+    }
+}
+
+impl Drop for StateFolder {
+    fn drop(&mut self) {
+        // One that stays is not believed, since nobody holds the folder.
+        let _ = fs::remove_file(self.path.join(running::FILE));
+    }
+}
+
+fn hold(mut lock: File) -> Option<Flock<File>> {
+    for _ in 1..LOCK_ATTEMPTS {
+        match Flock::lock(lock, FlockArg::LockExclusiveNonblock) {
+            Ok(held) => return Some(held),
+            Err((file, _)) => lock = file,
+        }
+        thread::sleep(LOCK_PAUSE);
+    }
+    Flock::lock(lock, FlockArg::LockExclusiveNonblock).ok()
+}
+
+/// Whether a Gatepost holds the folder.
+pub fn is_held(path: &Path) -> bool {
+    let Ok(lock) = File::open(path.join(LOCK_FILE)) else {
+        return false;
+    };
+    Flock::lock(lock, FlockArg::LockSharedNonblock).is_err()
 }
 
 fn make(path: &Path) -> io::Result<()> {
@@ -78,7 +127,7 @@ fn make(path: &Path) -> io::Result<()> {
 fn forget(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        if entry.file_name() == "lock" {
+        if entry.file_name() == LOCK_FILE {
             continue;
         }
         if entry.file_type()?.is_dir() {
@@ -98,6 +147,21 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_folder_is_held_while_it_is_open_and_by_one_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".gatepost");
+        assert!(!is_held(&path));
+        let held = StateFolder::open(path.clone(), false).unwrap();
+        assert!(is_held(&path));
+        assert!(matches!(
+            StateFolder::open(path.clone(), false),
+            Err(StateError::InUse(_))
+        ));
+        drop(held);
+        assert!(!is_held(&path));
     }
 
     #[test]

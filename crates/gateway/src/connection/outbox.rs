@@ -66,6 +66,11 @@ impl Outbox {
         self.blocked_at_ms.is_some()
     }
 
+    /// How many bytes wait for the socket.
+    pub fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
     /// Since when the socket has taken none of the bytes that wait, on the monotonic clock.
     pub fn blocked_at_ms(&self) -> Option<u64> {
         self.blocked_at_ms

@@ -4,7 +4,6 @@ mod endpoints;
 mod query_protocol;
 mod services;
 
-use aws_credential_types::Credentials;
 use bytes::Bytes;
 use gatepost_model::{
     arn::{InvalidServiceUri, ServiceTarget, ServiceUri},
@@ -18,11 +17,12 @@ use hyper::{
     header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName},
 };
 
-pub use self::endpoints::{InvalidEndpoint, ServiceEndpoint, ServiceEndpoints};
+pub use self::endpoints::{InvalidEndpoint, ServiceEndpoint, ServiceEndpoints, is_of_aws};
 use self::query_protocol::Given;
 use self::services::{Protocol, service_named};
 use super::{
     IntegrationAnswer,
+    credentials::CredentialsProvider,
     http::add_own_headers,
     http_client::HttpClient,
     parameters::{Parameters, insert},
@@ -39,8 +39,8 @@ const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 pub struct AwsServices {
     /// The endpoints.
     pub endpoints: ServiceEndpoints,
-    /// Who signs; without, only endpoints other than AWS's own can be called.
-    pub credentials: Option<Credentials>,
+    /// Who signs.
+    pub credentials: CredentialsProvider,
 }
 
 /// An action or path of a service, as an integration calls it.
@@ -215,15 +215,10 @@ impl ServiceCall {
         services: &AwsServices,
     ) -> Result<IntegrationAnswer, Fault> {
         let configuration = |detail: String| Fault::new(FaultKind::ApiConfiguration, detail);
-        let credentials = match &services.credentials {
-            Some(credentials) => credentials.clone(),
-            None if self.is_real_aws => {
-                let detail = "there are no credentials for AWS: set AWS_ACCESS_KEY_ID and \
-                              AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or [integrations] profile";
-                return Err(configuration(detail.into()));
-            }
-            None => Credentials::new("gatepost", "gatepost", None, None, "dummy"),
-        };
+        let credentials = services.credentials.credentials_for(self.is_real_aws).await;
+        // Nothing was sent, and the next time there may be some.
+        let credentials =
+            credentials.map_err(|error| configuration(error.to_string()).never_sent())?;
         let scope = Scope {
             region: &self.region,
             service: &self.signing_name,

@@ -61,6 +61,18 @@ impl Prefix {
 }
 
 impl Egress {
+    /// No address is denied: for what no client's data leads to.
+    pub fn everywhere() -> Self {
+        let all = Prefix {
+            address: Ipv6Addr::UNSPECIFIED,
+            length: 0,
+        };
+        Self {
+            allow: vec![all],
+            deny: Vec::new(),
+        }
+    }
+
     /// Whether an integration may call this address.
     pub fn permits(&self, address: IpAddr) -> bool {
         let address = as_ipv6(address);

@@ -1,110 +1,256 @@
 //! Lambda behind any endpoint that speaks the Invoke API: AWS itself, `sam local start-lambda`,
 //! the Runtime Interface Emulator, another Gatepost.
 
-use aws_credential_types::Credentials;
+mod answer;
+mod retry;
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use gatepost_model::{
     arn::FunctionReference,
     invocation::{InvocationType, InvokeError, InvokeRequest, InvokeResponse},
 };
 use http_body_util::Full;
-use hyper::{HeaderMap, Request, Response, StatusCode};
-use serde_json::Value;
+use hyper::{Request, header::HeaderValue};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use self::{
+    answer::{Dialect, no_answer, read_answer},
+    retry::Retries,
+};
 use super::{
+    aws_service::is_of_aws,
+    credentials::CredentialsProvider,
     http_client::HttpClient,
     invoke_function::{Invocation, InvokeFunction},
     sign::{Scope, sign},
 };
-use crate::new_id;
 
 /// The account in the ARNs of functions that belong to none.
 const NO_ACCOUNT: &str = "000000000000";
+/// What is written as it is in a path and a query.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 /// A client of one Invoke endpoint.
 #[derive(Debug, Clone)]
 pub struct InvokeEndpoint {
     client: HttpClient,
-    /// Scheme and authority, without a trailing slash; or the whole URL of a function.
-    base: String,
+    place: Place,
     region: String,
-    credentials: Credentials,
+    credentials: CredentialsProvider,
+    retries: Arc<Retries>,
+}
+
+/// Where functions are invoked.
+#[derive(Debug, Clone)]
+enum Place {
+    /// Scheme and authority, without a trailing slash; or the whole URL of a function.
+    Url(String),
+    /// AWS: in the region that a function's ARN names, if it names one; perhaps at another URL, as
+    /// `AWS_ENDPOINT_URL_LAMBDA` has it.
+    Aws { url: Option<String> },
 }
 
 impl InvokeEndpoint {
     /// A client of the endpoint at `base`, e.g. `http://localhost:3001`. One that ends in
     /// `/invocations` is called as it is, whatever the function: the Runtime Interface Emulator's
     /// is always called `function`.
-    pub fn new(client: HttpClient, base: &str, region: &str, credentials: Credentials) -> Self {
+    pub fn new(
+        client: HttpClient,
+        base: &str,
+        region: &str,
+        credentials: CredentialsProvider,
+    ) -> Self {
+        let base = base.trim_end_matches('/').to_owned();
+        let region = region_of_url(&base).unwrap_or(region);
+        Self::at(
+            client,
+            region.to_owned(),
+            credentials,
+            Place::Url(base.clone()),
+        )
+    }
+
+    /// A client of AWS Lambda; `url` is another place for it, with the same rules.
+    pub fn aws(
+        client: HttpClient,
+        url: Option<&str>,
+        region: &str,
+        credentials: CredentialsProvider,
+    ) -> Self {
+        let url = url.map(|url| url.trim_end_matches('/').to_owned());
+        Self::at(client, region.to_owned(), credentials, Place::Aws { url })
+    }
+
+    fn at(
+        client: HttpClient,
+        region: String,
+        credentials: CredentialsProvider,
+        place: Place,
+    ) -> Self {
         Self {
             client,
-            base: base.trim_end_matches('/').to_owned(),
-            region: region.to_owned(),
+            place,
+            region,
             credentials,
+            retries: Arc::default(),
         }
     }
 
-    fn request(&self, invoke: &InvokeRequest) -> Result<Request<Full<Bytes>>, String> {
-        let uri = self.uri(invoke);
-        let kind = match invoke.invocation_type {
-            InvocationType::RequestResponse => "RequestResponse",
-            InvocationType::Event => "Event",
-            InvocationType::DryRun => "DryRun",
-        };
-        let mut request = Request::post(uri)
-            .header("content-type", "application/json")
-            .header("x-amz-invocation-type", kind)
-            .body(Full::new(Bytes::from(invoke.payload.clone())))
-            .map_err(|error| error.to_string())?;
-        if let Some(trace_id) = &invoke.trace_id
-            && let Ok(trace_id) = trace_id.parse()
+    /// The URL, and the region that signatures are for.
+    fn address(&self, invoke: &InvokeRequest) -> Result<(String, String), InvokeError> {
+        if let Place::Url(url) = &self.place
+            && url.ends_with("/invocations")
         {
-            request.headers_mut().insert("x-amzn-trace-id", trace_id);
+            return Ok((url.clone(), self.region.clone()));
         }
-        let scope = Scope {
-            region: &self.region,
-            service: "lambda",
-        };
-        sign(&mut request, &invoke.payload, &self.credentials, scope)
-            .map_err(|error| error.to_string())?;
-        Ok(request)
-    }
-
-    fn uri(&self, invoke: &InvokeRequest) -> String {
-        if self.base.ends_with("/invocations") {
-            return self.base.clone();
-        }
-        let mut function = invoke.function.clone();
-        let mut qualifier = invoke.qualifier.clone();
-        // An ARN of the account that stands for none names nothing elsewhere, a name may.
-        if let Ok(reference) = FunctionReference::parse(&function)
-            && let Some((_, account)) = &reference.region_and_account
-            && account == NO_ACCOUNT
-        {
-            function = reference.name.to_string();
-            qualifier = qualifier.or(reference.qualifier);
-        }
-        let function = function.replace('%', "%25").replace(':', "%3A");
-        let mut uri = format!("{}/2015-03-31/functions/{function}/invocations", self.base);
-        if let Some(qualifier) = qualifier {
-            uri.push_str("?Qualifier=");
-            uri.push_str(&qualifier.replace('$', "%24"));
-        }
-        uri
-    }
-
-    async fn call(&self, invoke: InvokeRequest) -> Result<InvokeResponse, InvokeError> {
-        let request = self.request(&invoke).map_err(no_answer)?;
-        let answer = self
-            .client
-            .send(request)
-            .await
-            .map_err(|error| InvokeError {
-                never_sent: error.is_never_sent(),
+        let reference =
+            FunctionReference::parse(&invoke.function).map_err(|error| InvokeError {
+                status: 400,
+                error_type: "ValidationException".into(),
                 ..no_answer(error.to_string())
             })?;
-        read_answer(answer)
+        let mut function = invoke.function.clone();
+        let mut qualifier = invoke.qualifier.clone();
+        let mut region = self.region.clone();
+        match reference.region_and_account {
+            // An ARN of the account that stands for none names nothing elsewhere, a name may.
+            Some((_, account)) if account == NO_ACCOUNT => {
+                function = reference.name.to_string();
+                qualifier = qualifier.or(reference.qualifier);
+            }
+            Some((of_function, _)) if matches!(self.place, Place::Aws { .. }) => {
+                // It becomes a part of a host name.
+                if !is_region(&of_function) {
+                    return Err(InvokeError {
+                        status: 400,
+                        error_type: "ValidationException".into(),
+                        ..no_answer(format!("`{function}` is in no region of AWS"))
+                    });
+                }
+                region = of_function;
+            }
+            _ => {}
+        }
+        let base = match &self.place {
+            Place::Url(url) | Place::Aws { url: Some(url) } => url.clone(),
+            Place::Aws { url: None } => url_of_region(&region),
+        };
+        let function = utf8_percent_encode(&function, ESCAPED);
+        let query = qualifier.map_or_else(String::new, |qualifier| {
+            format!("?Qualifier={}", utf8_percent_encode(&qualifier, ESCAPED))
+        });
+        let url = format!("{base}/2015-03-31/functions/{function}/invocations{query}");
+        Ok((url, region))
     }
+
+    /// Whether AWS answers, which tells of errors in its one way.
+    fn dialect(&self) -> Dialect {
+        match &self.place {
+            Place::Url(url) if !is_of_aws(url) => Dialect::Emulator,
+            Place::Url(_) | Place::Aws { .. } => Dialect::Aws,
+        }
+    }
+
+    async fn call(&self, mut invoke: InvokeRequest) -> Result<InvokeResponse, InvokeError> {
+        let payload = Bytes::from(std::mem::take(&mut invoke.payload));
+        let (url, region) = self.address(&invoke)?;
+        let mut attempt = 1;
+        loop {
+            let answered = self.attempt(&invoke, &url, &region, &payload).await;
+            match self
+                .retries
+                .pause(invoke.invocation_type, &answered, attempt)
+            {
+                None => return answered.map_err(retry::Failed::into_error),
+                Some(pause) => tokio::time::sleep(pause).await,
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        invoke: &InvokeRequest,
+        url: &str,
+        region: &str,
+        payload: &Bytes,
+    ) -> Result<InvokeResponse, retry::Failed> {
+        let is_real_aws = self.dialect() == Dialect::Aws;
+        let credentials = self.credentials.credentials_for(is_real_aws).await;
+        let credentials = credentials.map_err(|error| {
+            retry::Failed::for_good(InvokeError {
+                never_sent: true,
+                ..no_answer(error.to_string())
+            })
+        })?;
+        let unsent = |error: String| retry::Failed::for_good(no_answer(error));
+        let mut request = request(invoke, url, payload).map_err(unsent)?;
+        let scope = Scope {
+            region,
+            service: "lambda",
+        };
+        sign(&mut request, payload, &credentials, scope)
+            .map_err(|error| unsent(error.to_string()))?;
+        match self.client.send(request).await {
+            Ok(answer) => read_answer(answer, self.dialect()),
+            Err(error) => Err(retry::Failed::of_transport(&error)),
+        }
+    }
+}
+
+fn request(
+    invoke: &InvokeRequest,
+    url: &str,
+    payload: &Bytes,
+) -> Result<Request<Full<Bytes>>, String> {
+    let kind = match invoke.invocation_type {
+        InvocationType::RequestResponse => "RequestResponse",
+        InvocationType::Event => "Event",
+        InvocationType::DryRun => "DryRun",
+    };
+    let mut request = Request::post(url)
+        .header("content-type", "application/json")
+        .header("x-amz-invocation-type", kind)
+        .body(Full::new(payload.clone()))
+        .map_err(|error| error.to_string())?;
+    let headers = request.headers_mut();
+    if invoke.tail_log {
+        headers.insert("x-amz-log-type", HeaderValue::from_static("Tail"));
+    }
+    if let Some(context) = &invoke.client_context
+        && let Ok(context) = STANDARD.encode(context).parse()
+    {
+        headers.insert("x-amz-client-context", context);
+    }
+    if let Some(trace_id) = &invoke.trace_id
+        && let Ok(trace_id) = trace_id.parse()
+    {
+        headers.insert("x-amzn-trace-id", trace_id);
+    }
+    Ok(request)
+}
+
+fn url_of_region(region: &str) -> String {
+    let suffix = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    format!("https://lambda.{region}.{suffix}")
+}
+
+/// The region of `https://lambda.{region}.amazonaws.com`.
+fn region_of_url(url: &str) -> Option<&str> {
+    let region = url.strip_prefix("https://lambda.")?.split('.').next()?;
+    (url_of_region(region) == url).then_some(region)
+}
+
+fn is_region(text: &str) -> bool {
+    let is_letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    !text.is_empty() && text.len() <= 32 && text.bytes().all(is_letter)
 }
 
 impl InvokeFunction for InvokeEndpoint {
@@ -113,101 +259,124 @@ impl InvokeFunction for InvokeEndpoint {
     }
 }
 
-fn no_answer(message: String) -> InvokeError {
-    InvokeError {
-        status: 502,
-        error_type: "ServiceException".into(),
-        message,
-        reason: None,
-        never_sent: false,
-    }
-}
-
-/// Reads an answer of the Invoke API. Emulators tell of a function's error in three ways: by the
-/// header, by a status of 500 and more, or only by the document (control-and-observability F.7).
-fn read_answer(answer: Response<Bytes>) -> Result<InvokeResponse, InvokeError> {
-    let (parts, body) = answer.into_parts();
-    let header = |name: &str| text_of(&parts.headers, name);
-    let document: Option<Value> = serde_json::from_slice(&body).ok();
-    let member = |name: &str| {
-        document
-            .as_ref()
-            .and_then(|document| document.get(name)?.as_str())
-            .map(str::to_owned)
-    };
-    let is_error_document = member("errorMessage").is_some();
-    let function_error = header("x-amz-function-error").or_else(|| {
-        let by_status = parts.status.is_server_error() && is_error_document;
-        let by_document =
-            parts.status == StatusCode::OK && is_error_document && member("errorType").is_some();
-        (by_status || by_document).then(|| "Unhandled".to_owned())
-    });
-    if function_error.is_none() && !parts.status.is_success() {
-        return Err(InvokeError {
-            status: parts.status.as_u16(),
-            error_type: header("x-amzn-errortype")
-                .map_or_else(|| "ServiceException".into(), |kind| kind.replace(':', "")),
-            message: member("Message")
-                .or_else(|| member("message"))
-                .unwrap_or_default(),
-            reason: member("Reason"),
-            never_sent: false,
-        });
-    }
-    Ok(InvokeResponse {
-        status: if function_error.is_some() {
-            200
-        } else {
-            parts.status.as_u16()
-        },
-        request_id: header("x-amzn-requestid").unwrap_or_else(new_id::uuid),
-        executed_version: header("x-amz-executed-version").unwrap_or_else(|| "$LATEST".into()),
-        function_error,
-        payload: body.to_vec(),
-        log_tail: None,
-    })
-}
-
-fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers
-        .get(name)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::integration::{egress::Egress, http_client::HttpClientConfig};
 
-    fn answer(status: u16, header: Option<(&str, &str)>, body: &str) -> Response<Bytes> {
-        let mut response = Response::builder().status(status);
-        if let Some((name, value)) = header {
-            response = response.header(name, value);
-        }
-        response
-            .body(Bytes::copy_from_slice(body.as_bytes()))
-            .unwrap()
+    fn client() -> HttpClient {
+        HttpClient::new(HttpClientConfig {
+            egress: Egress::default(),
+            ca_certificates: None,
+            idle_connections_per_backend: 1,
+            max_answer_bytes: 1,
+        })
+        .unwrap()
+    }
+
+    fn address(
+        endpoint: &InvokeEndpoint,
+        function: &str,
+        qualifier: Option<&str>,
+    ) -> Result<(String, String), u16> {
+        let invoke = InvokeRequest {
+            qualifier: qualifier.map(str::to_owned),
+            ..InvokeRequest::synchronous(function, Vec::new())
+        };
+        endpoint.address(&invoke).map_err(|error| error.status)
+    }
+
+    fn at(url: &str, region: &str) -> (String, String) {
+        (url.to_owned(), region.to_owned())
     }
 
     #[test]
-    fn a_functions_error_is_recognised_in_every_emulators_way() {
-        let document = r#"{"errorMessage":"no","errorType":"Error"}"#;
-        for answer in [
-            answer(200, Some(("x-amz-function-error", "Unhandled")), document),
-            answer(500, None, document),
-            answer(200, None, document),
+    fn a_function_of_aws_is_invoked_in_the_region_of_its_arn() {
+        let none = CredentialsProvider::nowhere();
+        let aws = InvokeEndpoint::aws(client(), None, "us-west-2", none.clone());
+        assert_eq!(
+            address(&aws, "chat", Some("$LATEST")),
+            Ok(at(
+                "https://lambda.us-west-2.amazonaws.com/2015-03-31/functions/chat/invocations\
+                 ?Qualifier=%24LATEST",
+                "us-west-2"
+            ))
+        );
+        assert_eq!(
+            address(
+                &aws,
+                "arn:aws:lambda:eu-west-1:123456789012:function:chat:live",
+                None
+            ),
+            Ok(at(
+                "https://lambda.eu-west-1.amazonaws.com/2015-03-31/functions/\
+                 arn%3Aaws%3Alambda%3Aeu-west-1%3A123456789012%3Afunction%3Achat%3Alive/invocations",
+                "eu-west-1"
+            ))
+        );
+        assert_eq!(
+            address(
+                &aws,
+                "arn:aws:lambda:us-east-1:000000000000:function:chat:live",
+                None
+            ),
+            Ok(at(
+                "https://lambda.us-west-2.amazonaws.com/2015-03-31/functions/chat/invocations\
+                 ?Qualifier=live",
+                "us-west-2"
+            ))
+        );
+        let china = address(
+            &aws,
+            "arn:aws-cn:lambda:cn-north-1:123456789012:function:x",
+            None,
+        );
+        assert!(
+            china
+                .unwrap()
+                .0
+                .starts_with("https://lambda.cn-north-1.amazonaws.com.cn/")
+        );
+        let there = InvokeEndpoint::aws(client(), Some("http://localhost:5000/"), "x", none);
+        let (url, region) = address(
+            &there,
+            "arn:aws:lambda:eu-west-1:123456789012:function:f",
+            None,
+        )
+        .unwrap();
+        assert!(
+            url.starts_with("http://localhost:5000/2015-03-31/"),
+            "{url}"
+        );
+        assert_eq!(region, "eu-west-1");
+    }
+
+    #[test]
+    fn no_name_becomes_a_host_or_a_path_step() {
+        let aws = InvokeEndpoint::aws(client(), None, "us-east-1", CredentialsProvider::nowhere());
+        for function in [
+            "arn:aws:lambda:evil.example.com/x:123456789012:function:f",
+            "arn:aws:lambda:x@y:123456789012:function:f",
+            "../../2014-11-13/functions/f",
+            "f/invocations?",
+            "",
         ] {
-            let response = read_answer(answer).unwrap();
-            assert_eq!(response.function_error.as_deref(), Some("Unhandled"));
+            assert_eq!(address(&aws, function, None), Err(400), "{function}");
         }
-        let response = read_answer(answer(200, None, r#"{"errorMessage":"mine"}"#)).unwrap();
-        assert_eq!(response.function_error, None);
-        let error = read_answer(answer(
-            404,
-            Some(("x-amzn-errortype", "ResourceNotFoundException")),
-            r#"{"Type":"User","Message":"Function not found: x"}"#,
-        ))
-        .unwrap_err();
-        assert_eq!(error.status, 404);
-        assert_eq!(error.message, "Function not found: x");
+        let (url, _) = address(&aws, "f", Some("1&x=/../y")).unwrap();
+        assert!(
+            url.ends_with("/invocations?Qualifier=1%26x%3D%2F..%2Fy"),
+            "{url}"
+        );
+    }
+
+    #[test]
+    fn a_url_of_aws_says_the_region() {
+        assert_eq!(
+            region_of_url("https://lambda.eu-west-1.amazonaws.com"),
+            Some("eu-west-1")
+        );
+        assert_eq!(region_of_url("http://localhost:3001"), None);
+        assert_eq!(region_of_url("https://lambda.example.com"), None);
     }
 }

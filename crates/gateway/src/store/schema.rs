@@ -4,10 +4,10 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::Connection as Database;
 
-use super::{StoreError, control, functions, metrics, sql_ms, stale, usage};
+use super::{StoreError, apis, control, functions, metrics, sql_ms, stale, usage};
 use crate::clock::now_ms;
 
-pub(super) const VERSION: i64 = 10;
+pub(super) const VERSION: i64 = 11;
 /// The first version whose lives are read as they are.
 const LIVES: i64 = 6;
 
@@ -206,6 +206,7 @@ fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
         (8, control::DOMAIN_NAMES),
         (9, VERSION_9),
         (10, stale::VERSION_10),
+        (11, apis::MADE_APIS),
     ] {
         if version < target {
             transaction.execute_batch(change)?;

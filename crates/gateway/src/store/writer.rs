@@ -18,8 +18,7 @@ use rusqlite::{Connection as Database, Transaction, TransactionBehavior, params}
 
 use self::{log_entries::LogGroups, prune::Pruning};
 use super::{
-    Command, Lifecycle, LogChange, LogChangeError, LogEntry, LogQueue, OwedDisconnects,
-    Retention,
+    Command, Lifecycle, LogChange, LogChangeError, LogEntry, LogQueue, OwedDisconnects, Retention,
     changes::{Change, Changes},
     log_changes::AskedLogChange,
     metrics, owed, usage,

@@ -17,6 +17,7 @@ use super::{call::Call, success};
 use crate::{
     admin,
     auth::AccessDenied,
+    endpoint::Endpoint,
     respond,
     target::{Target, TargetError},
 };
@@ -103,12 +104,12 @@ impl Failure {
     }
 }
 
-/// The answer to a failed call. With an authority, 410 and 400 say why, and where more is said.
+/// The answer to a failed call. With an endpoint, 410 and 400 say why, and where more is said.
 pub(super) fn response(
     failure: &Failure,
     target: &Target,
     call: &Call,
-    reasons_at: Option<&str>,
+    reasons_at: Option<&Endpoint>,
 ) -> Response<Full<Bytes>> {
     let Call {
         id_text, method, ..
@@ -155,10 +156,10 @@ pub(super) fn response(
     if !matches!(failure, Failure::TooLarge | Failure::Broken) {
         call.put_ids(&mut response);
     }
-    if let (Some(authority), Some(slug)) = (reasons_at, slug) {
+    if let (Some(endpoint), Some(slug)) = (reasons_at, slug) {
         let headers = response.headers_mut();
         headers.insert(GONE_REASON, HeaderValue::from_static(slug));
-        respond::insert(headers, GONE_HELP, &admin::error_page_url(authority, slug));
+        respond::insert(headers, GONE_HELP, &admin::error_page_url(endpoint, slug));
     }
     response
 }

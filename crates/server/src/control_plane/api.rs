@@ -35,7 +35,7 @@ pub(super) fn body(api: &Api, endpoint: &dyn Fn(&ApiId) -> String) -> Value {
         "disableExecuteApiEndpoint": definition.disable_execute_api_endpoint,
         // Left out unless it was given.
         "disableSchemaValidation": definition.disable_schema_validation.then_some(true),
-        "ipAddressType": "ipv4",
+        "ipAddressType": api.ip_address_type.as_str(),
         "name": api.name,
         "protocolType": "WEBSOCKET",
         "routeSelectionExpression": definition.route_selection_expression,

@@ -9,16 +9,17 @@ use gatepost_model::{
 };
 use serde_json::Value;
 
-use super::{changes::of_template, domain_name, rescue::ControlPlaneError, stage};
+use super::{
+    changes::of_template,
+    domain_name,
+    rescue::{ControlPlaneError, bad_request},
+    stage,
+};
 use crate::shapes::apigatewayv2::{
     CreateApiMappingRequest, CreateDomainNameRequest, DeleteApiMappingRequest,
     DeleteDomainNameRequest, DomainNameConfiguration, EndpointType, MutualTlsAuthenticationInput,
     RoutingMode, UpdateApiMappingRequest, UpdateDomainNameRequest,
 };
-
-fn bad_request(message: impl Into<String>) -> ControlPlaneError {
-    ControlPlaneError::BadRequest(message.into())
-}
 
 pub(super) fn create(
     gateway: &Gateway,

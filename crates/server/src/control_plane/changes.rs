@@ -1,16 +1,20 @@
 //! What changes something: read, made under one lock, kept, then served.
 
 use bytes::Bytes;
+use std::collections::BTreeMap;
+
 use gatepost_gateway::{
     control::Change, gateway::Gateway, store::ReadError, usage_plans::ServedPlans,
 };
+use gatepost_model::ApiId;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
-use super::{change_domain_name, tags, uri, v1};
+use super::{change_api, change_deployment, change_domain_name, change_stage, tags, uri, v1};
 use crate::{
     auth::VerifiedRequest,
     control_plane::rescue::ControlPlaneError,
+    server::Server,
     shapes::{Input, Matched, OperationShape, apigateway, apigatewayv2},
 };
 
@@ -93,7 +97,7 @@ impl ChangeRequest {
     /// Makes the change; blocks until it is kept and served.
     pub(super) fn carry_out(
         &self,
-        gateway: &Gateway,
+        server: &Server,
     ) -> Result<(StatusCode, Value), ControlPlaneError> {
         let input = Input {
             path: &self.path,
@@ -102,17 +106,35 @@ impl ChangeRequest {
             body: &self.body,
         };
         let body = match self.operation {
-            Operation::V2(operation) => change_v2(operation, gateway, &input),
-            Operation::V1(operation) => v1::change(operation, gateway, &input),
+            Operation::V2(operation) => change_v2(operation, server, &input),
+            Operation::V1(operation) => v1::change(operation, &server.gateway, &input),
         };
         let status = StatusCode::from_u16(self.operation.status()).unwrap_or(StatusCode::OK);
         body.map(|body| (status, body))
     }
 }
 
-fn change_v2(operation: apigatewayv2::Operation, gateway: &Gateway, input: &Input<'_>) -> Answer {
+/// The `ApiEndpoint` of an API.
+pub(super) type Endpoint<'a> = &'a dyn Fn(&ApiId) -> String;
+
+fn change_v2(operation: apigatewayv2::Operation, server: &Server, input: &Input<'_>) -> Answer {
     use apigatewayv2::Operation as V2;
+    let gateway = &*server.gateway;
+    let endpoint: Endpoint<'_> = &|api_id| server.api_endpoint(api_id);
     match operation {
+        V2::CreateApi => change_api::create(gateway, endpoint, input.read()?),
+        V2::UpdateApi => change_api::update(gateway, endpoint, input.read()?),
+        V2::DeleteApi => change_api::delete(gateway, &input.read()?),
+        V2::CreateDeployment => change_deployment::create(gateway, input.read()?),
+        V2::UpdateDeployment => change_deployment::update(gateway, input.read()?),
+        V2::DeleteDeployment => change_deployment::delete(gateway, &input.read()?),
+        V2::CreateStage => change_stage::create(gateway, input.read()?),
+        V2::UpdateStage => change_stage::update(gateway, input.read()?),
+        V2::DeleteStage => change_stage::delete(gateway, &input.read()?),
+        V2::DeleteRouteSettings => change_stage::delete_route_settings(gateway, &input.read()?),
+        V2::DeleteAccessLogSettings => {
+            change_stage::delete_access_log_settings(gateway, &input.read()?)
+        }
         V2::CreateDomainName => change_domain_name::create(gateway, input.read()?),
         V2::UpdateDomainName => change_domain_name::update(gateway, &input.read()?),
         V2::DeleteDomainName => change_domain_name::delete(gateway, &input.read()?),
@@ -132,6 +154,22 @@ pub(super) fn make<T>(
 ) -> Answer {
     let result = gateway.change(change)?;
     show(&gateway.usage_plans(), result)
+}
+
+/// A text, unless it is empty: so a member is taken away.
+pub(super) fn unless_empty(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// Puts entries into a map; those with an empty value are taken away.
+pub(super) fn merge(map: &mut BTreeMap<String, String>, changes: BTreeMap<String, String>) {
+    for (key, value) in changes {
+        if value.is_empty() {
+            map.remove(&key);
+        } else {
+            map.insert(key, value);
+        }
+    }
 }
 
 /// The error for what only the template changes.

@@ -56,6 +56,11 @@ pub(super) enum ControlPlaneError {
     },
 }
 
+/// What the caller asks for cannot be.
+pub(super) fn bad_request(message: impl Into<String>) -> ControlPlaneError {
+    ControlPlaneError::BadRequest(message.into())
+}
+
 impl ControlPlaneError {
     fn status_and_type(&self) -> (StatusCode, &'static str) {
         match self {

@@ -46,6 +46,7 @@ pub(super) fn body(stage: &Stage) -> Value {
         "defaultRouteSettings": route_settings_body(&default_route_settings),
         "deploymentId": stage.deployment_id.as_ref().map(DeploymentId::as_str),
         "description": stage.description,
+        "lastDeploymentStatusMessage": stage.last_deployment_status_message,
         "lastUpdatedDate": timestamp(stage.last_updated_at_ms),
         "routeSettings": route_settings,
         "stageName": stage.stage_name.as_str(),

@@ -3,13 +3,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use gatepost_gateway::{control::Change, gateway::Gateway};
+use gatepost_gateway::gateway::Gateway;
 use gatepost_model::{api::Api, domain_name::DomainName};
 use serde_json::{Value, json};
 
-use super::{
-    api, change_domain_name, changes::of_template, domain_name, rescue::ControlPlaneError, stage,
-};
+use super::{api, change_domain_name, change_stage, domain_name, rescue::ControlPlaneError, stage};
 use crate::shapes::apigatewayv2::{TagResourceRequest, UntagResourceRequest};
 
 pub(super) fn body(
@@ -39,18 +37,32 @@ pub(super) fn resource(arn: &str) -> Option<&str> {
     }
 }
 
-/// The tags of what calls made; those of APIs are their template's.
-fn tags_to_change<'a>(
+/// Changes the tags of what calls made.
+fn change(
     gateway: &Gateway,
-    change: &'a mut Change<'_>,
     arn: &str,
-) -> Result<&'a mut BTreeMap<String, String>, ControlPlaneError> {
+    change: impl FnOnce(&mut BTreeMap<String, String>),
+) -> Result<(), ControlPlaneError> {
     let not_found = || ControlPlaneError::NotFoundTagged(arn.to_owned());
     let resource = resource(arn).ok_or_else(not_found)?;
     match resource.split('/').collect::<Vec<_>>().as_slice() {
-        ["", "domainnames", name] => Ok(&mut change_domain_name::find(change, name)?.tags),
-        ["", "apis", api_id, ..] if gateway.apis().apis.contains_key(*api_id) => {
-            Err(of_template("API", api_id))
+        ["", "domainnames", name] => gateway.change(|made| {
+            change(&mut change_domain_name::find(made, name)?.tags);
+            Ok(())
+        }),
+        ["", "apis", api_id] => {
+            let changed = gateway.change_api(api_id, |api| {
+                change(&mut api.tags);
+                Ok::<_, ControlPlaneError>(())
+            });
+            changed.map(drop)
+        }
+        ["", "apis", api_id, "stages", name] => {
+            let changed = gateway.change_api(api_id, |api| {
+                change(&mut change_stage::find(api, name)?.tags);
+                Ok::<_, ControlPlaneError>(())
+            });
+            changed.map(drop)
         }
         _ => Err(not_found()),
     }
@@ -60,20 +72,18 @@ pub(super) fn tag(
     gateway: &Gateway,
     request: TagResourceRequest,
 ) -> Result<Value, ControlPlaneError> {
-    gateway.change(|change| {
-        let tags = tags_to_change(gateway, change, &request.resource_arn)?;
+    change(gateway, &request.resource_arn, |tags| {
         tags.extend(request.tags.unwrap_or_default());
-        Ok(json!({}))
-    })
+    })?;
+    Ok(json!({}))
 }
 
 pub(super) fn untag(
     gateway: &Gateway,
     request: &UntagResourceRequest,
 ) -> Result<Value, ControlPlaneError> {
-    gateway.change(|change| {
-        let tags = tags_to_change(gateway, change, &request.resource_arn)?;
+    change(gateway, &request.resource_arn, |tags| {
         tags.retain(|key, _| !request.tag_keys.contains(key));
-        Ok(Value::Null)
-    })
+    })?;
+    Ok(Value::Null)
 }

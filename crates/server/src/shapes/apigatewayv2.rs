@@ -3,24 +3,33 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Constraint::{Each, Length},
+    Constraint::{Each, Length, Range},
     Timestamp,
     macros::{enumeration, operations, request, structure},
 };
 
 operations! { {
+    CreateApi "POST" "/v2/apis" 201,
     CreateApiMapping "POST" "/v2/domainnames/{domainName}/apimappings" 201,
+    CreateDeployment "POST" "/v2/apis/{apiId}/deployments" 201,
     CreateDomainName "POST" "/v2/domainnames" 201,
+    CreateStage "POST" "/v2/apis/{apiId}/stages" 201,
+    DeleteAccessLogSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/accesslogsettings" 204,
+    DeleteApi "DELETE" "/v2/apis/{apiId}" 204,
     DeleteApiMapping "DELETE" "/v2/domainnames/{domainName}/apimappings/{apiMappingId}" 204,
+    DeleteDeployment "DELETE" "/v2/apis/{apiId}/deployments/{deploymentId}" 204,
     DeleteDomainName "DELETE" "/v2/domainnames/{domainName}" 204,
+    DeleteRouteSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/routesettings/{routeKey}" 204,
+    DeleteStage "DELETE" "/v2/apis/{apiId}/stages/{stageName}" 204,
     TagResource "POST" "/v2/tags/{resource-arn}" 201,
     UntagResource "DELETE" "/v2/tags/{resource-arn}" 204,
+    UpdateApi "PATCH" "/v2/apis/{apiId}" 200,
     UpdateApiMapping "PATCH" "/v2/domainnames/{domainName}/apimappings/{apiMappingId}" 200,
+    UpdateDeployment "PATCH" "/v2/apis/{apiId}/deployments/{deploymentId}" 200,
     UpdateDomainName "PATCH" "/v2/domainnames/{domainName}" 200,
+    UpdateStage "PATCH" "/v2/apis/{apiId}/stages/{stageName}" 200,
 } others {
-    CreateApi "POST" "/v2/apis",
     CreateAuthorizer "POST" "/v2/apis/{apiId}/authorizers",
-    CreateDeployment "POST" "/v2/apis/{apiId}/deployments",
     CreateIntegration "POST" "/v2/apis/{apiId}/integrations",
     CreateIntegrationResponse "POST" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses",
     CreateModel "POST" "/v2/apis/{apiId}/models",
@@ -31,13 +40,9 @@ operations! { {
     CreateRoute "POST" "/v2/apis/{apiId}/routes",
     CreateRouteResponse "POST" "/v2/apis/{apiId}/routes/{routeId}/routeresponses",
     CreateRoutingRule "POST" "/v2/domainnames/{domainName}/routingrules",
-    CreateStage "POST" "/v2/apis/{apiId}/stages",
     CreateVpcLink "POST" "/v2/vpclinks",
-    DeleteAccessLogSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/accesslogsettings",
-    DeleteApi "DELETE" "/v2/apis/{apiId}",
     DeleteAuthorizer "DELETE" "/v2/apis/{apiId}/authorizers/{authorizerId}",
     DeleteCorsConfiguration "DELETE" "/v2/apis/{apiId}/cors",
-    DeleteDeployment "DELETE" "/v2/apis/{apiId}/deployments/{deploymentId}",
     DeleteIntegration "DELETE" "/v2/apis/{apiId}/integrations/{integrationId}",
     DeleteIntegrationResponse "DELETE" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}",
     DeleteModel "DELETE" "/v2/apis/{apiId}/models/{modelId}",
@@ -49,9 +54,7 @@ operations! { {
     DeleteRoute "DELETE" "/v2/apis/{apiId}/routes/{routeId}",
     DeleteRouteRequestParameter "DELETE" "/v2/apis/{apiId}/routes/{routeId}/requestparameters/{requestParameterKey}",
     DeleteRouteResponse "DELETE" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}",
-    DeleteRouteSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/routesettings/{routeKey}",
     DeleteRoutingRule "DELETE" "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
-    DeleteStage "DELETE" "/v2/apis/{apiId}/stages/{stageName}",
     DeleteVpcLink "DELETE" "/v2/vpclinks/{vpcLinkId}",
     DisablePortal "DELETE" "/v2/portals/{portalId}/publish",
     ExportApi "GET" "/v2/apis/{apiId}/exports/{specification}",
@@ -99,9 +102,7 @@ operations! { {
     PutRoutingRule "PUT" "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
     ReimportApi "PUT" "/v2/apis/{apiId}",
     ResetAuthorizersCache "DELETE" "/v2/apis/{apiId}/stages/{stageName}/cache/authorizers",
-    UpdateApi "PATCH" "/v2/apis/{apiId}",
     UpdateAuthorizer "PATCH" "/v2/apis/{apiId}/authorizers/{authorizerId}",
-    UpdateDeployment "PATCH" "/v2/apis/{apiId}/deployments/{deploymentId}",
     UpdateIntegration "PATCH" "/v2/apis/{apiId}/integrations/{integrationId}",
     UpdateIntegrationResponse "PATCH" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}",
     UpdateModel "PATCH" "/v2/apis/{apiId}/models/{modelId}",
@@ -111,7 +112,6 @@ operations! { {
     UpdateProductRestEndpointPage "PATCH" "/v2/portalproducts/{portalProductId}/productrestendpointpages/{productRestEndpointPageId}",
     UpdateRoute "PATCH" "/v2/apis/{apiId}/routes/{routeId}",
     UpdateRouteResponse "PATCH" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}",
-    UpdateStage "PATCH" "/v2/apis/{apiId}/stages/{stageName}",
     UpdateVpcLink "PATCH" "/v2/vpclinks/{vpcLinkId}",
 } }
 
@@ -132,6 +132,11 @@ enumeration! { IpAddressType {
     Dualstack = "dualstack",
 } }
 
+enumeration! { ProtocolType {
+    Websocket = "WEBSOCKET",
+    Http = "HTTP",
+} }
+
 enumeration! { RoutingMode {
     ApiMappingOnly = "API_MAPPING_ONLY",
     RoutingRuleOnly = "ROUTING_RULE_ONLY",
@@ -150,12 +155,54 @@ request! { CreateApiMappingRequest {
     body stage "stage": String [Length(1, 128)],
 } }
 
+request! { CreateApiRequest {
+    body api_key_selection_expression "apiKeySelectionExpression": Option<String>,
+    body cors_configuration "corsConfiguration": Option<Cors>,
+    body credentials_arn "credentialsArn": Option<String>,
+    body description "description": Option<String> [Length(0, 1024)],
+    body disable_schema_validation "disableSchemaValidation": Option<bool>,
+    body disable_execute_api_endpoint "disableExecuteApiEndpoint": Option<bool>,
+    body ip_address_type "ipAddressType": Option<IpAddressType>,
+    body name "name": String [Length(1, 128)],
+    body protocol_type "protocolType": ProtocolType,
+    body route_key "routeKey": Option<String>,
+    body route_selection_expression "routeSelectionExpression": Option<String>,
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
+    body target "target": Option<String> [Length(0, 2048)],
+    body version "version": Option<String> [Length(0, 64)],
+} }
+
+request! { CreateDeploymentRequest {
+    path api_id "apiId": String,
+    body description "description": Option<String> [Length(0, 1024)],
+    body stage_name "stageName": Option<String> [Length(0, 128)],
+} }
+
 request! { CreateDomainNameRequest {
     body domain_name "domainName": String [Length(1, 512)],
     body domain_name_configurations "domainNameConfigurations": Option<Vec<DomainNameConfiguration>>,
     body mutual_tls_authentication "mutualTlsAuthentication": Option<MutualTlsAuthenticationInput>,
     body routing_mode "routingMode": Option<RoutingMode>,
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
+} }
+
+request! { CreateStageRequest {
+    body access_log_settings "accessLogSettings": Option<AccessLogSettings>,
+    path api_id "apiId": String,
+    body auto_deploy "autoDeploy": Option<bool>,
+    body client_certificate_id "clientCertificateId": Option<String>,
+    body default_route_settings "defaultRouteSettings": Option<RouteSettings>,
+    body deployment_id "deploymentId": Option<String>,
+    body description "description": Option<String> [Length(0, 1024)],
+    body route_settings "routeSettings": Option<BTreeMap<String, RouteSettings>>,
+    body stage_name "stageName": String [Length(1, 128)],
+    body stage_variables "stageVariables": Option<BTreeMap<String, String>> [Each(&[Length(0, 2048)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
+} }
+
+request! { DeleteAccessLogSettingsRequest {
+    path api_id "apiId": String,
+    path stage_name "stageName": String,
 } }
 
 request! { DeleteApiMappingRequest {
@@ -163,13 +210,33 @@ request! { DeleteApiMappingRequest {
     path domain_name "domainName": String,
 } }
 
+request! { DeleteApiRequest {
+    path api_id "apiId": String,
+} }
+
+request! { DeleteDeploymentRequest {
+    path api_id "apiId": String,
+    path deployment_id "deploymentId": String,
+} }
+
 request! { DeleteDomainNameRequest {
     path domain_name "domainName": String,
 } }
 
+request! { DeleteRouteSettingsRequest {
+    path api_id "apiId": String,
+    path route_key "routeKey": String,
+    path stage_name "stageName": String,
+} }
+
+request! { DeleteStageRequest {
+    path api_id "apiId": String,
+    path stage_name "stageName": String,
+} }
+
 request! { TagResourceRequest {
     path resource_arn "resource-arn": String,
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
 } }
 
 request! { UntagResourceRequest {
@@ -182,7 +249,29 @@ request! { UpdateApiMappingRequest {
     path api_mapping_id "apiMappingId": String,
     body api_mapping_key "apiMappingKey": Option<String>,
     path domain_name "domainName": String,
-    body stage "stage": Option<String> [Length(1, 128)],
+    body stage "stage": Option<String> [Length(0, 128)],
+} }
+
+request! { UpdateApiRequest {
+    path api_id "apiId": String,
+    body api_key_selection_expression "apiKeySelectionExpression": Option<String>,
+    body cors_configuration "corsConfiguration": Option<Cors>,
+    body credentials_arn "credentialsArn": Option<String>,
+    body description "description": Option<String> [Length(0, 1024)],
+    body disable_schema_validation "disableSchemaValidation": Option<bool>,
+    body disable_execute_api_endpoint "disableExecuteApiEndpoint": Option<bool>,
+    body ip_address_type "ipAddressType": Option<IpAddressType>,
+    body name "name": Option<String> [Length(0, 128)],
+    body route_key "routeKey": Option<String>,
+    body route_selection_expression "routeSelectionExpression": Option<String>,
+    body target "target": Option<String> [Length(0, 2048)],
+    body version "version": Option<String> [Length(0, 64)],
+} }
+
+request! { UpdateDeploymentRequest {
+    path api_id "apiId": String,
+    path deployment_id "deploymentId": String,
+    body description "description": Option<String> [Length(0, 1024)],
 } }
 
 request! { UpdateDomainNameRequest {
@@ -192,10 +281,37 @@ request! { UpdateDomainNameRequest {
     body routing_mode "routingMode": Option<RoutingMode>,
 } }
 
+request! { UpdateStageRequest {
+    body access_log_settings "accessLogSettings": Option<AccessLogSettings>,
+    path api_id "apiId": String,
+    body auto_deploy "autoDeploy": Option<bool>,
+    body client_certificate_id "clientCertificateId": Option<String>,
+    body default_route_settings "defaultRouteSettings": Option<RouteSettings>,
+    body deployment_id "deploymentId": Option<String>,
+    body description "description": Option<String> [Length(0, 1024)],
+    body route_settings "routeSettings": Option<BTreeMap<String, RouteSettings>>,
+    path stage_name "stageName": String,
+    body stage_variables "stageVariables": Option<BTreeMap<String, String>> [Each(&[Length(0, 2048)])],
+} }
+
+structure! { [Default] AccessLogSettings {
+    destination_arn "destinationArn": Option<String>,
+    format "format": Option<String> [Length(0, 1024)],
+} }
+
+structure! { [Default] Cors {
+    allow_credentials "allowCredentials": Option<bool>,
+    allow_headers "allowHeaders": Option<Vec<String>>,
+    allow_methods "allowMethods": Option<Vec<String>> [Each(&[Length(1, 64)])],
+    allow_origins "allowOrigins": Option<Vec<String>>,
+    expose_headers "exposeHeaders": Option<Vec<String>>,
+    max_age "maxAge": Option<i32> [Range(-1.0, 86400.0)],
+} }
+
 structure! { [Default] DomainNameConfiguration {
     api_gateway_domain_name "apiGatewayDomainName": Option<String>,
     certificate_arn "certificateArn": Option<String>,
-    certificate_name "certificateName": Option<String> [Length(1, 128)],
+    certificate_name "certificateName": Option<String> [Length(0, 128)],
     certificate_upload_date "certificateUploadDate": Option<Timestamp>,
     domain_name_status "domainNameStatus": Option<DomainNameStatus>,
     domain_name_status_message "domainNameStatusMessage": Option<String>,
@@ -207,6 +323,14 @@ structure! { [Default] DomainNameConfiguration {
 } }
 
 structure! { [Default] MutualTlsAuthenticationInput {
-    truststore_uri "truststoreUri": Option<String> [Length(1, 2048)],
-    truststore_version "truststoreVersion": Option<String> [Length(1, 64)],
+    truststore_uri "truststoreUri": Option<String> [Length(0, 2048)],
+    truststore_version "truststoreVersion": Option<String> [Length(0, 64)],
+} }
+
+structure! { [Default] RouteSettings {
+    data_trace_enabled "dataTraceEnabled": Option<bool>,
+    detailed_metrics_enabled "detailedMetricsEnabled": Option<bool>,
+    logging_level "loggingLevel": Option<String>,
+    throttling_burst_limit "throttlingBurstLimit": Option<i32>,
+    throttling_rate_limit "throttlingRateLimit": Option<f64>,
 } }

@@ -1,7 +1,8 @@
 //! URLs of the template's APIs on AWS, turned into Gatepost's, so that functions and outputs that
 //! build `https://{api}.execute-api.{region}.amazonaws.com/{stage}` reach Gatepost.
 
-use super::{Endpoint, RewrittenUrl};
+use super::RewrittenUrl;
+use crate::endpoint::Endpoint;
 
 /// Rewrites the URLs of the APIs of one template.
 pub(super) struct Urls<'a> {
@@ -20,15 +21,15 @@ impl Urls<'_> {
         for api_id in &self.api_ids {
             let host = format!("{api_id}.{}", self.domain);
             let prefix = self.prefix(api_id);
-            let authority = without_scheme(&self.endpoint.http_base);
+            let authority = &self.endpoint.authority;
             for (from, to) in [
                 (
                     format!("https://{host}"),
-                    format!("{}{prefix}", self.endpoint.http_base),
+                    format!("{}{prefix}", self.endpoint.http_base()),
                 ),
                 (
                     format!("wss://{host}"),
-                    format!("{}{prefix}", self.endpoint.ws_base),
+                    format!("{}{prefix}", self.endpoint.ws_base()),
                 ),
                 (host, format!("{authority}{prefix}")),
             ] {
@@ -65,20 +66,12 @@ pub(super) fn real_aws_host(value: &str) -> Option<&str> {
     is_called.then(|| &value[start..found + after.len()])
 }
 
-fn without_scheme(base: &str) -> &str {
-    base.split_once("://")
-        .map_or(base, |(_, authority)| authority)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn rewritten(api_ids: Vec<&str>, value: &str) -> String {
-        let endpoint = Endpoint {
-            ws_base: "ws://localhost:4100".into(),
-            http_base: "http://localhost:4100".into(),
-        };
+        let endpoint = Endpoint::plain("localhost:4100");
         let urls = Urls {
             endpoint: &endpoint,
             api_ids,

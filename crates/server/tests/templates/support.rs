@@ -3,9 +3,8 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use gatepost_model::api::Api;
-use gatepost_server::template::{
-    App, Configured, Endpoint, LoadOptions, TemplateErrors, ValuesFrom, load,
-};
+use gatepost_server::endpoint::Endpoint;
+use gatepost_server::template::{App, Configured, LoadOptions, TemplateErrors, ValuesFrom, load};
 
 pub struct Project {
     folder: tempfile::TempDir,
@@ -29,10 +28,7 @@ impl Project {
             values_from: ValuesFrom::Flags,
             import_values: BTreeMap::new(),
             now_ms: 1_790_294_508_123,
-            endpoint: Endpoint {
-                ws_base: "ws://localhost:4100".into(),
-                http_base: "http://localhost:4100".into(),
-            },
+            endpoint: Endpoint::plain("localhost:4100"),
             configured: Configured::default(),
         };
         Self { folder, options }

@@ -1,13 +1,13 @@
 //! `Condition`: operators, keys and values, compiled when the policy is read.
 
 mod date;
-mod network;
 
 use std::{cmp::Ordering, net::IpAddr};
 
+use gatepost_model::network::Network;
 use serde_json::{Map, Value};
 
-use self::{date::date_ms, network::Network};
+use self::date::date_ms;
 use super::{
     InvalidPolicy, Unsupported,
     keys::{Key, RequestKeys, UnknownHere},
@@ -149,7 +149,7 @@ fn condition(
         "Bool" => Test::Bool(booleans(values, &invalid)?),
         "Null" if !if_exists => Test::Null(booleans(values, &invalid)?),
         "IpAddress" => {
-            let network = |value: &String| Network::parse(value).ok_or_else(|| invalid(value));
+            let network = |value: &String| value.parse::<Network>().map_err(|_| invalid(value));
             Test::Network(values.iter().map(network).collect::<Result<_, _>>()?)
         }
         kind => match (kind.strip_prefix("Numeric"), kind.strip_prefix("Date")) {

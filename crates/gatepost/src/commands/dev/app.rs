@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     path::PathBuf,
 };
 
@@ -88,6 +89,7 @@ impl App {
                 Said::Warning(warning) => terminal.warning(&warning),
             }
         }
+        node.announce(SocketAddr::new(listen[0].ip(), node.port))?;
         node.listen();
         warnings.extend(node.warnings.clone());
         warnings.extend(loaded.warnings.iter().map(ToString::to_string));
@@ -232,7 +234,8 @@ impl App {
     /// What start-up says.
     pub fn ready(&self) -> Ready {
         let several = self.loaded.apis.len() > 1;
-        let authority = &self.node.server.authority;
+        let endpoint = &self.node.server.endpoint;
+        let (ws_base, http_base) = (endpoint.ws_base(), endpoint.http_base());
         let apis = self.loaded.apis.iter().map(|api| ReadyApi {
             api_id: api.api_id.to_string(),
             name: api.name.clone(),
@@ -250,8 +253,8 @@ impl App {
                     let path = stage_path(&api.api_id, stage.stage_name.as_str(), several);
                     (
                         stage.stage_name.to_string(),
-                        format!("ws://{authority}{path}"),
-                        format!("http://{authority}{path}"),
+                        format!("{ws_base}{path}"),
+                        format!("{http_base}{path}"),
                     )
                 })
                 .collect(),
@@ -271,7 +274,7 @@ impl App {
             template: self.template.clone(),
             stack_name: self.loaded.stack_name.clone(),
             port: self.node.port,
-            authority: authority.clone(),
+            endpoint: endpoint.clone(),
             has_page: self.node.server.home_page.is_some(),
             ca_bundle: self.node.ca_bundle.clone(),
             apis: apis.collect(),

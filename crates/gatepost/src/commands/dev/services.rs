@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use gatepost_gateway::{
     deployed::WithStageVariables,
-    integration::aws_service::{AwsServices, ServiceEndpoint},
+    integration::{
+        aws_service::{AwsServices, ServiceEndpoint},
+        credentials::{CredentialsError, Source},
+    },
 };
 use gatepost_model::{
     api::Api,
@@ -28,13 +31,17 @@ fn warning(uri: &ServiceUri, endpoint: &ServiceEndpoint, services: &AwsServices)
         service, region, ..
     } = uri;
     let url = &endpoint.url;
-    let what = if services.credentials.is_some() {
-        format!("integrations call the real AWS: {service} in {region}, at {url}")
-    } else {
-        format!(
+    let what = match services.credentials.source() {
+        Source::Nowhere(CredentialsError::Nowhere) => format!(
             "integrations would call the real AWS ({service} in {region}) and fail: there are no \
              credentials"
-        )
+        ),
+        Source::Nowhere(error) => format!(
+            "integrations would call the real AWS ({service} in {region}) and fail: {error}"
+        ),
+        source => {
+            format!("integrations call the real AWS: {service} in {region}, at {url}, as {source}")
+        }
     };
     let variable = &endpoint.variable;
     format!("{what}. To call something local, set {variable}, e.g. to http://localhost:5000")

@@ -6,6 +6,7 @@ mod text;
 use std::path::PathBuf;
 
 use gatepost_gateway::observe::{Event, Refused};
+use gatepost_server::endpoint::Endpoint;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -29,7 +30,7 @@ pub struct Ready {
     /// The port of everything.
     pub port: u16,
     /// Host and port in URLs.
-    pub authority: String,
+    pub endpoint: Endpoint,
     /// Whether a page is served at `/`.
     pub has_page: bool,
     /// The file with the certificates that clients of the TLS port trust.

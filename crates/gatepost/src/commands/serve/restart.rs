@@ -41,7 +41,7 @@ fn line(old: Option<&Setting>, new: Option<&Setting>) -> String {
 
 /// Whether a key says who may do what.
 fn lets_in(key: &str) -> bool {
-    key.starts_with("auth.") || key.starts_with("admin.token")
+    key.starts_with("auth.") || key.starts_with("admin.token") || key == "server.trusted_proxies"
 }
 
 #[cfg(test)]

@@ -1,30 +1,25 @@
 //! The token of the admin listener: the configured one, or one that is made at each start and left
 //! in the state folder for the programs of this user.
 
-use std::{
-    env,
-    fmt::Write as _,
-    fs,
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+use std::{env, fmt::Write as _, io, path::PathBuf};
 
 use gatepost_model::secret::Secret;
 
-use crate::{access::read_secret, config::AdminConfig, node::StartError};
+use crate::{
+    access::read_secret,
+    config::AdminConfig,
+    node::{StartError, StateFolder},
+    running::TOKEN_FILE,
+};
 
 /// The token of the admin listener, and the file that it was written to when it was made here.
 type FoundToken = (Secret, Option<PathBuf>);
-
-/// The file's name in the state folder.
-const FILE: &str = "admin-token";
 
 /// Finds or makes the token.
 ///
 /// # Errors
 /// It cannot be read or written.
-pub fn find(config: &AdminConfig, state: &Path) -> Result<FoundToken, StartError> {
+pub fn find(config: &AdminConfig, state: &StateFolder) -> Result<FoundToken, StartError> {
     if let Some(source) = &config.token {
         let environment = env::vars().collect();
         let token = read_secret(source, "[admin] token", &environment)?;
@@ -40,20 +35,9 @@ pub fn find(config: &AdminConfig, state: &Path) -> Result<FoundToken, StartError
     for byte in bytes {
         let _ = write!(text, "{byte:02x}");
     }
-    let path = state.join(FILE);
-    let write = || {
-        let new = state.join(format!("{FILE}.new"));
-        let _ = fs::remove_file(&new);
-        let options = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&new);
-        options?.write_all(text.as_bytes())?;
-        fs::rename(&new, &path)
-    };
-    write().map_err(|source| StartError::File {
-        path: path.clone(),
+    let path = state.write(TOKEN_FILE, &text);
+    let path = path.map_err(|source| StartError::File {
+        path: state.path().join(TOKEN_FILE),
         source,
     })?;
     Ok((Secret::new(text), Some(path)))

@@ -4,21 +4,21 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
+    path::PathBuf,
     time::Duration,
 };
 
-use aws_credential_types::Credentials;
 use bytes::Bytes;
 use gatepost_gateway::{
     clock::now_ms,
     integration::{
-        aws_service::ServiceEndpoints,
+        aws_service::{ServiceEndpoints, is_of_aws},
+        credentials::{CredentialsError, CredentialsProvider},
         egress::Egress,
         http_client::{HttpClient, HttpClientConfig},
         sign::{Scope, sign},
     },
 };
-use gatepost_model::arn::ServiceUri;
 use gatepost_wire::aws_logs::{
     AccessRow, ExecutionLine, FunctionLine, PrintedEvent, execution_line, function_line,
     printed_events,
@@ -59,7 +59,7 @@ pub(super) fn events(arguments: &Arguments, id: &str) -> Result<Vec<PrintedEvent
 
 struct CloudWatch {
     client: HttpClient,
-    credentials: Credentials,
+    credentials: CredentialsProvider,
     region: String,
     url: String,
     since_ms: u64,
@@ -80,12 +80,10 @@ impl CloudWatch {
                 arguments.since
             )
         })?;
-        let credentials = outward::credentials(arguments.profile.as_deref(), &environment)
-            .map_err(|error| error.to_string())?
-            .ok_or(
-                "there are no credentials for AWS: set AWS_ACCESS_KEY_ID and \
-                 AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or --profile",
-            )?;
+        let ca_certificates: Option<PathBuf> = variable("AWS_CA_BUNDLE").map(Into::into);
+        let profile = arguments.profile.as_deref();
+        let credentials = outward::credentials(profile, ca_certificates.clone(), &environment)
+            .map_err(|error| error.to_string())?;
         let url = match &arguments.endpoint_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => endpoint(&region, environment.clone())?,
@@ -95,7 +93,7 @@ impl CloudWatch {
                 allow: Vec::new(),
                 deny: Vec::new(),
             },
-            ca_certificates: variable("AWS_CA_BUNDLE").map(Into::into),
+            ca_certificates,
             idle_connections_per_backend: 1,
             max_answer_bytes: MAX_ANSWER,
         });
@@ -234,7 +232,17 @@ impl CloudWatch {
             region: &self.region,
             service: "logs",
         };
-        sign(&mut request, &body, &self.credentials, scope).map_err(|error| error.to_string())?;
+        let is_real_aws = is_of_aws(&self.url);
+        let credentials = self.credentials.credentials_for(is_real_aws).await;
+        let credentials = credentials.map_err(|error| match error {
+            CredentialsError::Nowhere | CredentialsError::NoInstance(_) => {
+                "there are no credentials for AWS: set AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or --profile"
+                    .to_owned()
+            }
+            error => error.to_string(),
+        })?;
+        sign(&mut request, &body, &credentials, scope).map_err(|error| error.to_string())?;
         let answer = tokio::time::timeout(TIMEOUT, self.client.send(request)).await;
         let answer = answer
             .map_err(|_| "CloudWatch Logs does not answer".to_owned())?
@@ -258,20 +266,13 @@ impl CloudWatch {
 fn endpoint(region: &str, environment: BTreeMap<String, String>) -> Result<String, String> {
     let endpoints =
         ServiceEndpoints::of_environment(environment).map_err(|error| error.to_string())?;
-    let partition = if region.starts_with("cn-") {
-        "aws-cn"
-    } else {
-        "aws"
-    };
-    let uri = format!("arn:{partition}:apigateway:{region}:logs:path/");
     if let Some(url) = env::var("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS")
         .ok()
         .filter(|url| !url.is_empty())
     {
         return Ok(url.trim_end_matches('/').to_owned());
     }
-    let uri = ServiceUri::parse(&uri).map_err(|error| error.to_string())?;
-    Ok(endpoints.endpoint_of(&uri).url)
+    Ok(endpoints.url_of("logs", region))
 }
 
 /// The requests, invocations and connections that an event names.

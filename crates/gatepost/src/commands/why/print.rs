@@ -10,7 +10,7 @@ use gatepost_model::request_context::iso_time;
 use gatepost_server::error_pages;
 use serde_json::{Value, json};
 
-use super::{JSON_VERSION, stored::Answer};
+use super::{JSON_VERSION, live::Now, stored::Answer};
 use crate::commands::dev::printable;
 
 pub(super) fn as_text(answer: &Answer) -> String {
@@ -161,6 +161,7 @@ pub(super) fn as_json(answer: &Answer) -> String {
         "refusedCalls": answer.refused,
         "timeline": timeline_json(explanation),
         "request": answer.request.as_ref().map(request_json),
+        "live": answer.now.as_ref().map(Now::as_json),
     });
     format!("{value:#}\n")
 }

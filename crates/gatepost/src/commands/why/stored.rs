@@ -7,12 +7,15 @@ use std::{
 };
 
 use gatepost_gateway::{
-    explanation::Explanation,
+    explanation::{Explanation, OPEN},
     lifecycle::Life,
     store::{LifeReader, LoggedRequest, ReadError, RefusedCalls},
 };
 use gatepost_model::{ApiId, connection::InvalidConnectionId, connection_id::ConnectionId};
 use gatepost_server::error_pages;
+
+use super::live::Now;
+use crate::running::Which;
 
 /// How long an id that was issued here may take to be written: the writer is never idle for long
 /// with something to write.
@@ -30,15 +33,29 @@ pub(super) struct Answer {
     pub found: bool,
     /// The request that was asked for.
     pub request: Option<LoggedRequest>,
+    /// What is known of a connection that did not end, as far as is kept.
+    pub now: Option<Now>,
+}
+
+/// What is kept, and who runs with it.
+struct Source<'a> {
+    reader: &'a LifeReader,
+    store: &'a Path,
+    which: &'a Which,
 }
 
 /// What is kept of an id.
 ///
 /// # Errors
 /// What to say: there is no store, or it cannot be read.
-pub(super) fn explain(store: &Path, id: &str) -> Result<Answer, String> {
-    let reader = open(store)?;
-    answer(&reader, id).map_err(|error| error.to_string())
+pub(super) fn explain(store: &Path, id: &str, which: &Which) -> Result<Answer, String> {
+    let reader = &open(store)?;
+    let source = Source {
+        reader,
+        store,
+        which,
+    };
+    answer(&source, id).map_err(|error| error.to_string())
 }
 
 /// The store's reader.
@@ -56,14 +73,15 @@ pub(super) fn open(store: &Path) -> Result<LifeReader, String> {
     LifeReader::open(store).map_err(|error| error.to_string())
 }
 
-fn answer(reader: &LifeReader, id: &str) -> Result<Answer, ReadError> {
+fn answer(source: &Source<'_>, id: &str) -> Result<Answer, ReadError> {
+    let reader = source.reader;
     let invalid = match id.parse::<ConnectionId>() {
-        Ok(connection) => return of_connection(reader, &connection, id),
+        Ok(connection) => return of_connection(source, &connection, id),
         Err(invalid) => invalid,
     };
     if let Some(call) = reader.refused_call(id)? {
         let answer = match call.connection_id.parse::<ConnectionId>() {
-            Ok(connection) => of_connection(reader, &connection, &call.connection_id)?,
+            Ok(connection) => of_connection(source, &connection, &call.connection_id)?,
             Err(invalid) => of_invalid(reader, invalid, &call.connection_id)?,
         };
         return Ok(Answer {
@@ -72,11 +90,11 @@ fn answer(reader: &LifeReader, id: &str) -> Result<Answer, ReadError> {
         });
     }
     if let Some(request) = reader.request(id)? {
-        return of_request(reader, request);
+        return of_request(source, request);
     }
     // Nothing is logged of it, but lives are kept all the same.
     if let Some(life) = reader.refused_in(id)? {
-        return of_connection(reader, &life.connection_id, &life.connection_id.to_string());
+        return of_connection(source, &life.connection_id, &life.connection_id.to_string());
     }
     let answer = of_invalid(reader, invalid, id)?;
     if !answer.found && is_request_id(id) {
@@ -111,13 +129,14 @@ fn of_unknown_request() -> Answer {
         explanation: Explanation::of_unknown_request(),
         found: false,
         request: None,
+        now: None,
     }
 }
 
 /// Of a request: what it came to, and its connection.
-fn of_request(reader: &LifeReader, request: LoggedRequest) -> Result<Answer, ReadError> {
+fn of_request(source: &Source<'_>, request: LoggedRequest) -> Result<Answer, ReadError> {
     let mut answer = match &request.connection_id {
-        Some(id) => of_connection(reader, id, &id.to_string())?,
+        Some(id) => of_connection(source, id, &id.to_string())?,
         None => Answer {
             connection_id: String::new(),
             api: None,
@@ -126,6 +145,7 @@ fn of_request(reader: &LifeReader, request: LoggedRequest) -> Result<Answer, Rea
             explanation: Explanation::of_nothing(),
             found: true,
             request: None,
+            now: None,
         },
     };
     let explanation = &mut answer.explanation;
@@ -138,7 +158,7 @@ fn of_request(reader: &LifeReader, request: LoggedRequest) -> Result<Answer, Rea
             name_fault(explanation, "integration-failure", verdict);
         }
         // A refused handshake says itself what went wrong.
-        (None, _) if refused_in(reader, &request)? => {}
+        (None, _) if refused_in(source.reader, &request)? => {}
         (None, _) if request.connection_id.is_some() => {
             let of_connection = &explanation.verdict;
             explanation.verdict = format!("nothing went wrong in this request; {of_connection}");
@@ -166,15 +186,34 @@ fn name_fault(explanation: &mut Explanation, slug: &str, verdict: String) {
     explanation.mend = mend.map(|(_, mend)| mend.trim_end_matches('.').to_owned());
 }
 
-fn of_connection(reader: &LifeReader, id: &ConnectionId, text: &str) -> Result<Answer, ReadError> {
+fn of_connection(source: &Source<'_>, id: &ConnectionId, text: &str) -> Result<Answer, ReadError> {
+    let reader = source.reader;
     let Some(api) = reader.issuer(id)? else {
         return of_invalid(reader, InvalidConnectionId::NotIssuedHere, text);
     };
-    let (life, refused) = once_written(reader, id, text)?;
+    let (mut life, refused) = once_written(reader, id, text)?;
+    let mut now = None;
+    if let Some(open) = life.as_mut().filter(|life| life.end.is_none()) {
+        let said = Now::of(source.store, text, source.which);
+        if let Some(activity) = said.activity() {
+            open.activity = activity;
+        }
+        if matches!(said, Now::Gone) {
+            // It ended between the two questions.
+            life = once_ended(reader, id)?;
+        } else {
+            now = Some(said);
+        }
+    }
     let mut explanation = match &life {
         Some(life) => Explanation::of_life(life, &refused),
         None => Explanation::of_issued(&refused),
     };
+    if explanation.slug == OPEN
+        && let Some(verdict) = now.as_ref().and_then(Now::verdict)
+    {
+        explanation.verdict = verdict;
+    }
     // A refused handshake is told by the page of what refused it.
     let handshake = life.as_ref().and_then(|life| life.handshake.as_ref());
     if let Some(handshake) = handshake
@@ -198,7 +237,21 @@ fn of_connection(reader: &LifeReader, id: &ConnectionId, text: &str) -> Result<A
         found: life.is_some() || refused.total > 0,
         explanation,
         request: None,
+        now,
     })
+}
+
+/// What is kept of a connection that ended a moment ago.
+fn once_ended(reader: &LifeReader, id: &ConnectionId) -> Result<Option<Life>, ReadError> {
+    let asked = Instant::now();
+    loop {
+        let life = reader.life(id)?;
+        let has_ended = life.as_ref().is_none_or(|life| life.end.is_some());
+        if has_ended || asked.elapsed() > WRITTEN_WITHIN {
+            return Ok(life);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// What is kept of a connection, as soon as there is something.
@@ -232,5 +285,6 @@ fn of_invalid(
         found: refused.total > 0,
         explanation: Explanation::of_invalid(reason, &refused),
         request: None,
+        now: None,
     })
 }

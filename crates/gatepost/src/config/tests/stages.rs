@@ -1,7 +1,7 @@
 //! The sections of single stages: `[extensions.stages."API/stage"]` and their like.
 
 use gatepost_model::{
-    api::{Api, ApiDefinition},
+    api::{Api, ApiDefinition, IpAddressType},
     stage::{RouteSettings, Stage},
     stage_settings::SettingsByStage,
 };
@@ -24,6 +24,7 @@ fn api(api_id: &str, name: &str, stages: &[&str]) -> Api {
         stage_name: (*name).into(),
         deployment_id: None,
         auto_deploy: false,
+        last_deployment_status_message: None,
         description: None,
         stage_variables: BTreeMap::new(),
         default_route_settings: RouteSettings::default(),
@@ -39,6 +40,7 @@ fn api(api_id: &str, name: &str, stages: &[&str]) -> Api {
         name: name.to_owned(),
         description: None,
         version: None,
+        ip_address_type: IpAddressType::Ipv4,
         tags: BTreeMap::new(),
         created_at_ms: 0,
         definition: definition.into(),

@@ -62,6 +62,7 @@ mod tests {
             stage_name: "prod".into(),
             deployment_id: None,
             auto_deploy: false,
+            last_deployment_status_message: None,
             description: None,
             stage_variables: BTreeMap::new(),
             default_route_settings: settings(Some(LoggingLevel::Error), true),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gatepost_model::arn::ServiceUri;
+use gatepost_model::arn::{ServiceTarget, ServiceUri};
 use hyper::Uri;
 
 use super::services::service_named;
@@ -59,16 +59,37 @@ impl ServiceEndpoints {
         Ok(Self(endpoints))
     }
 
+    /// What a variable says, or else `AWS_ENDPOINT_URL`.
+    pub fn configured(&self, variable: &str) -> Option<&str> {
+        let configured = self
+            .0
+            .get(variable)
+            .or_else(|| self.0.get("AWS_ENDPOINT_URL"));
+        configured.map(String::as_str)
+    }
+
+    /// The URL of a service in a region.
+    pub fn url_of(&self, service: &str, region: &str) -> String {
+        let partition = match region {
+            region if region.starts_with("cn-") => "aws-cn",
+            _ => "aws",
+        };
+        self.endpoint_of(&ServiceUri {
+            partition: partition.to_owned(),
+            region: region.to_owned(),
+            subdomain: None,
+            service: service.to_owned(),
+            target: ServiceTarget::Path("/".to_owned()),
+        })
+        .url
+    }
+
     /// Where the service of a URI is.
     pub fn endpoint_of(&self, uri: &ServiceUri) -> ServiceEndpoint {
         let subdomain = uri.subdomain.as_deref();
         let service = service_named(subdomain, &uri.service);
         let variable = service.endpoint_variable(&uri.service);
-        let configured = self
-            .0
-            .get(&variable)
-            .or_else(|| self.0.get("AWS_ENDPOINT_URL"));
-        let Some(url) = configured else {
+        let Some(url) = self.configured(&variable) else {
             return ServiceEndpoint {
                 url: format!("https://{}", real_host(uri)),
                 host: None,
@@ -81,12 +102,20 @@ impl ServiceEndpoints {
             Some(format!("{subdomain}.{}", uri.authority()?))
         });
         ServiceEndpoint {
-            url: url.clone(),
+            url: url.to_owned(),
             host,
-            is_real_aws: false,
+            is_real_aws: is_of_aws(url),
             variable,
         }
     }
+}
+
+/// Whether a URL is one of AWS's own, a VPC endpoint too.
+pub fn is_of_aws(url: &str) -> bool {
+    let uri: Option<Uri> = url.parse().ok();
+    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+    let suffixes = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"];
+    suffixes.iter().any(|suffix| host.ends_with(suffix))
 }
 
 fn real_host(uri: &ServiceUri) -> String {

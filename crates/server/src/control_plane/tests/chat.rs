@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use gatepost_model::{
-    api::{Api, ApiDefinition},
+    api::{Api, ApiDefinition, IpAddressType},
     authorizer::Authorizer,
     deployment::Deployment,
     domain_name::{ApiMapping, DomainName},
@@ -68,6 +68,7 @@ fn stage(name: &str) -> Stage {
         stage_name: name.into(),
         deployment_id: None,
         auto_deploy: false,
+        last_deployment_status_message: None,
         description: None,
         stage_variables: BTreeMap::new(),
         default_route_settings: RouteSettings::default(),
@@ -181,6 +182,7 @@ pub(super) fn chat() -> Arc<Api> {
         name: "chat".to_owned(),
         description: None,
         version: None,
+        ip_address_type: IpAddressType::Ipv4,
         tags: map(&[("team", "web")]),
         created_at_ms: CREATED_AT_MS,
         definition: Arc::clone(&definition),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use gatepost_model::{
     AuthorizerId, DeploymentId, RouteId,
-    api::{Api, ApiDefinition, ApiKeySource, DEFAULT_API_KEY_SELECTION_EXPRESSION},
+    api::{Api, ApiDefinition, ApiKeySource, DEFAULT_API_KEY_SELECTION_EXPRESSION, IpAddressType},
     deployment::Deployment,
     stage::Stage,
 };
@@ -20,6 +20,7 @@ pub(crate) struct ApiDraft {
     name: String,
     description: Option<String>,
     version: Option<String>,
+    ip_address_type: IpAddressType,
     tags: BTreeMap<String, String>,
     pub(super) definition: ApiDefinition,
     pub(super) deployments: Vec<DeploymentDraft>,
@@ -119,6 +120,10 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Api
         name: properties.string("Name")?,
         description: properties.string("Description"),
         version: properties.string("Version"),
+        ip_address_type: match properties.one_of("IpAddressType", &["ipv4", "dualstack"]) {
+            Some(kind) if kind == "dualstack" => IpAddressType::Dualstack,
+            _ => IpAddressType::Ipv4,
+        },
         tags: properties.string_map("Tags"),
         definition: definition(&properties)?,
         deployments: Vec::new(),
@@ -188,6 +193,7 @@ impl ApiDraft {
             name: self.name,
             description: self.description,
             version: self.version,
+            ip_address_type: self.ip_address_type,
             tags: self.tags,
             created_at_ms: reading.now_ms,
             definition,

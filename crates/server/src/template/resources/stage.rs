@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use gatepost_model::{
     DeploymentId,
+    deployment::AUTOMATIC_DESCRIPTION,
     limits::{
         STAGE_NAME_LENGTH, STAGE_VARIABLE_NAME_LENGTH, STAGE_VARIABLE_VALUE_LENGTH, STAGE_VARIABLES,
     },
-    stage::{AccessLogSettings, LoggingLevel, RouteSettings, Stage},
+    stage::{
+        AccessLogSettings, LoggingLevel, RouteSettings, Stage, deployed_message, is_stage_name,
+        is_stage_variable_name, is_stage_variable_value,
+    },
     throttle::ThrottleSettings,
 };
 use gatepost_wire::access_log::{AccessLogFormat, InvalidDestination, log_group_of_arn};
@@ -40,8 +44,13 @@ fn stage(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) -> 
     )?;
     let stage_name = name(&properties, api)?;
     let auto_deploy = properties.boolean("AutoDeploy").unwrap_or(false);
+    let deployment_id = deployment(&properties, &stage_name, declared, reading, api);
     Some(Stage {
-        deployment_id: deployment(&properties, &stage_name, declared, reading, api),
+        last_deployment_status_message: deployment_id
+            .as_ref()
+            .filter(|_| auto_deploy)
+            .map(deployed_message),
+        deployment_id,
         stage_name: stage_name.into(),
         auto_deploy,
         description: properties.string("Description"),
@@ -59,14 +68,9 @@ fn stage(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) -> 
     })
 }
 
-/// `^[A-Za-z0-9_-]{1,128}$`, and `$default`, as SST deploys it.
 fn name(properties: &Properties<'_>, api: &ApiDraft) -> Option<String> {
     let name = properties.string("StageName")?;
-    let is_plain = name
-        .bytes()
-        .all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c));
-    let fits = (1..=STAGE_NAME_LENGTH).contains(&name.len());
-    if name != "$default" && !(is_plain && fits) {
+    if !is_stage_name(&name) {
         let mend = format!("use 1 to {STAGE_NAME_LENGTH} letters, digits, - and _");
         properties.error(
             "StageName",
@@ -115,7 +119,7 @@ fn deployment(
     let deployment_id = DeploymentId::from(ids::derived(reading.stack_name(), &seed, 6));
     api.deployments.push(DeploymentDraft {
         deployment_id: deployment_id.clone(),
-        description: Some("Automatic deployment triggered by changes to the Api".to_owned()),
+        description: Some(AUTOMATIC_DESCRIPTION.to_owned()),
         auto_deployed: true,
         stage_name: None,
     });
@@ -148,18 +152,12 @@ fn stage_variables(properties: &Properties<'_>) -> BTreeMap<String, String> {
         properties.error("StageVariables", message, mend);
     }
     for (name, value) in &variables {
-        let is_name = (1..=STAGE_VARIABLE_NAME_LENGTH).contains(&name.len())
-            && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
-        let is_value = value.len() <= STAGE_VARIABLE_VALUE_LENGTH
-            && value
-                .bytes()
-                .all(|c| c.is_ascii_alphanumeric() || b"-._~:/?#&=,".contains(&c));
-        if !is_name {
+        if !is_stage_variable_name(name) {
             let message = format!("the stage variable name `{name}` is not one");
             let mend = format!("use at most {STAGE_VARIABLE_NAME_LENGTH} letters, digits and _");
             properties.error("StageVariables", message, mend);
         }
-        if !is_value {
+        if !is_stage_variable_value(value) {
             let message = format!("the value of the stage variable {name} is not allowed");
             let mend = format!(
                 "use at most {STAGE_VARIABLE_VALUE_LENGTH} letters, digits and -._~:/?#&=,"

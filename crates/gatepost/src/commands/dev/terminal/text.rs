@@ -109,7 +109,7 @@ impl Style {
         let here = vec![
             (
                 "AWS APIs".to_owned(),
-                format!("AWS_ENDPOINT_URL=http://{}", ready.authority),
+                format!("AWS_ENDPOINT_URL={}", ready.endpoint.http_base()),
             ),
             (
                 "TLS".to_owned(),
@@ -118,7 +118,7 @@ impl Style {
         ];
         self.section(&mut text, "Here too", here);
         if ready.has_page {
-            let page = self.bold(&format!("http://{}", ready.authority));
+            let page = self.bold(&ready.endpoint.http_base());
             let _ = writeln!(text, "Open {page} in two browser windows.");
         }
         text + "Ready."

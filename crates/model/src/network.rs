@@ -1,28 +1,52 @@
-//! `IpAddress`: an address, or a network as `10.0.0.0/8`.
+//! A network: an address, or the addresses that begin as `10.0.0.0/8` does.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr, str::FromStr};
 
 /// The addresses that begin with the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Network {
+pub struct Network {
     address: IpAddr,
     bits: u8,
 }
 
-impl Network {
-    pub(super) fn parse(text: &str) -> Option<Self> {
+/// Text that is no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no network: write 10.0.0.0/8, ::1 or 192.0.2.7")]
+pub struct InvalidNetwork(String);
+
+impl FromStr for Network {
+    type Err = InvalidNetwork;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
+        let invalid = || InvalidNetwork(text.to_owned());
         let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits.parse().ok()?)),
+            Some((address, bits)) => (address, Some(bits.parse().map_err(|_| invalid())?)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().ok()?;
+        let address: IpAddr = address.parse().map_err(|_| invalid())?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.unwrap_or(most);
-        (bits <= most).then_some(Self { address, bits })
+        if bits > most {
+            return Err(invalid());
+        }
+        Ok(Self { address, bits })
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.bits)
+    }
+}
+
+impl Network {
+    /// Whether it has every address of its version.
+    pub fn is_everything(&self) -> bool {
+        self.bits == 0
     }
 
     /// Whether an address is of the network; none of the other version is.
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
+    pub fn contains(&self, address: IpAddr) -> bool {
         let same = |ours: u128, theirs: u128, width: u8| {
             let shift = u32::from(width - self.bits);
             ours.checked_shr(shift) == theirs.checked_shr(shift)
@@ -44,7 +68,8 @@ mod tests {
     #[test]
     fn a_network_has_the_addresses_that_begin_with_its_bits() {
         let has = |network: &str, address: &str| {
-            Network::parse(network)
+            network
+                .parse::<Network>()
                 .unwrap()
                 .contains(address.parse().unwrap())
         };
@@ -61,7 +86,7 @@ mod tests {
             "10.0.0.0/",
             "10.0.0.0/-1",
         ] {
-            assert_eq!(Network::parse(text), None, "{text}");
+            assert!(text.parse::<Network>().is_err(), "{text}");
         }
     }
 }

@@ -1,0 +1,281 @@
+//! The APIs that calls made: one change after the other, compiled before it is kept, and kept before
+//! it is served.
+
+use std::sync::Arc;
+
+use gatepost_model::{
+    ApiId, DeploymentId, StageName,
+    api::Api,
+    deployment::{AUTOMATIC_DESCRIPTION, Deployment},
+    limits::{APIS, AUTOMATIC_DEPLOYMENTS},
+    stage::{Stage, deployed_message},
+};
+
+use super::Sources;
+use crate::{
+    clock::now_ms,
+    deploy::{compile_stage, fill_slot},
+    deployed::{CompileError, DeployedStage},
+    gateway::{ApiTable, DeployedApi, Gateway, Origin},
+    kill_point::KillPoint,
+    new_id::resource_id,
+    store::ReadError,
+};
+
+/// Why an API is not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiChangeError {
+    /// Neither calls nor templates made it.
+    #[error("there is no API {0}")]
+    NotFound(ApiId),
+    /// A template declares it.
+    #[error("the API {0} is a template's")]
+    OfTemplate(ApiId),
+    /// Calls may make so many only.
+    #[error("there are {APIS} APIs, which is as many as there may be")]
+    TooMany,
+    /// A stage could not be served as it would be then.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    NotServable(Vec<CompileError>),
+    /// The store does not take it.
+    #[error(transparent)]
+    NotKept(#[from] ReadError),
+}
+
+/// An API as it shall be, with those of its stages that have changed.
+struct Changed {
+    api: Arc<Api>,
+    compiled: Vec<Arc<DeployedStage>>,
+}
+
+impl Gateway {
+    /// Serves a new API from now on, under another id where its own is taken. Blocks.
+    ///
+    /// # Errors
+    /// [`ApiChangeError`].
+    pub fn create_api(&self, mut api: Api) -> Result<Arc<Api>, ApiChangeError> {
+        let mut sources = self.sources.lock();
+        if sources.made_apis.len() >= APIS {
+            return Err(ApiChangeError::TooMany);
+        }
+        let table = self.apis();
+        while table.apis.contains_key(&api.api_id) {
+            api.api_id = ApiId::new(resource_id::<10>());
+        }
+        let changed = Changed {
+            api: Arc::new(api),
+            compiled: Vec::new(),
+        };
+        self.put(&mut sources, None, changed)
+    }
+
+    /// Changes an API that calls made, and deploys it to its stages with `autoDeploy`. A change that
+    /// fails, makes a stage unfit to be served, or cannot be kept, changes nothing. Gives the API as
+    /// it is served. Blocks.
+    ///
+    /// # Errors
+    /// Those of `change`, and [`ApiChangeError`].
+    pub fn change_api<T, E: From<ApiChangeError>>(
+        &self,
+        api_id: &str,
+        change: impl FnOnce(&mut Api) -> Result<T, E>,
+    ) -> Result<(Arc<Api>, T), E> {
+        let mut sources = self.sources.lock();
+        let before = Arc::clone(self.made_api(&sources, api_id)?);
+        let mut after = Api::clone(&before);
+        let result = change(&mut after)?;
+        if after == *before {
+            return Ok((before, result));
+        }
+        let table = self.apis();
+        let mut compiled = self.deploy_automatically(&mut after, &sources, &table);
+        for stage in &after.stages {
+            if before.stages.contains(stage) || compiled.iter().any(|it| is_of(it, stage)) {
+                continue;
+            }
+            let stage = compile_stage(&after, stage, &table, &self.config, &sources.settings);
+            compiled.extend(stage.transpose().map_err(ApiChangeError::NotServable)?);
+        }
+        remove_old_deployments(&mut after);
+        let changed = Changed {
+            api: Arc::new(after),
+            compiled,
+        };
+        let served = self.put(&mut sources, Some(&before), changed)?;
+        Ok((served, result))
+    }
+
+    /// Deletes an API that calls made, with its stages and their connections. Blocks.
+    ///
+    /// # Errors
+    /// [`ApiChangeError`].
+    pub fn delete_api(&self, api_id: &str) -> Result<(), ApiChangeError> {
+        let mut sources = self.sources.lock();
+        let before = Arc::clone(self.made_api(&sources, api_id)?);
+        self.store().forget_api(&before)?;
+        sources.made_apis.remove(api_id);
+        let table_before = self.apis();
+        let mut table = ApiTable::clone(&table_before);
+        table.apis.remove(api_id);
+        KillPoint::BeforeServed.pass();
+        self.publish(&table_before, table);
+        KillPoint::AfterServed.pass();
+        Ok(())
+    }
+
+    fn made_api<'a>(
+        &self,
+        sources: &'a Sources,
+        api_id: &str,
+    ) -> Result<&'a Arc<Api>, ApiChangeError> {
+        sources.made_apis.get(api_id).ok_or_else(|| {
+            if self.apis().apis.contains_key(api_id) {
+                ApiChangeError::OfTemplate(api_id.into())
+            } else {
+                ApiChangeError::NotFound(api_id.into())
+            }
+        })
+    }
+
+    /// Makes a deployment for the stages with `autoDeploy` that serve something else than the API is
+    /// now. A stage that could not serve it keeps its deployment, and says why.
+    fn deploy_automatically(
+        &self,
+        api: &mut Api,
+        sources: &Sources,
+        table: &ApiTable,
+    ) -> Vec<Arc<DeployedStage>> {
+        let is_behind = |stage: &&Stage| {
+            let deployed = api.deployed_to(stage);
+            stage.auto_deploy && deployed.is_none_or(|deployed| *deployed != api.definition)
+        };
+        let behind: Vec<StageName> = api
+            .stages
+            .iter()
+            .filter(is_behind)
+            .map(|stage| stage.stage_name.clone())
+            .collect();
+        if behind.is_empty() {
+            return Vec::new();
+        }
+        let now_ms = now_ms();
+        let deployment_id = DeploymentId::new(resource_id::<6>());
+        let kept = api.clone();
+        api.deployments.push(Deployment {
+            deployment_id: deployment_id.clone(),
+            description: Some(AUTOMATIC_DESCRIPTION.to_owned()),
+            created_at_ms: now_ms,
+            auto_deployed: true,
+            definition: Arc::clone(&api.definition),
+        });
+        let mut compiled = Vec::new();
+        for index in 0..api.stages.len() {
+            let stage = &api.stages[index];
+            if !behind.contains(&stage.stage_name) {
+                continue;
+            }
+            let moved = Stage {
+                deployment_id: Some(deployment_id.clone()),
+                last_deployment_status_message: Some(deployed_message(&deployment_id)),
+                last_updated_at_ms: now_ms,
+                ..stage.clone()
+            };
+            api.stages[index] = match self.try_stage(api, &moved, sources, table) {
+                Ok(deployed) => {
+                    compiled.push(deployed);
+                    moved
+                }
+                Err(why) => Stage {
+                    last_deployment_status_message: Some(format!(
+                        "Deployment attempt failed: {why}"
+                    )),
+                    ..stage.clone()
+                },
+            };
+        }
+        if compiled.is_empty() {
+            api.deployments = kept.deployments;
+        }
+        compiled
+    }
+
+    fn try_stage(
+        &self,
+        api: &Api,
+        stage: &Stage,
+        sources: &Sources,
+        table: &ApiTable,
+    ) -> Result<Arc<DeployedStage>, String> {
+        const NO_ROUTES: &str = "Unable to deploy API because no routes exist in this API";
+        if api.definition.routes.is_empty() {
+            return Err(NO_ROUTES.to_owned());
+        }
+        match compile_stage(api, stage, table, &self.config, &sources.settings) {
+            Some(Ok(deployed)) => Ok(deployed),
+            Some(Err(errors)) => Err(ApiChangeError::NotServable(errors).to_string()),
+            None => Err(NO_ROUTES.to_owned()),
+        }
+    }
+
+    /// Keeps an API, then serves it.
+    fn put(
+        &self,
+        sources: &mut Sources,
+        before: Option<&Arc<Api>>,
+        Changed { api, compiled }: Changed,
+    ) -> Result<Arc<Api>, ApiChangeError> {
+        self.store().keep_api(before.map(AsRef::as_ref), &api)?;
+        sources
+            .made_apis
+            .insert(api.api_id.clone(), Arc::clone(&api));
+        KillPoint::BeforeServed.pass();
+        if before.is_none_or(|before| before.name != api.name) {
+            self.record_name(&api);
+        }
+        let table_before = self.apis();
+        let mut table = ApiTable::clone(&table_before);
+        let served = table_before.apis.get(&api.api_id);
+        let mut stages = served.map(|api| api.stages.clone()).unwrap_or_default();
+        stages.retain(|name, _| {
+            let mut stages = api.stages.iter();
+            stages.any(|stage| stage.stage_name.as_str() == &**name)
+        });
+        for deployed in compiled {
+            let name = Box::from(deployed.stage_name.as_str());
+            stages.insert(name, fill_slot(deployed, &table_before, &sources.settings));
+        }
+        let deployed = DeployedApi {
+            api: Arc::clone(&api),
+            origin: Origin::Calls,
+            stages,
+        };
+        table.apis.insert(api.api_id.clone(), deployed);
+        self.publish(&table_before, table);
+        KillPoint::AfterServed.pass();
+        Ok(api)
+    }
+}
+
+fn is_of(deployed: &DeployedStage, stage: &Stage) -> bool {
+    deployed.stage_name == stage.stage_name
+}
+
+/// Keeps only the latest of the automatic deployments that no stage serves.
+fn remove_old_deployments(api: &mut Api) {
+    let is_served = |deployment: &Deployment| {
+        let mut stages = api.stages.iter();
+        stages.any(|stage| stage.deployment_id.as_ref() == Some(&deployment.deployment_id))
+    };
+    let is_spare = |deployment: &Deployment| deployment.auto_deployed && !is_served(deployment);
+    let spare = api.deployments.iter().filter(|it| is_spare(it)).count();
+    let mut too_many = spare.saturating_sub(AUTOMATIC_DEPLOYMENTS);
+    let mut kept = Vec::with_capacity(api.deployments.len());
+    for deployment in &api.deployments {
+        if too_many > 0 && is_spare(deployment) {
+            too_many -= 1;
+        } else {
+            kept.push(deployment.clone());
+        }
+    }
+    api.deployments = kept;
+}
