@@ -13,6 +13,9 @@ from support.talk import (
 )
 from support.template import AUTHORIZER, RECORDER, Authorizer, Mock, together, websocket_app
 
+#: What a template declares and what calls make must not differ.
+DEPLOYED_BY = ("template", "calls")
+
 TOKEN = "route.request.querystring.token"
 
 
@@ -466,6 +469,7 @@ def test_an_identity_source_that_never_resolves_is_accepted_and_warned_of(
     assert_refused(raw_socket(app).upgrade("/prod"), 401, "Unauthorized")
 
 
+@pytest.mark.template_only
 def test_identity_sources_that_may_resolve_are_not_warned_of(variants):
     warned = [event["text"] for event in variants.events("warning")]
     named = {text.split("identity source ")[1].split(":")[0] for text in warned if "source" in text}

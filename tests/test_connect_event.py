@@ -6,6 +6,9 @@ import ssl
 import pytest
 from support.talk import asking, recording_app
 
+#: What a template declares and what calls make must not differ.
+DEPLOYED_BY = ("template", "calls")
+
 CONTEXT_KEYS = [
     "routeKey", "eventType", "extendedRequestId", "requestTime", "messageDirection", "stage",
     "connectedAt", "requestTimeEpoch", "identity", "requestId", "domainName", "connectionId",

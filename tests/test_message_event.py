@@ -5,6 +5,9 @@ import json
 import pytest
 from support.talk import connection_id, recording_app, say
 
+#: What a template declares and what calls make must not differ.
+DEPLOYED_BY = ("template", "calls")
+
 CONTEXT_KEYS = [
     "routeKey", "messageId", "eventType", "extendedRequestId", "requestTime", "messageDirection",
     "stage", "connectedAt", "requestTimeEpoch", "identity", "requestId", "domainName",

@@ -9,6 +9,9 @@ import pytest
 from support.talk import connection_id, say
 from support.template import RECORDER, Function, Http, Mock, websocket_app
 
+#: What a template declares and what calls make must not differ.
+DEPLOYED_BY = ("template", "calls")
+
 MESSAGE_ID = r"[A-Za-z0-9_-]{18}=="
 
 

@@ -7,6 +7,9 @@ import pytest
 from support.talk import error_frame, say
 from support.template import Http, HttpCustom, websocket_app
 
+#: What a template declares and what calls make must not differ.
+DEPLOYED_BY = ("template", "calls")
+
 INTERNAL = error_frame("Internal server error")
 
 TO_HEADER = "integration.request.header."

@@ -210,10 +210,13 @@ def test_a_service_at_aws_itself_is_warned_of(serve, tmp_path):
     assert any("would call the real AWS (sqs in us-east-1)" in text for text in said), said
 
 
-def test_a_server_without_templates_says_so(serve):
+def test_a_server_without_apis_says_so(serve):
     server = serve({})
     said = [event["text"] for event in server.events("warning")]
-    assert "[server] templates is empty: name what to serve" in said
+    assert (
+        "there is no API yet: name what to serve in [server] templates, or deploy it by calls of "
+        "apigatewayv2"
+    ) in said
 
 
 def hang_up(server):

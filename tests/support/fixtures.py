@@ -11,6 +11,7 @@ from websockets.sync.client import connect as websocket_connect
 
 from support.app import EVENTS, App, StartFailed
 from support.backend import HttpBackend
+from support.calls import BARE, Calls
 from support.clients import SDKS
 from support.dynamo import Dynalite
 from support.environment import BINARY, NODE_MODULES
@@ -33,8 +34,9 @@ def pytest_runtest_makereport(item, call):
 class Starter:
     """Starts apps for one test or one file of tests, and ends them."""
 
-    def __init__(self, new_folder):
+    def __init__(self, new_folder, deployed_by="template"):
         self._new_folder = new_folder
+        self._deployed_by = deployed_by
         self._apps = []
 
     def __call__(self, template, *, files=None, env=None, config=None, **flags):
@@ -44,9 +46,12 @@ class Starter:
         `gatepost.toml`; flags are written `parameter=["A=1"]`, `fresh=True`, `env_file="x"`.
         Functions of a dict find the path of `App.events_file` in `EVENTS`.
         """
-        folder = None
+        folder, called = None, None
         if not isinstance(template, Path):
             folder = self._new_folder()
+            if self._deployed_by == "calls":
+                variables = {"EVENTS": str(folder / EVENTS)}
+                called, template = with_variables(template, variables), BARE
             template = write_app(folder, template, files or {})
         elif files:
             raise ValueError("files go beside templates that the test writes")
@@ -61,6 +66,8 @@ class Starter:
         app = App(template, arguments, env)
         RUNNING.append(app)
         self._apps.append(app)
+        if called:
+            Calls(app, called).deploy()
         return app
 
     def refused(self, template, **options):
@@ -100,13 +107,17 @@ def write_app(folder, template, files):
         if place.name == "bootstrap" and not isinstance(content, Path):
             place.chmod(0o755)
     if isinstance(template, dict):
-        variables = {"EVENTS": str(folder / EVENTS)}
-        template = {"Globals": {"Function": {"Environment": {"Variables": variables}}}, **template}
+        template = with_variables(template, {"EVENTS": str(folder / EVENTS)})
         place, text = folder / "template.json", json.dumps(template, indent=2)
     else:
         place, text = folder / "template.yaml", dedent(template)
     place.write_text(text)
     return place
+
+
+def with_variables(template, variables):
+    """A template whose functions find these in their environment."""
+    return {"Globals": {"Function": {"Environment": {"Variables": variables}}}, **template}
 
 
 def dedent(text):
@@ -122,10 +133,10 @@ def _flag(name, value):
     return [word for each in values for word in (flag, each)]
 
 
-def _starter(new_folder):
+def _starter(new_folder, deployed_by="template"):
     if not BINARY.exists():
         pytest.fail(f"{BINARY} is not there: run `cargo build`, or say where in GATEPOST_BIN")
-    starter = Starter(new_folder)
+    starter = Starter(new_folder, deployed_by)
     yield starter
     starter.stop()
 
@@ -142,9 +153,19 @@ def dev(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def module_dev(tmp_path_factory):
-    """Starts apps that the tests of one file share."""
-    yield from _starter(_folders(tmp_path_factory))
+def module_dev(request, tmp_path_factory):
+    """Starts apps that the tests of one file share, whose resources a template declares, or calls of
+    the SDK make: a file with `DEPLOYED_BY = ("template", "calls")` is run with both."""
+    deployed_by = getattr(request, "param", "template")
+    yield from _starter(_folders(tmp_path_factory), deployed_by)
+
+
+def pytest_generate_tests(metafunc):
+    ways = getattr(metafunc.module, "DEPLOYED_BY", None)
+    if metafunc.definition.get_closest_marker("template_only"):
+        ways = ["template"]
+    if ways and "module_dev" in metafunc.fixturenames:
+        metafunc.parametrize("module_dev", ways, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="session")
@@ -256,8 +277,8 @@ def http_backend():
 
 
 @pytest.fixture(scope="module")
-def module_backend():
-    """A plain web server that the tests of one file share."""
+def module_backend(module_dev):
+    """A plain web server that the tests of one file share, with the same apps."""
     backend = HttpBackend()
     yield backend
     backend.stop()

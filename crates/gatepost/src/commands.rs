@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+pub mod backup;
 pub mod check;
 pub mod config;
 pub mod connect;

@@ -6,6 +6,7 @@ mod config;
 mod node;
 mod outward;
 mod running;
+mod sinks;
 
 use std::{
     io::{self, Write},
@@ -38,9 +39,14 @@ enum Command {
     Why(commands::why::Arguments),
     Logs(commands::logs::Arguments),
     Connections(commands::connections::Arguments),
+    Backup(commands::backup::Arguments),
     /// Ends child processes when Gatepost is gone; started by Gatepost itself.
     #[command(name = "__guard", hide = true)]
     Guard,
+    /// Names the points at which tests kill a change.
+    #[cfg(debug_assertions)]
+    #[command(name = "__kill-points", hide = true)]
+    KillPoints,
 }
 
 fn main() -> ExitCode {
@@ -55,14 +61,26 @@ fn main() -> ExitCode {
             gatepost_server::lambda::guard::main();
             ExitCode::SUCCESS
         }
+        #[cfg(debug_assertions)]
+        Command::KillPoints => {
+            for point in gatepost_gateway::kill_point::KillPoint::ALL {
+                println!("{point:?}");
+            }
+            ExitCode::SUCCESS
+        }
         Command::Dev(arguments) => run(commands::dev::run(arguments)),
-        Command::Serve(arguments) => run(commands::serve::run(arguments)),
+        Command::Serve(arguments) => {
+            // Before there are other threads.
+            let passed = node::Inherited::from_systemd();
+            run(commands::serve::run(arguments, passed))
+        }
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Demo(arguments) => run(commands::demo::run(arguments)),
         Command::Connect(arguments) => run(commands::connect::run(arguments)),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Why(arguments) => commands::why::run(&arguments),
         Command::Logs(arguments) => commands::logs::run(&arguments),
+        Command::Backup(arguments) => commands::backup::run(&arguments),
         Command::Connections(arguments) => commands::connections::run(&arguments),
     }
 }

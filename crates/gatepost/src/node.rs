@@ -3,10 +3,13 @@
 //! gateway), and last it listens.
 
 mod functions;
+mod inherited;
 mod names;
 pub mod ports;
 mod start_error;
 mod state;
+mod successor;
+mod take_over;
 
 use std::{
     collections::BTreeMap,
@@ -14,6 +17,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use gatepost_gateway::{
@@ -23,12 +27,13 @@ use gatepost_gateway::{
     gateway::{Gateway, GatewayConfig},
     integration::outward::Outward,
     new_id,
-    observe::{Event, Observer},
-    store::{Retention, Store},
+    observe::{Event, Logs, Observer},
+    store::{Retention, Run, Store},
 };
 use gatepost_model::{ApiId, FunctionName, function::Function, stage_settings::SettingsByStage};
 use gatepost_server::{
     admin::AdminAccess,
+    connections_api::neighbour::Neighbours,
     endpoint::Endpoint,
     lambda::{CaBundle, LocalRunner, MadeFunctions, RunnerConfig},
     listener,
@@ -38,25 +43,33 @@ use gatepost_server::{
     tls::{CertificateFiles, CertificateSource, LocalCa, TlsError, server_config},
     trusted_proxies::TrustedProxies,
 };
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::{net::TcpListener, sync::mpsc};
 
-use self::{functions::refuse_own_endpoint, names::local_authority, ports::Port};
+use self::{
+    functions::refuse_own_endpoint, names::local_authority, ports::Port, successor::Served,
+};
 pub use self::{
+    inherited::{Inherited, Purpose},
     names::stage_path,
     ports::PortFrom,
     start_error::{StartError, compile_lines},
     state::{StateFolder, is_held},
+    successor::HandedOver,
+    take_over::Predecessor,
 };
 use crate::{
     access::{Access, access},
     config::Config,
     outward::outward,
-    running,
+    running, sinks,
 };
 
 /// Events that may wait for whoever prints them; more are counted as dropped.
 const EVENT_QUEUE: usize = 16_384;
+/// How long the end waits for the sinks of logs.
+const SINKS_FINISH: Duration = Duration::from_secs(5);
 const ACCOUNT_ID: &str = "000000000000";
 
 /// A node whose configuration is understood and whose addresses are listened on. It has opened no
@@ -77,12 +90,13 @@ pub struct Prepared {
     access: Access,
     outward: Outward,
     listeners: Vec<TcpListener>,
+    inherited: Inherited,
 }
 
 impl Prepared {
-    /// Reads what the configuration names, and listens on `addresses`, chosen by `port_from`. `default_mode` is that of
-    /// `[auth]` where the user set none; with `"off"` other machines are served only if
-    /// `unauthenticated_remote`.
+    /// Reads what the configuration names, and listens on `addresses`, chosen by `port_from`, with
+    /// sockets that were `inherited` where there are any. `default_mode` is that of `[auth]` where the
+    /// user set none; with `"off"` other machines are served only if `unauthenticated_remote`.
     ///
     /// # Errors
     /// [`StartError`].
@@ -92,6 +106,7 @@ impl Prepared {
         port_from: PortFrom,
         default_mode: AuthMode,
         unauthenticated_remote: bool,
+        inherited: Inherited,
     ) -> Result<Self, StartError> {
         let mode = config.auth.mode.unwrap_or(default_mode);
         if mode == AuthMode::Off
@@ -110,7 +125,7 @@ impl Prepared {
         let Port {
             number: port,
             listeners,
-        } = ports::listen(addresses, port_from)?;
+        } = ports::listen(addresses, port_from, &inherited)?;
         let local_authority = local_authority(addresses, port);
         refuse_own_endpoint(&config.functions, &outward, &local_authority)?;
         let public_name = config.server.public_name.clone();
@@ -127,6 +142,7 @@ impl Prepared {
             access,
             outward,
             listeners,
+            inherited,
             config,
         })
     }
@@ -177,6 +193,8 @@ pub struct NodeOptions {
     pub gone_reason_header: bool,
     /// Who may ask Gatepost's own paths.
     pub admin: AdminAccess,
+    /// The run that it takes over from.
+    pub beside: Option<Run>,
 }
 
 /// A node with its store, TLS, functions and gateway. It has no APIs until some are deployed.
@@ -193,10 +211,12 @@ pub struct Node {
     pub warnings: Vec<String>,
     local_authority: String,
     listen: Vec<IpAddr>,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Door)>,
+    inherited: Inherited,
+    served: Arc<Mutex<Vec<Served>>>,
     tls: Arc<ServerConfig>,
     certificate: Option<Arc<CertificateFiles>>,
-    state: StateFolder,
+    state: Arc<StateFolder>,
 }
 
 impl Node {
@@ -220,8 +240,9 @@ impl Node {
             access,
             outward,
             listeners,
+            inherited,
         } = prepared;
-        let store = Store::open(
+        let store = Store::open_beside(
             &state.path().join("store.sqlite"),
             Retention {
                 max_tombstones: config.limits.max_tombstones,
@@ -229,6 +250,7 @@ impl Node {
                 log_age: config.logs.retention,
                 max_bytes: config.logs.max_bytes as u64,
             },
+            options.beside,
         )?;
         let ca = LocalCa::open_or_create(state.path())?;
         let ca_bundle = CaBundle {
@@ -251,6 +273,9 @@ impl Node {
             },
         })?;
 
+        let sinks = sinks::open(&config, state.path(), &region, &outward)?;
+        let logs = Logs::new(Arc::clone(&store), config.logs.store, sinks);
+
         let (mut observer, events) = Observer::new(EVENT_QUEUE);
         if options.quiet {
             observer = observer.without_traffic();
@@ -270,7 +295,7 @@ impl Node {
                 guard_command: vec![env::current_exe()?.into(), "__guard".into()],
                 access_keys: Arc::clone(&access.keys),
                 permissions: Arc::clone(&access.function_permissions),
-                store: Some(Arc::clone(&store)),
+                logs: Some(Arc::clone(&logs)),
                 ..RunnerConfig::new(
                     state.path().to_owned(),
                     format!("http://{local_authority}"),
@@ -290,6 +315,7 @@ impl Node {
             node: 0,
             logging_level: config.logs.level,
             store,
+            logs,
             lambda,
             outward,
             observer,
@@ -310,7 +336,9 @@ impl Node {
             admin: options.admin,
             instance: new_id::uuid().into(),
             gone_reason_header: options.gone_reason_header,
+            neighbours: Neighbours::default(),
         });
+        let listeners = listeners.into_iter();
         let mut warnings = access.warnings;
         warnings.extend(trusts_everybody(&config));
         let node = Self {
@@ -321,18 +349,20 @@ impl Node {
             warnings,
             local_authority,
             listen,
-            listeners,
+            listeners: listeners.map(|it| (it, Door::Public)).collect(),
+            inherited,
+            served: Arc::default(),
             tls,
             certificate: files,
-            state,
+            state: Arc::new(state),
         };
         Ok((node, events))
     }
 
-    /// Serves what arrives at the node's port.
+    /// Serves what arrives at the node's port, and at that of [`Self::bind_admin`].
     pub fn listen(&mut self) {
-        for listener in std::mem::take(&mut self.listeners) {
-            self.serve(listener, Door::Public);
+        for (listener, door) in std::mem::take(&mut self.listeners) {
+            self.serve(listener, door);
         }
     }
 
@@ -351,12 +381,11 @@ impl Node {
 
     fn serve(&self, listener: TcpListener, door: Door) {
         let tls = Some(Arc::clone(&self.tls));
-        tokio::spawn(listener::serve(
-            Arc::clone(&self.server),
-            listener,
-            tls,
-            door,
-        ));
+        let server = Arc::clone(&self.server);
+        let served = Served::new(listener, door, |listener, door| {
+            listener::serve(server, listener, tls, door)
+        });
+        self.served.lock().push(served);
     }
 
     /// Reads the configured certificate again.
@@ -374,20 +403,20 @@ impl Node {
     /// The system's error.
     pub fn announce(&self, address: SocketAddr) -> Result<(), StartError> {
         let text = running::announcement(address, &self.server.instance);
-        self.state.write(running::FILE, &text)?;
+        self.state.announce(&text)?;
         Ok(())
     }
 
-    /// Serves Gatepost's own paths at `address`; the address, with the port that the system chose.
+    /// Takes the port of Gatepost's own paths; the address, with the port that the system chose.
     ///
     /// # Errors
     /// [`ports::PortError`].
-    pub fn listen_for_admin(&self, address: SocketAddr) -> Result<SocketAddr, ports::PortError> {
-        let Port { number, listeners } = ports::listen(&[address], PortFrom::Admin)?;
-        for listener in listeners {
-            self.serve(listener, Door::Admin);
-        }
-        Ok(SocketAddr::new(address.ip(), number))
+    pub fn bind_admin(&mut self, address: SocketAddr) -> Result<SocketAddr, ports::PortError> {
+        let address = [address];
+        let Port { number, listeners } = ports::listen(&address, PortFrom::Admin, &self.inherited)?;
+        let listeners = listeners.into_iter();
+        self.listeners.extend(listeners.map(|it| (it, Door::Admin)));
+        Ok(SocketAddr::new(address[0].ip(), number))
     }
 
     /// Serves what templates hold in place of what they held before. New functions stand before
@@ -454,9 +483,11 @@ impl Node {
             .collect()
     }
 
-    /// Closes the connections, runs the `$disconnect` routes, ends the functions.
-    pub async fn stop(&self) {
+    /// Closes the connections, runs the `$disconnect` routes, ends the functions, and waits for the
+    /// sinks of logs. What they lost comes back in words.
+    pub async fn stop(&self) -> Vec<String> {
         self.server.gateway.drain().await;
         self.server.functions.shutdown().await;
+        self.server.gateway.logs().finish(SINKS_FINISH).await
     }
 }

@@ -64,20 +64,21 @@ pub(crate) fn compile_stage(
     let definition = api.deployed_to(stage)?;
     let before = table.stage(&api.api_id, &stage.stage_name);
     let before = before.and_then(|slot| slot.deployed.load_full());
-    let limits = &settings.of(&api.api_id, &stage.stage_name).limits;
+    let limits = &settings.of(api, &stage.stage_name).limits;
     let before = before.as_deref();
     let deployed = DeployedStage::compile(api, stage, definition, before, config, limits);
     Some(deployed.map(Arc::new))
 }
 
-/// The slot of a stage, which serves `deployed` from now on.
+/// The slot of a stage of `api`, which serves `deployed` from now on.
 pub(crate) fn fill_slot(
+    api: &Api,
     deployed: Arc<DeployedStage>,
     table: &ApiTable,
     settings: &SettingsByStage,
 ) -> Arc<StageSlot> {
-    let (api_id, name) = (&deployed.api_id, &deployed.stage_name);
-    let settings = Arc::clone(settings.of(api_id, name));
+    let (api_id, name) = (&api.api_id, &deployed.stage_name);
+    let settings = Arc::clone(settings.of(api, name));
     let slot = match table.stage(api_id, name) {
         Some(slot) => {
             slot.settings.store(settings);
@@ -125,10 +126,11 @@ impl Gateway {
             self.record_name(&api);
             let stages = stages.into_iter().map(|deployed| {
                 let name = Box::from(deployed.stage_name.as_str());
-                (name, fill_slot(deployed, &before, settings))
+                (name, fill_slot(&api, deployed, &before, settings))
             });
+            let stages = stages.collect();
             let deployed = DeployedApi {
-                stages: stages.collect(),
+                stages,
                 origin: Origin::Template,
                 api: Arc::new(api),
             };
@@ -171,7 +173,7 @@ impl Gateway {
             for (stage_name, compiled) in compiled {
                 match compiled {
                     Ok(deployed) => {
-                        let slot = fill_slot(deployed, before, &sources.settings);
+                        let slot = fill_slot(api, deployed, before, &sources.settings);
                         stages.insert(Box::from(stage_name.as_str()), slot);
                     }
                     Err(errors) => not_served.push(NotServed {

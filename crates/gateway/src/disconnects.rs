@@ -96,6 +96,12 @@ impl Disconnects {
         self.news.notify_one();
     }
 
+    /// Some in the store are due at once.
+    pub(crate) fn are_due(&self) {
+        self.waits.fetch_add(1, Ordering::AcqRel);
+        self.news.notify_one();
+    }
+
     /// Whether nothing runs, and nothing waits in the store that could.
     pub(crate) fn are_idle(&self) -> bool {
         self.running() == 0
@@ -144,8 +150,7 @@ pub(crate) fn wait(gateway: &Gateway, disconnect: &Disconnect) {
         id: disconnect.context.connection_id,
         due_ms: now_ms(),
     });
-    gateway.disconnects.waits.fetch_add(1, Ordering::AcqRel);
-    gateway.disconnects.news.notify_one();
+    gateway.disconnects.are_due();
 }
 
 /// A `$disconnect` was carried out: it is delivered, or is tried again when its backend got

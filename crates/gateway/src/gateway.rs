@@ -33,10 +33,10 @@ use crate::{
     held_posts::{Establishing, HeldInAll, HeldPosts},
     integration::{invoke_function::InvokeFunction, outward::Outward},
     new_id::random_bytes,
-    observe::{Observer, metrics::Metrics},
+    observe::{Logs, Observer, metrics::Metrics},
     pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
-    store::Store,
+    store::{ReadError, Run, Store},
     tombstones::Tombstones,
     usage_plans::ServedPlans,
 };
@@ -57,6 +57,8 @@ pub struct GatewayConfig {
     pub node: u16,
     /// The embedded store.
     pub store: Arc<Store>,
+    /// Where log entries go.
+    pub logs: Arc<Logs>,
     /// Who invokes Lambda functions.
     pub lambda: Arc<dyn InvokeFunction>,
     /// What integrations reach their backends with.
@@ -91,6 +93,7 @@ pub struct Gateway {
     /// The posts that wait for connections.
     pub(crate) held: Arc<HeldInAll>,
     draining: AtomicBool,
+    handed_over: AtomicBool,
 }
 
 /// The deployed APIs by id, and the custom domains.
@@ -223,6 +226,7 @@ impl Gateway {
             disconnects: Disconnects::default(),
             held,
             draining: AtomicBool::new(false),
+            handed_over: AtomicBool::new(false),
         });
         gateway.serve_usage_plans(UsagePlans::default());
         keep_running(&gateway, crate::sweeper::run);
@@ -258,6 +262,11 @@ impl Gateway {
     /// The embedded store.
     pub fn store(&self) -> &Arc<Store> {
         &self.config.store
+    }
+
+    /// Where log entries go.
+    pub fn logs(&self) -> &Arc<Logs> {
+        &self.config.logs
     }
 
     /// What is counted.
@@ -311,6 +320,32 @@ impl Gateway {
     /// Whether [`Gateway::drain`] has begun.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Another Gatepost has the listening sockets now. Handshakes on sockets that this one had
+    /// accepted are still carried out, so that nobody is refused.
+    pub fn hand_over(&self) {
+        self.handed_over.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether [`Gateway::hand_over`] was called.
+    pub fn is_handed_over(&self) -> bool {
+        self.handed_over.load(Ordering::SeqCst)
+    }
+
+    /// Whether handshakes are refused because it stops.
+    pub(crate) fn refuses_handshakes(&self) -> bool {
+        self.is_draining() && !self.is_handed_over()
+    }
+
+    /// The run that worked beside this one is gone: what it owed is carried out here. Blocks.
+    ///
+    /// # Errors
+    /// [`ReadError`]: the store does not take it; at the next start it does.
+    pub fn take_on(&self, run: Run) -> Result<(), ReadError> {
+        self.store().take_on(run)?;
+        self.disconnects.are_due();
+        Ok(())
     }
 
     /// Closes every connection with 1001, also those that still handshake, and waits until their

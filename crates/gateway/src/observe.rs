@@ -2,8 +2,11 @@
 //! bounded queue that never makes serving wait.
 
 mod access_log;
+mod backlog;
+mod logs;
 pub mod metrics;
 mod request_log;
+pub mod sinks;
 
 use std::sync::{
     Arc,
@@ -20,6 +23,8 @@ use gatepost_model::{
 use tokio::sync::mpsc;
 
 pub use access_log::{AccessLog, AccessLogEntry};
+pub(crate) use backlog::Backlog;
+pub use logs::{LogLoad, Logs};
 pub use request_log::RequestLog;
 
 /// Something that happened.

@@ -2,6 +2,7 @@
 //! connections, what API keys used, and the logs. Writes are batched on a thread of their own.
 
 mod apis;
+mod backup;
 mod changes;
 mod control;
 mod functions;
@@ -13,6 +14,7 @@ mod metrics;
 mod owed;
 mod private_file;
 mod requests;
+mod runs;
 mod schema;
 mod stale;
 mod usage;
@@ -37,7 +39,7 @@ use gatepost_model::{
     request_context::ConnectionContext,
 };
 use gatepost_wire::execution_log::Record;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use rusqlite::{Connection as Database, OptionalExtension, params};
 
 use crate::{
@@ -52,18 +54,23 @@ use crate::{
 
 use changes::Changes;
 use log_queue::LogQueue;
+use runs::Beside;
 use writer::Writer;
 
+pub use backup::{Backup, BackupError};
 pub use functions::FunctionNotKept;
 pub use lives::{LifeReader, RefusedCalls, StoredConnection};
 pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
-    GroupLine, LineFilter, LogGroup, LogLine, LogPage, LogPosition, LogQuery, LogReader,
+    GroupLine, JsonLine, LineFilter, LogGroup, LogLine, LogPage, LogPosition, LogQuery, LogReader,
     LoggedStream, ReadError, Streams,
 };
+pub(crate) use logs::{RenderedEntry, RenderedLine};
 pub use metrics::MetricsOf;
 pub use owed::{NotJournalled, OwedDisconnect, OwedDisconnects};
+pub(crate) use requests::OF_FUNCTIONS;
 pub use requests::{FunctionLog, LoggedLine, LoggedRequest};
+pub use runs::Run;
 pub use stale::StaleCaller;
 
 /// Questions that may wait for the disk; who asks more waits to ask.
@@ -106,6 +113,18 @@ pub enum StoreError {
         schema::VERSION
     )]
     Older {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// The file is of an older version, and the Gatepost that is to be taken over has it open.
+    #[error(
+        "the store {path} has version {found} and is in use by a Gatepost that knows no newer one, \
+         this Gatepost needs {}: stop that one, then start this one",
+        schema::VERSION
+    )]
+    InUseByOlder {
         /// The file.
         path: PathBuf,
         /// Its version.
@@ -213,17 +232,17 @@ pub enum Past {
     },
 }
 
-/// What a log gets.
-#[derive(Debug)]
+/// What a log gets. Cheap to clone, for several may want it.
+#[derive(Debug, Clone)]
 pub enum LogEntry {
     /// A plain event.
-    Event(Box<LogEvent>),
+    Event(Arc<LogEvent>),
     /// A request that was carried out, or is waited for long.
-    Execution(Box<ExecutionLogRecord>),
+    Execution(Arc<ExecutionLogRecord>),
     /// A row of an access log.
-    Access(Box<AccessLogEntry>),
+    Access(Arc<AccessLogEntry>),
     /// A call of `@connections` that was refused.
-    Refused(Box<RefusedCall>),
+    Refused(Arc<RefusedCall>),
 }
 
 /// A line of a function.
@@ -260,7 +279,7 @@ pub struct ExecutionLogRecord {
 
 impl LogEntry {
     /// How many bytes it takes, roughly.
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Event(event) => size_of::<LogEvent>() + event.message.len(),
             Self::Refused(call) => size_of::<RefusedCall>() + call.text.len() + 256,
@@ -313,6 +332,10 @@ pub struct Store {
     key: ConnectionIdKey,
     api_key_secret: [u8; 32],
     log_age: Duration,
+    run: Run,
+    beside: Arc<Beside>,
+    /// Whether another run has read what calls made, so that none of it may change here.
+    is_handed_over: RwLock<bool>,
     /// The last field, since the queue must be gone for the writer to end.
     _writer: WriterThread,
 }
@@ -337,16 +360,31 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; the file is then left untouched.
     pub fn open(path: &Path, retention: Retention) -> Result<Arc<Self>, StoreError> {
+        Self::open_beside(path, retention, None)
+    }
+
+    /// The same while the run `beside` has it open too, whose connections stay its own.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the file is then left untouched.
+    pub fn open_beside(
+        path: &Path,
+        retention: Retention,
+        beside: Option<Run>,
+    ) -> Result<Arc<Self>, StoreError> {
         let damaged = |source| StoreError::Damaged {
             path: path.to_owned(),
             source,
         };
         private_file::ensure(path);
         let mut writer = Database::open(path).map_err(damaged)?;
-        schema::prepare(&mut writer, path)?;
+        schema::prepare(&mut writer, path, beside.is_some())?;
+        let run = runs::begin(&writer).map_err(damaged)?;
         let key = kept_secret(&writer, "connection_id_key").map_err(damaged)?;
         let api_key_secret = kept_secret(&writer, "api_key_secret").map_err(damaged)?;
-        let owed_at_start = owed::take_stock(&writer, now_ms()).map_err(damaged)?;
+        let lost = owed::Whose::AllBut(beside);
+        let owed_at_start = owed::note_lost(&writer, lost, now_ms()).map_err(damaged)?;
+        let beside = Arc::new(Beside::new(beside));
         let reader = Database::open(path).map_err(damaged)?;
         let logs_reader = Database::open(path).map_err(damaged)?;
         let made = control::read(&reader).map_err(damaged)?;
@@ -362,6 +400,8 @@ impl Store {
             Arc::clone(&changes),
             Arc::clone(&dropped),
             Arc::clone(&log_queue),
+            run,
+            Arc::clone(&beside),
         );
         let thread = std::thread::Builder::new()
             .name("store".into())
@@ -381,6 +421,9 @@ impl Store {
             key: ConnectionIdKey::new(key),
             api_key_secret,
             log_age: retention.log_age,
+            run,
+            beside,
+            is_handed_over: RwLock::new(false),
             _writer: WriterThread(Some(thread)),
         }))
     }
@@ -419,7 +462,12 @@ impl Store {
     /// Log entries that were dropped so far: they did not fit the queue, or the disk did not take
     /// them.
     pub fn dropped_log_entries(&self) -> u64 {
-        self.log_queue.dropped()
+        self.log_queue.backlog.dropped()
+    }
+
+    /// Log entries that wait for the disk.
+    pub fn waiting_log_entries(&self) -> usize {
+        self.log_queue.backlog.waiting()
     }
 
     /// Changes that were dropped so far: the disk did not take them.

@@ -78,6 +78,39 @@ impl CloseCause {
         }
     }
 
+    /// Slug, code and reason, from which [`CloseCause::from_parts`] makes the cause again.
+    pub fn parts(&self) -> (&'static str, Option<u16>, Option<&str>) {
+        match self {
+            Self::ClientClosed { code, reason } => (self.slug(), *code, Some(reason)),
+            Self::ProtocolError { code } => (self.slug(), Some(*code), None),
+            _ => (self.slug(), None, None),
+        }
+    }
+
+    /// The cause of these parts.
+    pub fn from_parts(slug: &str, code: Option<u16>, reason: Option<String>) -> Self {
+        match slug {
+            "closed-by-client" => Self::ClientClosed {
+                code,
+                reason: reason.unwrap_or_default(),
+            },
+            "client-vanished" => Self::ClientVanished,
+            "idle-timeout" => Self::IdleTimeout,
+            "max-duration" => Self::MaxDuration,
+            "deleted" => Self::Deleted,
+            "draining" => Self::Draining,
+            "slow-consumer" => Self::SlowConsumer,
+            "protocol-error" => Self::ProtocolError {
+                code: code.unwrap_or(1002),
+            },
+            "message-too-big" => Self::MessageTooBig,
+            "binary-refused" => Self::BinaryRefused,
+            "stage-deleted" => Self::StageDeleted,
+            // `node-lost`, and whatever a damaged row holds: what is known is that it is gone.
+            _ => Self::NodeLost,
+        }
+    }
+
     /// Code and reason of the close frame that Gatepost sends; `None` when the client closed or
     /// vanished (its own close frame is echoed instead). Source: data-plane spec §7.
     pub fn close_frame(&self) -> Option<(u16, &'static str)> {

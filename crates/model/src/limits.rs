@@ -148,6 +148,9 @@ pub const APIS: usize = 1000;
 pub const STAGES: usize = 100;
 /// Deployments of an API that calls may make. Gatepost's own: each is a copy of the whole API.
 pub const DEPLOYMENTS: usize = 200;
+/// Routes, integrations, integration responses, authorizers or models that calls may give an API.
+/// Gatepost's own; AWS's quotas are 300 routes, 300 integrations and 10 authorizers, and may be raised.
+pub const RESOURCES_OF_A_KIND: usize = 1000;
 /// Of the deployments that `autoDeploy` makes, and no stage serves, the latest so many are kept.
 /// Gatepost's own.
 pub const AUTOMATIC_DEPLOYMENTS: usize = 10;

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{ApiId, StageName, extensions::Extensions, limits::Limits};
+use crate::{ApiId, StageName, api::Api, extensions::Extensions, limits::Limits};
 
 /// How one stage is served. Held by the stage, not by its connections.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,12 +21,20 @@ pub struct SettingsByStage {
     pub others: Arc<StageSettings>,
     /// Of single stages.
     pub own: BTreeMap<(ApiId, StageName), Arc<StageSettings>>,
+    /// Of single stages that may be made later: by the API's id or name, a slash, and the stage's
+    /// name.
+    pub named: BTreeMap<String, Arc<StageSettings>>,
 }
 
 impl SettingsByStage {
-    /// The settings of a stage.
-    pub fn of(&self, api_id: &ApiId, stage_name: &StageName) -> &Arc<StageSettings> {
-        let key = (api_id.clone(), stage_name.clone());
-        self.own.get(&key).unwrap_or(&self.others)
+    /// The settings of a stage of `api`.
+    pub fn of(&self, api: &Api, stage_name: &StageName) -> &Arc<StageSettings> {
+        let key = (api.api_id.clone(), stage_name.clone());
+        let named = |api: &str| self.named.get(&format!("{api}/{stage_name}"));
+        self.own
+            .get(&key)
+            .or_else(|| named(api.api_id.as_str()))
+            .or_else(|| named(&api.name))
+            .unwrap_or(&self.others)
     }
 }

@@ -6,20 +6,20 @@
 mod call;
 mod delete_connection;
 mod get_connection;
+pub mod neighbour;
+mod operation;
 mod post_to_connection;
 mod rescue;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gatepost_gateway::{
-    clock::now_ms, connection::Connection, deployed::StageSlot, gateway::FoundConnection, new_id,
-};
-use gatepost_model::arn::ExecuteApiArn;
+use gatepost_gateway::{clock::now_ms, connection::Connection, deployed::StageSlot, new_id};
+use gatepost_model::{arn::ExecuteApiArn, connection::GoneReason};
 use http::request::Parts;
 use http_body_util::Full;
 use hyper::{
-    Method, Request, Response, StatusCode,
+    Request, Response, StatusCode,
     body::Incoming,
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
@@ -32,6 +32,7 @@ use crate::{
     target::Target,
 };
 use call::Call;
+use operation::{Done, Operation};
 use rescue::Failure;
 
 /// The signing name of the data plane.
@@ -99,20 +100,16 @@ async fn carry_out(
     call.is_from(verified.caller());
     let authorized = authorize(server, &verified, stage).map_err(Failure::AccessDenied)?;
     gateway.throttle.pass_call().map_err(Failure::Throttled)?;
-    let connection = match gateway.find(recognised.clone()).await {
-        FoundConnection::Open(connection) => connection,
-        FoundConnection::Establishing(establishing) if call.method == Method::POST => {
-            return post_to_connection::held(gateway, recognised, establishing, &authorized).await;
-        }
-        FoundConnection::Establishing(it) => return Err(Failure::Gone(it.gone())),
-        FoundConnection::Gone(reason) => return Err(Failure::Gone(reason)),
-    };
-    match call.method {
-        Method::POST => post_to_connection::post_to_connection(gateway, &connection, &authorized),
-        Method::GET => Ok(get_connection::get_connection(&connection, &authorized)),
-        Method::DELETE => delete_connection::delete_connection(&connection, &authorized),
-        _ => Err(Failure::NoMethod),
+    let operation = Operation::of(&call.method, &authorized)?;
+    let mut done = operation.carry_out(gateway, recognised.clone()).await;
+    if let Err(Failure::Gone(GoneReason::Forgotten)) = done
+        && let Some(neighbour) = server.neighbours.now()
+    {
+        done = neighbour
+            .carry_out(server, &stage.api_id, recognised, &operation)
+            .await;
     }
+    done.map(Done::response)
 }
 
 /// Whether the caller may manage connections of the stage. On AWS the resource ends with the literal
@@ -142,7 +139,7 @@ fn success(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> 
 
 /// Why a connection that was found open cannot take the call any more.
 fn ended(connection: &Connection) -> Failure {
-    use gatepost_model::connection::{CloseCause, GoneReason};
+    use gatepost_model::connection::CloseCause;
     let (cause, at_ms) = connection.ending().map_or_else(
         || (CloseCause::ClientVanished, now_ms()),
         |ending| (ending.cause, ending.since.epoch_ms),

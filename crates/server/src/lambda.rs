@@ -20,6 +20,7 @@ mod log_stream;
 mod made;
 mod memory;
 mod operations;
+pub mod packages;
 mod pool;
 mod process;
 mod runner;

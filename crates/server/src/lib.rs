@@ -1,6 +1,7 @@
 //! Listeners and HTTP: the data plane, `@connections`, the control plane, Lambda and templates.
 
 pub mod admin;
+mod admission;
 pub mod auth;
 pub mod aws_apis;
 mod body;

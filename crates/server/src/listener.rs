@@ -14,7 +14,7 @@ use std::{
 };
 
 use gatepost_gateway::connection::transport::Transport;
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{StatusCode, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::{
@@ -24,7 +24,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::server::{Door, Peer, Server};
+use crate::{
+    respond,
+    server::{Door, Peer, Server},
+};
 
 /// Header bytes of one request at most.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -122,7 +125,15 @@ impl Incoming {
             service_fn(move |request| {
                 asked.store(true, Ordering::Relaxed);
                 let (server, peer) = (Arc::clone(&server), Arc::clone(&peer));
-                async move { Ok::<_, std::convert::Infallible>(server.handle(&peer, request).await) }
+                async move {
+                    let mut response = server.handle(&peer, request).await;
+                    let is_upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+                    if server.gateway.is_handed_over() && !is_upgrade {
+                        // Whoever asks again shall ask the one that takes over.
+                        response = respond::closing(response);
+                    }
+                    Ok::<_, std::convert::Infallible>(response)
+                }
             })
         };
         let connection = http1::Builder::new()

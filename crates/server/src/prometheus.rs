@@ -8,7 +8,10 @@ use std::{
 use bytes::Bytes;
 use gatepost_gateway::{
     gateway::Gateway,
-    observe::metrics::{LabelledCount, Metric, RouteSeries, SeriesKey},
+    observe::{
+        LogLoad, Logs,
+        metrics::{LabelledCount, Metric, RouteSeries, SeriesKey},
+    },
 };
 use http_body_util::Full;
 use hyper::{Response, header::CONTENT_TYPE, header::HeaderValue};
@@ -102,11 +105,19 @@ fn render(gateway: &Gateway) -> String {
         ["error", "request"],
         &metrics.faults,
     );
-    page.single(
+    page.of_sinks(
         "gatepost_dropped_log_entries_total",
         "counter",
-        "Log entries that the store did not take in time.",
-        store.dropped_log_entries(),
+        "Log entries that the store or another sink did not take.",
+        gateway.logs(),
+        |load| load.dropped,
+    );
+    page.of_sinks(
+        "gatepost_log_queue_entries",
+        "gauge",
+        "Log entries that wait for the store or another sink.",
+        gateway.logs(),
+        |load| load.waiting as u64,
     );
     page.single(
         "gatepost_dropped_changes_total",
@@ -168,6 +179,20 @@ impl Page {
         self.begin(name, "counter", help);
         for ((first, second), count) in count.all() {
             self.sample(name, &[(labels[0], first), (labels[1], second)], count);
+        }
+    }
+
+    fn of_sinks(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        logs: &Logs,
+        value: fn(LogLoad) -> u64,
+    ) {
+        self.begin(name, kind, help);
+        for load in logs.loads() {
+            self.sample(name, &[("sink", load.name)], value(load));
         }
     }
 

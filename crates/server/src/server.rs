@@ -13,7 +13,9 @@ use hyper::{Request, Response, StatusCode, body::Incoming};
 
 use crate::{
     admin::{self, AdminAccess},
-    aws_apis, connections_api, data_plane,
+    aws_apis,
+    connections_api::{self, neighbour::Neighbours},
+    data_plane,
     endpoint::Endpoint,
     lambda::{LocalRunner, MadeFunctions},
     logs::Queries,
@@ -44,6 +46,8 @@ pub struct Server {
     pub instance: Box<str>,
     /// Whether 410 and 400 answers of `@connections` carry `x-gatepost-gone-reason`.
     pub gone_reason_header: bool,
+    /// The Gatepost that is taken over, or that takes over.
+    pub neighbours: Neighbours,
 }
 
 /// From where a request came: the client, as trusted proxies tell.

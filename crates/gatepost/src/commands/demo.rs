@@ -39,7 +39,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             app.display()
         ));
     }
-    let terminal = Terminal::new(arguments.json);
+    let terminal = Terminal::new(arguments.json, false);
     let arguments = dev::Arguments {
         template: Some(app.join("template.yaml")),
         port: arguments.port,

@@ -73,7 +73,7 @@ pub fn key_value(text: &str) -> Result<(String, String), String> {
 
 /// Runs the app until it is interrupted.
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let terminal = Terminal::new(arguments.json);
+    let terminal = Terminal::new(arguments.json, arguments.quiet);
     let app = match App::start(arguments, &terminal, None).await {
         Ok(app) => app,
         Err(error) => {

@@ -14,7 +14,10 @@ use gatepost_server::{
     template::{self, LoadOptions, ValuesFrom},
 };
 use serde_json::{Map, Value, json};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+};
 
 use super::{
     dev::{
@@ -25,7 +28,8 @@ use super::{
 use crate::{
     config::{Config, ConfigErrors},
     node::{
-        Node, NodeOptions, PortFrom, Prepared, StartError, StateFolder, compile_lines, stage_path,
+        HandedOver, Inherited, Node, NodeOptions, PortFrom, Predecessor, Prepared, Purpose,
+        StartError, StateFolder, compile_lines, stage_path,
     },
 };
 
@@ -36,8 +40,9 @@ const JSON_VERSION: u32 = 1;
 #[derive(Args, Clone)]
 #[command(
     after_help = "Examples:\n  gatepost serve --config /etc/gatepost/gatepost.toml\n  \
-                  GATEPOST_SERVER__TEMPLATES=chat/template.yaml gatepost serve\n\nSIGHUP reads \
-                  templates and certificates again; SIGTERM drains and stops."
+                  GATEPOST_SERVER__TEMPLATES=chat/template.yaml gatepost serve\n  gatepost serve \
+                  --take-over --config gatepost.toml\n\nSIGHUP reads templates and certificates \
+                  again; SIGTERM drains and stops."
 )]
 pub struct Arguments {
     /// Configuration file [default: gatepost.toml in this folder, if it is there]
@@ -49,12 +54,17 @@ pub struct Arguments {
     /// While requests are not authenticated: serve other machines nevertheless
     #[arg(long)]
     allow_unauthenticated_remote: bool,
+    /// Take the listening sockets over from the gatepost that runs with the same state folder, if one
+    /// does, which then drains and ends; nobody is refused meanwhile
+    #[arg(long)]
+    take_over: bool,
 }
 
-/// Serves until it is told to stop.
-pub async fn run(arguments: Arguments) -> ExitCode {
-    let terminal = Terminal::new(arguments.json);
-    let mut server = match Running::start(arguments, terminal) {
+/// Serves until it is told to stop, on the sockets that systemd passed if it did.
+pub async fn run(arguments: Arguments, passed: Result<Inherited, StartError>) -> ExitCode {
+    let terminal = Terminal::new(arguments.json, true);
+    let started = passed.and_then(|passed| Running::start(arguments, terminal, passed));
+    let mut server = match started {
         Ok(server) => server,
         Err(error) => {
             Terminal::start_failed(&error);
@@ -84,19 +94,26 @@ struct Running {
     loaded: template::App,
     admin: SocketAddr,
     token_file: Option<PathBuf>,
+    /// Told when another Gatepost has taken over.
+    successor: Option<mpsc::Receiver<HandedOver>>,
 }
 
 impl Running {
     /// Everything that can be wrong is found before anything is served.
-    fn start(arguments: Arguments, terminal: Terminal) -> Result<Self, StartError> {
+    fn start(
+        arguments: Arguments,
+        terminal: Terminal,
+        passed: Inherited,
+    ) -> Result<Self, StartError> {
         let config = read_config(&arguments)?;
-        let listen = config.server.listen.clone();
+        let (state, mut predecessor, sockets) = open_state(&arguments, &config, passed)?;
+        let listen = sockets.addresses(Purpose::Public, &config.server.listen);
+        let admin = sockets.addresses(Purpose::Admin, &[config.admin.listen])[0];
         let remote = arguments.allow_unauthenticated_remote;
         let is_open = config.auth.mode == Some(AuthMode::Off);
-        let state = StateFolder::open(state_path(&config), false)?;
-        let (token, token_file) = token::find(&config.admin, &state)?;
-        let admin = config.admin.listen;
-        let prepared = Prepared::new(config, &listen, PortFrom::Server, AuthMode::SigV4, remote)?;
+        let (token, token_file) = token::find(&config.admin, &state, predecessor.is_some())?;
+        let mode = AuthMode::SigV4;
+        let prepared = Prepared::new(config, &listen, PortFrom::Server, mode, remote, sockets)?;
         let parameters = prepared.config.server.parameters.clone();
         let options = prepared.load_options(parameters, ValuesFrom::Configuration);
         let loaded = apps::load(&prepared.config.server.templates, &options)?;
@@ -111,15 +128,37 @@ impl Running {
             quiet: true,
             gone_reason_header: false,
             admin: AdminAccess::Token(token),
+            beside: predecessor.as_ref().map(|it| it.run),
         };
+        if let Some(predecessor) = &mut predecessor {
+            predecessor.keep()?;
+        }
         let (mut node, events) = Node::open(prepared, state, node_options)?;
-        tokio::spawn(terminal.follow(events));
+        terminal.follow(events)?;
         let mut warnings = node
             .deploy(&template::App::default(), &loaded, &settings)
             .map_err(StartError::Deploy)?;
-        let admin = node.listen_for_admin(admin)?;
-        node.announce(admin)?;
-        node.listen();
+        let admin = node.bind_admin(admin)?;
+        if let Some(mut predecessor) = predecessor {
+            let answering = node.work_beside(predecessor.run)?;
+            predecessor.go(node.server.gateway.store().run())?;
+            node.listen();
+            node.follow(predecessor, answering);
+            // From here on it serves, whatever else there is.
+            if let Err(error) = node.announce(admin) {
+                warnings.push(format!("commands do not find this gatepost: {error}"));
+            }
+        } else {
+            node.announce(admin)?;
+            node.listen();
+        }
+        let successor = match node.await_successor() {
+            Ok(successor) => Some(successor),
+            Err(error) => {
+                warnings.push(format!("nobody can take over from this gatepost: {error}"));
+                None
+            }
+        };
         if is_open {
             terminal.warning(
                 "[auth] mode is \"off\": WHOEVER REACHES THIS SERVER MAY DO EVERYTHING; nobody has \
@@ -129,8 +168,12 @@ impl Running {
         warnings.extend(node.warnings.clone());
         let services = &node.server.gateway.outward().services;
         warnings.extend(apps::warnings(&loaded, services));
-        if node.config.server.templates.is_empty() {
-            warnings.push("[server] templates is empty: name what to serve".into());
+        if node.server.gateway.apis().apis.is_empty() {
+            warnings.push(
+                "there is no API yet: name what to serve in [server] templates, or deploy it by \
+                 calls of apigatewayv2"
+                    .into(),
+            );
         }
         for warning in warnings {
             terminal.warning(&warning);
@@ -143,6 +186,7 @@ impl Running {
             loaded,
             admin,
             token_file,
+            successor,
         })
     }
 
@@ -161,9 +205,16 @@ impl Running {
         };
         self.tell_ready();
         notify::tell("READY=1");
+        // Kept until the end, by which the other knows of it.
+        let mut _handed_over = None;
         loop {
             tokio::select! {
                 () = either(&mut interrupt, &mut terminate) => break,
+                given = taken_over(self.successor.as_mut()) => {
+                    _handed_over = Some(given);
+                    self.terminal.handed_over();
+                    break;
+                }
                 _ = hang_up.recv() => {
                     self.reload_certificate();
                     self.say_what_needs_a_restart();
@@ -182,7 +233,7 @@ impl Running {
         notify::tell("STOPPING=1");
         self.terminal.stopping();
         tokio::select! {
-            () = self.node.stop() => {}
+            lost = self.node.stop() => self.terminal.last_words(lost),
             () = either(&mut interrupt, &mut terminate) => {}
         }
         Ok(())
@@ -283,11 +334,12 @@ impl Running {
             return;
         }
         let style = self.terminal.style();
-        let mut text = style.apis(self.apis().iter());
+        let apis = self.apis();
+        let mut text = style.apis(apis.iter());
         text += &style.notes(not_acted_on, &notes);
         output::line(&format!(
             "{text}Serving {} APIs on {base}\nAdmin on {}\nReady.",
-            self.loaded.apis.len(),
+            apis.len(),
             self.admin
         ));
     }
@@ -351,6 +403,38 @@ fn api_json(api: &ReadyApi) -> Value {
 fn read_config(arguments: &Arguments) -> Result<Config, StartError> {
     let here = env::current_dir()?;
     load_config(arguments.config.as_deref(), &here)
+}
+
+/// Opens the state folder, or takes it over with its Gatepost's sockets if that is wanted.
+fn open_state(
+    arguments: &Arguments,
+    config: &Config,
+    passed: Inherited,
+) -> Result<(StateFolder, Option<Predecessor>, Inherited), StartError> {
+    let path = state_path(config);
+    let offered = if arguments.take_over {
+        Predecessor::ask(&path)?
+    } else {
+        None
+    };
+    let Some(offered) = offered else {
+        return Ok((StateFolder::open(path, false)?, None, passed));
+    };
+    let state = StateFolder::taken_over(path, offered.lock)?;
+    let sockets = passed.and(offered.sockets);
+    Ok((state, Some(offered.predecessor), sockets))
+}
+
+/// Waits until another Gatepost has taken over.
+async fn taken_over(successor: Option<&mut mpsc::Receiver<HandedOver>>) -> HandedOver {
+    let given = match successor {
+        Some(successor) => successor.recv().await,
+        None => None,
+    };
+    match given {
+        Some(given) => given,
+        None => std::future::pending().await,
+    }
 }
 
 /// Where state is kept: `[store] path`, else systemd's folder, else `.gatepost` here.

@@ -30,6 +30,8 @@ pub struct StagesConfig {
 pub struct StageSection {
     /// The API's name, id or logical id, a slash, and the stage's name.
     pub name: String,
+    /// Whether calls make the stage, so that it need not be there yet.
+    pub made_by_calls: bool,
     /// What it comes to, together with what holds for all stages.
     pub settings: StageSettings,
     place: Source,
@@ -44,6 +46,7 @@ pub(super) fn stages(reader: &mut Reader, limits: &Limits) -> StagesConfig {
     };
     let own = sections.into_iter().map(|(name, section)| StageSection {
         name,
+        made_by_calls: reader.flag(&format!("{section}.made_by_calls"), false),
         place: reader.place_of_section(&section),
         settings: StageSettings {
             limits: stage_limits(reader, &section, &others.limits),
@@ -99,7 +102,7 @@ impl StagesConfig {
     /// them.
     ///
     /// # Errors
-    /// A section that names no stage, or a stage that another section names.
+    /// A section that names no stage, unless calls make it, or a stage that another section names.
     pub fn resolve(
         &self,
         apis: &[Api],
@@ -110,8 +113,13 @@ impl StagesConfig {
             .flat_map(|api| NamedStage::of(api, logical_ids))
             .collect();
         let mut own = BTreeMap::new();
+        let mut named = BTreeMap::new();
         let mut errors = Vec::new();
         for section in &self.own {
+            if section.made_by_calls {
+                named.insert(section.name.clone(), Arc::new(section.settings.clone()));
+                continue;
+            }
             let (place, stage) = (section.place.clone(), section.name.clone());
             let meant = stages.iter().filter(|known| known.names.contains(&stage));
             let meant: Vec<_> = meant.map(|known| known.key.clone()).collect();
@@ -131,7 +139,7 @@ impl StagesConfig {
         }
         let others = Arc::new(self.others.clone());
         if errors.is_empty() {
-            Ok(SettingsByStage { others, own })
+            Ok(SettingsByStage { others, own, named })
         } else {
             Err(errors)
         }

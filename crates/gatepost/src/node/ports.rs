@@ -8,6 +8,8 @@ use std::{
 use gatepost_server::listener::bind;
 use tokio::net::TcpListener;
 
+use super::inherited::{Inherited, Purpose};
+
 /// How many free ports are tried when the chosen one is taken on another address.
 const ATTEMPTS: usize = 16;
 /// How many ports behind a taken one are tried for an API's own port.
@@ -33,6 +35,14 @@ pub enum PortFrom {
 }
 
 impl PortFrom {
+    /// What a port is for that was chosen so.
+    fn purpose(self) -> Purpose {
+        match self {
+            Self::Flag | Self::Server => Purpose::Public,
+            Self::Admin => Purpose::Admin,
+        }
+    }
+
     fn mend(self) -> &'static str {
         match self {
             Self::Flag => "choose another with --port, or --port 0",
@@ -52,11 +62,16 @@ pub struct PortError {
 }
 
 /// Listens on these addresses. Those with port 0 get one free port together. An IPv6 address is
-/// left out where the machine has no IPv6, if another address serves.
-pub fn listen(addresses: &[SocketAddr], from: PortFrom) -> Result<Port, PortError> {
+/// left out where the machine has no IPv6, if another address serves. Where somebody else opened a
+/// socket, that is used.
+pub fn listen(
+    addresses: &[SocketAddr],
+    from: PortFrom,
+    inherited: &Inherited,
+) -> Result<Port, PortError> {
     let mut attempts = ATTEMPTS;
     loop {
-        match listen_once(addresses, from) {
+        match listen_once(addresses, from, inherited) {
             Err(PortError { source, .. })
                 if source.kind() == io::ErrorKind::AddrInUse
                     && attempts > 0
@@ -69,7 +84,11 @@ pub fn listen(addresses: &[SocketAddr], from: PortFrom) -> Result<Port, PortErro
     }
 }
 
-fn listen_once(addresses: &[SocketAddr], from: PortFrom) -> Result<Port, PortError> {
+fn listen_once(
+    addresses: &[SocketAddr],
+    from: PortFrom,
+    inherited: &Inherited,
+) -> Result<Port, PortError> {
     let mut listening = Port {
         number: 0,
         listeners: Vec::new(),
@@ -79,7 +98,11 @@ fn listen_once(addresses: &[SocketAddr], from: PortFrom) -> Result<Port, PortErr
         if address.port() == 0 {
             address.set_port(listening.number);
         }
-        match bind(address) {
+        let listener = match inherited.at(from.purpose(), address) {
+            Some(listener) => adopt(listener),
+            None => bind(address),
+        };
+        match listener {
             Ok(listener) => {
                 if listening.listeners.is_empty() {
                     listening.number = listener
@@ -104,8 +127,15 @@ fn listen_once(addresses: &[SocketAddr], from: PortFrom) -> Result<Port, PortErr
     Ok(listening)
 }
 
+/// Serves on a socket that listens already.
+fn adopt(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
 /// Listens on the next free port behind `port`.
 pub fn listen_next(addresses: &[IpAddr], port: u16) -> Result<Port, PortError> {
+    let nobodys = Inherited::default();
     let on = |port| {
         addresses
             .iter()
@@ -113,9 +143,9 @@ pub fn listen_next(addresses: &[IpAddr], port: u16) -> Result<Port, PortError> {
             .collect::<Vec<_>>()
     };
     for candidate in port.saturating_add(1)..=port.saturating_add(NEXT_PORTS) {
-        if let Ok(found) = listen(&on(candidate), PortFrom::Flag) {
+        if let Ok(found) = listen(&on(candidate), PortFrom::Flag, &nobodys) {
             return Ok(found);
         }
     }
-    listen(&on(0), PortFrom::Flag)
+    listen(&on(0), PortFrom::Flag, &nobodys)
 }

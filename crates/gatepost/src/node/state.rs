@@ -3,13 +3,15 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::{DirBuilderExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
-
-use nix::fcntl::{Flock, FlockArg};
 
 use crate::running;
 
@@ -18,10 +20,14 @@ const LOCK_ATTEMPTS: u32 = 5;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 const LOCK_FILE: &str = "lock";
 
-/// The state folder, held by one Gatepost at a time.
+/// The state folder, held by one Gatepost at a time, or by two while one takes over from the other.
 pub struct StateFolder {
     path: PathBuf,
-    _lock: Flock<File>,
+    /// The folder itself, through which sockets in it are reached, however long its path is.
+    folder: File,
+    /// Locked as long as anybody has it open.
+    lock: File,
+    is_announced: AtomicBool,
 }
 
 /// Why the state folder cannot be used.
@@ -55,7 +61,9 @@ impl StateFolder {
         };
         make(&path).map_err(unusable)?;
         let lock = File::create(path.join(LOCK_FILE)).map_err(unusable)?;
-        let lock = hold(lock).ok_or_else(|| StateError::InUse(path.clone()))?;
+        if !hold(&lock) {
+            return Err(StateError::InUse(path));
+        }
         if fresh {
             forget(&path).map_err(unusable)?;
         }
@@ -63,12 +71,46 @@ impl StateFolder {
         if !ignore.exists() {
             fs::write(ignore, "*\n").map_err(unusable)?;
         }
-        Ok(Self { path, _lock: lock })
+        Self::taken_over(path, lock)
+    }
+
+    /// The folder that is held with `lock`, by another Gatepost too.
+    pub fn taken_over(path: PathBuf, lock: File) -> Result<Self, StateError> {
+        match File::open(&path) {
+            Ok(folder) => Ok(Self {
+                path,
+                folder,
+                lock,
+                is_announced: AtomicBool::new(false),
+            }),
+            Err(source) => Err(StateError::Unusable { path, source }),
+        }
     }
 
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The path of a socket in it, as long as this lives.
+    pub fn socket(&self, name: &str) -> PathBuf {
+        socket(&self.folder, name)
+    }
+
+    /// With what another process holds the folder too.
+    pub fn lock(&self) -> io::Result<OwnedFd> {
+        self.lock.try_clone().map(OwnedFd::from)
+    }
+
+    /// Leaves this for programs that ask, until the end.
+    pub fn announce(&self, text: &str) -> io::Result<()> {
+        self.is_announced.store(true, Ordering::Relaxed);
+        self.write(running::FILE, text).map(drop)
+    }
+
+    /// What is announced from now on is another's.
+    pub fn hand_over(&self) {
+        self.is_announced.store(false, Ordering::Relaxed);
     }
 
     /// Writes a file of the folder, whole or not at all, for its user only; where it is.
@@ -89,20 +131,26 @@ impl StateFolder {
 
 impl Drop for StateFolder {
     fn drop(&mut self) {
-        // One that stays is not believed, since nobody holds the folder.
-        let _ = fs::remove_file(self.path.join(running::FILE));
+        if self.is_announced.load(Ordering::Relaxed) {
+            // One that stays is not believed, since nobody holds the folder.
+            let _ = fs::remove_file(self.path.join(running::FILE));
+        }
     }
 }
 
-fn hold(mut lock: File) -> Option<Flock<File>> {
+/// The path of a socket in an open folder: that of a socket may have no more than 107 bytes.
+pub fn socket(folder: &File, name: &str) -> PathBuf {
+    format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()).into()
+}
+
+fn hold(lock: &File) -> bool {
     for _ in 1..LOCK_ATTEMPTS {
-        match Flock::lock(lock, FlockArg::LockExclusiveNonblock) {
-            Ok(held) => return Some(held),
-            Err((file, _)) => lock = file,
+        if lock.try_lock().is_ok() {
+            return true;
         }
         thread::sleep(LOCK_PAUSE);
     }
-    Flock::lock(lock, FlockArg::LockExclusiveNonblock).ok()
+    lock.try_lock().is_ok()
 }
 
 /// Whether a Gatepost holds the folder.
@@ -110,7 +158,7 @@ pub fn is_held(path: &Path) -> bool {
     let Ok(lock) = File::open(path.join(LOCK_FILE)) else {
         return false;
     };
-    Flock::lock(lock, FlockArg::LockSharedNonblock).is_err()
+    lock.try_lock_shared().is_err()
 }
 
 fn make(path: &Path) -> io::Result<()> {

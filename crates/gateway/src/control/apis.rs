@@ -90,7 +90,9 @@ impl Gateway {
         let table = self.apis();
         let mut compiled = self.deploy_automatically(&mut after, &sources, &table);
         for stage in &after.stages {
-            if before.stages.contains(stage) || compiled.iter().any(|it| is_of(it, stage)) {
+            // The configuration may say what holds for a stage by its API's name.
+            let is_same = before.stages.contains(stage) && before.name == after.name;
+            if is_same || compiled.iter().any(|it| is_of(it, stage)) {
                 continue;
             }
             let stage = compile_stage(&after, stage, &table, &self.config, &sources.settings);
@@ -242,7 +244,8 @@ impl Gateway {
         });
         for deployed in compiled {
             let name = Box::from(deployed.stage_name.as_str());
-            stages.insert(name, fill_slot(deployed, &table_before, &sources.settings));
+            let slot = fill_slot(&api, deployed, &table_before, &sources.settings);
+            stages.insert(name, slot);
         }
         let deployed = DeployedApi {
             api: Arc::clone(&api),

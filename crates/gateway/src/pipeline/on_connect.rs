@@ -72,7 +72,7 @@ pub async fn on_connect(
     gateway: &Arc<Gateway>,
     request: ConnectRequest,
 ) -> Result<Accepted, Refusal> {
-    if gateway.is_draining() {
+    if gateway.refuses_handshakes() {
         return Err(Refusal::unavailable("Gatepost is stopping"));
     }
     let Some(deployed) = request.stage.deployed.load_full() else {
@@ -146,8 +146,8 @@ impl Handshake<'_> {
         let route = self.deployed.connect.as_ref();
         let settings = route.map_or(&self.deployed.log_settings, |route| &route.log_settings);
         let context = self.request_context(self.context(self.identity(None), None));
-        let (store, stage) = (self.gateway.store(), &self.request.stage);
-        RequestLog::begin(store, stage, settings, &context, true)
+        let (logs, stage) = (self.gateway.logs(), &self.request.stage);
+        RequestLog::begin(logs, stage, settings, &context, true)
     }
 
     async fn run(

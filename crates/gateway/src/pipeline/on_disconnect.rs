@@ -80,7 +80,7 @@ pub(crate) fn deliver_disconnect(
         series.received();
     }
     let settings = route.map_or(&deployed.log_settings, |route| &route.log_settings);
-    let mut log = RequestLog::begin(gateway.store(), stage, settings, &context, true);
+    let mut log = RequestLog::begin(gateway.logs(), stage, settings, &context, true);
     log.api_key_not_required(RouteKey::Disconnect.as_str());
     log.starting_execution(RouteKey::Disconnect.as_str());
     let Some(route) = route else {

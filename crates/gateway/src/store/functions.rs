@@ -22,7 +22,9 @@ pub(super) struct FunctionChange {
 
 /// The disk did not take a change.
 #[derive(Debug, thiserror::Error)]
-#[error("the store did not take the change: look at its disk")]
+#[error(
+    "the store did not take the change: ask again if another Gatepost takes over, else look at its disk"
+)]
 pub struct FunctionNotKept;
 
 impl Store {
@@ -42,7 +44,12 @@ impl Store {
             document,
             done,
         };
+        let is_handed_over = self.is_handed_over.read();
+        if *is_handed_over {
+            return Err(FunctionNotKept);
+        }
         let sent = self.queue.send(Command::ChangeFunction(Box::new(change)));
+        drop(is_handed_over);
         sent.map_err(|_| FunctionNotKept)?;
         // Whoever does not write lets go of the sender.
         wait.recv().map_err(|_| FunctionNotKept)
@@ -57,7 +64,7 @@ impl Store {
     }
 }
 
-fn read(database: &Database) -> rusqlite::Result<Vec<(String, String)>> {
+pub(super) fn read(database: &Database) -> rusqlite::Result<Vec<(String, String)>> {
     database
         .prepare("SELECT name, document FROM functions ORDER BY name")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?

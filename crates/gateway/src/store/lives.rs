@@ -259,47 +259,13 @@ const REFUSED: &str = "refused";
 pub(super) fn end_to_columns(end: &End) -> (&'static str, Option<u16>, Option<&str>) {
     match end {
         End::Refused => (REFUSED, None, None),
-        End::Closed(cause @ CloseCause::ClientClosed { code, reason }) => {
-            (cause.slug(), *code, Some(reason))
-        }
-        End::Closed(cause @ CloseCause::ProtocolError { code }) => {
-            (cause.slug(), Some(*code), None)
-        }
-        End::Closed(cause) => (cause.slug(), None, None),
+        End::Closed(cause) => cause.parts(),
     }
 }
 
 fn end_from_columns(slug: &str, code: Option<u16>, reason: Option<String>) -> End {
     match slug {
         REFUSED => End::Refused,
-        _ => End::Closed(cause_from_columns(slug, code, reason)),
-    }
-}
-
-/// The cause of an end that is no refusal.
-pub(super) fn cause_from_columns(
-    slug: &str,
-    code: Option<u16>,
-    reason: Option<String>,
-) -> CloseCause {
-    match slug {
-        "closed-by-client" => CloseCause::ClientClosed {
-            code,
-            reason: reason.unwrap_or_default(),
-        },
-        "client-vanished" => CloseCause::ClientVanished,
-        "idle-timeout" => CloseCause::IdleTimeout,
-        "max-duration" => CloseCause::MaxDuration,
-        "deleted" => CloseCause::Deleted,
-        "draining" => CloseCause::Draining,
-        "slow-consumer" => CloseCause::SlowConsumer,
-        "protocol-error" => CloseCause::ProtocolError {
-            code: code.unwrap_or(1002),
-        },
-        "message-too-big" => CloseCause::MessageTooBig,
-        "binary-refused" => CloseCause::BinaryRefused,
-        "stage-deleted" => CloseCause::StageDeleted,
-        // `node-lost`, and whatever a damaged row holds: what is known is that it is gone.
-        _ => CloseCause::NodeLost,
+        _ => End::Closed(CloseCause::from_parts(slug, code, reason)),
     }
 }

@@ -9,7 +9,11 @@ use gatepost_model::{
 use rusqlite::{Connection as Database, OptionalExtension, params};
 use tokio::sync::oneshot;
 
-use super::{Command, Lifecycle, Store, lives::cause_from_columns, sql_ms};
+use super::{
+    Command, Lifecycle, Store,
+    runs::{Beside, Run},
+    sql_ms,
+};
 
 /// A `$disconnect` that waited in the store.
 #[derive(Debug)]
@@ -90,56 +94,85 @@ impl Store {
     }
 }
 
-/// Notes what an earlier run left open as lost, and what it owes as due; gives how many that are.
-pub(super) fn take_stock(database: &Database, now_ms: u64) -> rusqlite::Result<u64> {
-    let now = sql_ms(now_ms);
-    let lost = CloseCause::NodeLost.slug();
-    database.execute(
-        "UPDATE connections SET ended_at_ms = ?1, cause = ?2 WHERE ended_at_ms IS NULL",
-        params![now, lost],
-    )?;
-    database.execute(
-        "UPDATE connections SET disconnect_due_ms = ?1
-         WHERE context IS NOT NULL AND disconnect_due_ms IS NULL",
-        [now],
-    )?;
-    let owed = "SELECT COUNT(*) FROM connections WHERE context IS NOT NULL";
-    database.query_row(owed, [], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))
+/// Runs that are gone.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Whose {
+    /// All of them; the one beside this is not.
+    AllBut(Option<Run>),
+    /// This one.
+    Of(Run),
 }
 
-/// Takes what is due out of the journal's waiting line; it stays owed.
-pub(super) fn take(database: &Database, asked: &Asked) -> rusqlite::Result<OwedDisconnects> {
+/// Notes what runs left open as lost, and what they owe as due; gives how many `$disconnect` events
+/// that are.
+pub(super) fn note_lost(database: &Database, whose: Whose, now_ms: u64) -> rusqlite::Result<u64> {
+    let now = sql_ms(now_ms);
+    let lost = CloseCause::NodeLost.slug();
+    let (theirs, run) = match whose {
+        Whose::AllBut(run) => ("run IS NOT ?1", run.map_or(0, Run::number)),
+        Whose::Of(run) => ("run IS ?1", run.number()),
+    };
+    database.execute(
+        &format!(
+            "UPDATE connections SET ended_at_ms = ?2, cause = ?3
+             WHERE ended_at_ms IS NULL AND {theirs}"
+        ),
+        params![run, now, lost],
+    )?;
+    database.execute(
+        &format!(
+            "UPDATE connections SET disconnect_due_ms = ?2
+             WHERE context IS NOT NULL AND disconnect_due_ms IS NULL AND {theirs}"
+        ),
+        params![run, now],
+    )?;
+    let owed = format!("SELECT COUNT(*) FROM connections WHERE context IS NOT NULL AND {theirs}");
+    database.query_row(&owed, [run], |row| {
+        row.get::<_, i64>(0).map(i64::cast_unsigned)
+    })
+}
+
+/// Takes what is due out of the journal's waiting line; it stays owed. What belongs to the run
+/// `beside` this one is its own.
+pub(super) fn take(
+    database: &Database,
+    asked: &Asked,
+    run: Run,
+    beside: &Beside,
+) -> rusqlite::Result<OwedDisconnects> {
     let now = sql_ms(asked.now_ms);
     let mut due = database.prepare_cached(
         "SELECT id, api_id, context, cause, code, reason, ended_at_ms, disconnect_tries
          FROM connections WHERE context IS NOT NULL AND disconnect_due_ms <= ?1
-         ORDER BY disconnect_due_ms LIMIT ?2",
+         AND run IS NOT ?3 ORDER BY disconnect_due_ms LIMIT ?2",
     )?;
     let at_most = i64::try_from(asked.at_most).unwrap_or(i64::MAX);
-    let taken = due.query_map(params![now, at_most], |row| {
+    let taken = due.query_map(params![now, at_most, beside.number()], |row| {
         let slug = row.get::<_, Option<String>>(3)?.unwrap_or_default();
         Ok(OwedDisconnect {
             connection_id: ConnectionId::from_bytes(row.get(0)?),
             api_id: ApiId::from(row.get::<_, String>(1)?),
             context: row.get(2)?,
-            cause: cause_from_columns(&slug, row.get(4)?, row.get(5)?),
+            cause: CloseCause::from_parts(&slug, row.get(4)?, row.get(5)?),
             ended_at_ms: row.get::<_, Option<i64>>(6)?.unwrap_or(now).cast_unsigned(),
             tries: row.get(7)?,
         })
     })?;
     let taken: Vec<_> = taken.collect::<rusqlite::Result<_>>()?;
-    let mut in_hand =
-        database.prepare_cached("UPDATE connections SET disconnect_due_ms = NULL WHERE id = ?1")?;
+    let mut in_hand = database.prepare_cached(
+        "UPDATE connections SET disconnect_due_ms = NULL, run = ?2 WHERE id = ?1",
+    )?;
     for owed in &taken {
-        in_hand.execute([owed.connection_id.as_bytes().as_slice()])?;
+        let id = owed.connection_id.as_bytes().as_slice();
+        in_hand.execute(params![id, run.number()])?;
     }
     let next = database
         .prepare_cached(
             "SELECT disconnect_due_ms FROM connections
-             WHERE context IS NOT NULL AND disconnect_due_ms IS NOT NULL
+             WHERE context IS NOT NULL AND disconnect_due_ms IS NOT NULL AND run IS NOT ?1
              ORDER BY disconnect_due_ms LIMIT 1",
         )?
-        .query_row([], |row| row.get::<_, i64>(0))
+        .query_row([beside.number()], |row| row.get::<_, i64>(0))
         .optional()?;
     Ok(OwedDisconnects {
         taken,

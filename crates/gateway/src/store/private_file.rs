@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-const MODE: u32 = 0o600;
+pub(super) const MODE: u32 = 0o600;
 
 /// Makes the store's file if there is none, and takes the rights of others away if there is. What
 /// SQLite makes beside it gets its mode. Whatever fails here, SQLite tells of when it opens the file;

@@ -2,12 +2,12 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::Connection as Database;
+use rusqlite::{Connection as Database, TransactionBehavior};
 
-use super::{StoreError, apis, control, functions, metrics, sql_ms, stale, usage};
+use super::{StoreError, apis, control, functions, metrics, runs, sql_ms, stale, usage};
 use crate::clock::now_ms;
 
-pub(super) const VERSION: i64 = 11;
+pub(super) const VERSION: i64 = 12;
 /// The first version whose lives are read as they are.
 const LIVES: i64 = 6;
 
@@ -151,8 +151,13 @@ const VERSION_6: &str = "
 /// cannot read (`logs/packed.rs`).
 const VERSION_9: &str = "";
 
-/// Sees to it that the file has the tables of this version.
-pub(super) fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreError> {
+/// Sees to it that the file has the tables of this version; in one that another run has open they are
+/// not changed.
+pub(super) fn prepare(
+    database: &mut Database,
+    path: &Path,
+    is_shared: bool,
+) -> Result<(), StoreError> {
     let damaged = |source| StoreError::Damaged {
         path: path.to_owned(),
         source,
@@ -165,6 +170,12 @@ pub(super) fn prepare(database: &mut Database, path: &Path) -> Result<(), StoreE
         .map_err(damaged)?;
     if version > VERSION {
         return Err(StoreError::Newer {
+            path: path.to_owned(),
+            found: version,
+        });
+    }
+    if is_shared && version < VERSION {
+        return Err(StoreError::InUseByOlder {
             path: path.to_owned(),
             found: version,
         });
@@ -194,7 +205,8 @@ pub(super) fn check_readable(database: &Database, path: &Path) -> Result<(), Sto
 
 fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
     database.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
-    let transaction = database.transaction()?;
+    // Another run may write too.
+    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for (target, change) in [
         (1, VERSION_1),
         (2, VERSION_2),
@@ -207,6 +219,7 @@ fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
         (9, VERSION_9),
         (10, stale::VERSION_10),
         (11, apis::MADE_APIS),
+        (12, runs::VERSION_12),
     ] {
         if version < target {
             transaction.execute_batch(change)?;
@@ -242,7 +255,7 @@ mod tests {
              PRAGMA user_version = 1;",
         )
         .unwrap();
-        prepare(&mut old, &path).unwrap();
+        prepare(&mut old, &path, false).unwrap();
         let lines: Vec<(String, i64, String)> = old
             .prepare(
                 "SELECT name, timestamp_ms, message FROM log_events
@@ -269,6 +282,6 @@ mod tests {
             .unwrap();
         assert_eq!(connections, 1);
         // And once more: nothing is done twice.
-        prepare(&mut old, &path).unwrap();
+        prepare(&mut old, &path, false).unwrap();
     }
 }

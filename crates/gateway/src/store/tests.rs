@@ -36,7 +36,7 @@ fn handshake() -> HandshakeRecord {
     }
 }
 
-fn opened(id: ConnectionId) -> Lifecycle {
+pub(super) fn opened(id: ConnectionId) -> Lifecycle {
     Lifecycle::Opened {
         id,
         client_key: None,
@@ -158,7 +158,7 @@ fn what_is_logged_is_on_disk_after_a_flush_and_after_the_end_however_much_it_is(
     // Several batches, each line a row of its own.
     let log = |store: &Store, lines: std::ops::Range<u64>| {
         for line in lines {
-            store.log(LogEntry::Event(Box::new(LogEvent {
+            store.log(LogEntry::Event(Arc::new(LogEvent {
                 log_group: "g".into(),
                 stream: "s".into(),
                 timestamp_ms: now_ms() + line,
@@ -301,7 +301,7 @@ fn callers_of_what_is_gone_are_told_by_those_calls_alone() {
     let mut nth = 0;
     let mut refuse = |id: &str, caller: &str, status: u16, reason: &str| {
         nth += 1;
-        store.log(LogEntry::Refused(Box::new(RefusedCall {
+        store.log(LogEntry::Refused(Arc::new(RefusedCall {
             connection_id: id.into(),
             at_ms: now + nth,
             operation: "PostToConnection".into(),
@@ -341,8 +341,11 @@ fn callers_of_what_is_gone_are_told_by_those_calls_alone() {
     // A file of before the count: what was not kept is taken for calls of what was gone.
     drop(store);
     let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch("ALTER TABLE refused_calls DROP COLUMN gone; PRAGMA user_version = 9;")
-        .unwrap();
+    old.execute_batch(
+        "ALTER TABLE refused_calls DROP COLUMN gone; ALTER TABLE connections DROP COLUMN run;
+         PRAGMA user_version = 9;",
+    )
+    .unwrap();
     let expected = [
         of("function g", 90, 1, (5, 103)),
         of("function f", 1, 0, (3, 3)),
@@ -370,7 +373,7 @@ fn of_many_refused_calls_the_first_and_the_latest_are_kept_and_all_are_counted()
         text: "why".into(),
     };
     for nth in 1..=100 {
-        store.log(LogEntry::Refused(Box::new(call(nth))));
+        store.log(LogEntry::Refused(Arc::new(call(nth))));
     }
     store.flush();
     let calls = reader.refused_calls("gbgBH8-ydQAYKEjZQA==").unwrap();

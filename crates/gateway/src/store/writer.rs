@@ -21,7 +21,9 @@ use super::{
     Command, Lifecycle, LogChange, LogChangeError, LogEntry, LogQueue, OwedDisconnects, Retention,
     changes::{Change, Changes},
     log_changes::AskedLogChange,
-    metrics, owed, usage,
+    metrics, owed,
+    runs::{Beside, Run},
+    usage,
 };
 use crate::clock::now_ms;
 
@@ -41,6 +43,8 @@ pub(super) struct Writer {
     dropped: Arc<AtomicU64>,
     log_queue: Arc<LogQueue>,
     log_groups: LogGroups,
+    run: Run,
+    beside: Arc<Beside>,
 }
 
 type Changed = Result<(), LogChangeError>;
@@ -67,6 +71,8 @@ impl Writer {
         changes: Arc<Changes>,
         dropped: Arc<AtomicU64>,
         log_queue: Arc<LogQueue>,
+        run: Run,
+        beside: Arc<Beside>,
     ) -> Self {
         Self {
             database,
@@ -75,6 +81,8 @@ impl Writer {
             dropped,
             log_queue,
             log_groups: LogGroups::default(),
+            run,
+            beside,
         }
     }
 
@@ -138,19 +146,20 @@ impl Writer {
     fn take_over(&mut self, batch: Vec<Command>) -> Written {
         // Who asks something finds all that was logged before.
         let is_asked = |command| !matches!(command, &Command::Wake | &Command::Logged);
-        let logged = self.log_queue.take(if batch.iter().any(is_asked) {
+        let entries = self.log_queue.take(if batch.iter().any(is_asked) {
             usize::MAX
         } else {
             BATCH
         });
+        let bytes = entries.iter().map(LogEntry::len).sum();
         // A full disk must not stop serving: what cannot be written is lost and counted, and an id
         // whose end was not written is later found `node-lost` or forgotten.
         let changes = self.changes.take();
-        let written = self.write_batch(&changes, &logged.entries, &batch);
+        let written = self.write_batch(&changes, &entries, &batch);
         let is_written = written.is_ok();
         if written.is_err() {
             self.log_groups.forget();
-            self.log_queue.drop_entries(logged.entries.len() as u64);
+            self.log_queue.backlog.drop_entries(entries.len() as u64);
             self.dropped
                 .fetch_add(changes.len() as u64, Ordering::Relaxed);
         } else {
@@ -159,7 +168,7 @@ impl Writer {
                 let _ = written.send(());
             }
         }
-        self.log_queue.leave(&logged);
+        self.log_queue.backlog.leave(entries.len(), bytes);
         let Answers { changed, owed } = written.unwrap_or_default();
         let (mut changes, mut owed) = (changed.into_iter(), owed.into_iter());
         let mut retention = false;
@@ -183,10 +192,7 @@ impl Writer {
                 Command::Wake | Command::Logged | Command::ChangeFunction(_) => {}
             }
         }
-        Written {
-            bytes: logged.bytes,
-            retention,
-        }
+        Written { bytes, retention }
     }
 
     /// Writes changes, log entries and a batch; gives what its questions are answered.
@@ -213,7 +219,7 @@ impl Writer {
             .database
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         for change in changes {
-            write(&transaction, &change.lifecycle)?;
+            write(&transaction, &change.lifecycle, self.run)?;
         }
         for entry in entries {
             self.log_groups.write(&transaction, entry)?;
@@ -229,7 +235,10 @@ impl Writer {
                     answers.changed.push(changed);
                 }
                 Command::ChangeFunction(change) => change.write(&transaction)?,
-                Command::TakeOwed(asked) => answers.owed.push(owed::take(&transaction, asked)?),
+                Command::TakeOwed(asked) => {
+                    let owed = owed::take(&transaction, asked, self.run, &self.beside)?;
+                    answers.owed.push(owed);
+                }
                 Command::Wake | Command::Logged | Command::Flush(_) => {}
             }
         }
@@ -238,15 +247,15 @@ impl Writer {
     }
 }
 
-fn write(transaction: &Transaction<'_>, change: &Lifecycle) -> rusqlite::Result<()> {
+fn write(transaction: &Transaction<'_>, change: &Lifecycle, run: Run) -> rusqlite::Result<()> {
     match change {
-        Lifecycle::Connecting(context) => lives::write_connecting(transaction, context),
+        Lifecycle::Connecting(context) => lives::write_connecting(transaction, context, run),
         Lifecycle::Opened {
             id,
             client_key,
             replaces,
             opening,
-        } => lives::write_opened(transaction, id, *client_key, *replaces, opening),
+        } => lives::write_opened(transaction, id, *client_key, *replaces, opening, run),
         Lifecycle::Ended {
             id,
             tombstone,

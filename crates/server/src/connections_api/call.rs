@@ -180,15 +180,16 @@ impl Call {
         let Some(deployed) = stage.deployed.load_full() else {
             return;
         };
-        let (store, settings) = (server.gateway.store(), &deployed.log_settings);
+        let (logs, settings) = (server.gateway.logs(), &deployed.log_settings);
         if let Some(refused) = failure.and_then(|failure| self.refused(failure, status)) {
-            store.log(LogEntry::Refused(Box::new(refused)));
+            let store = server.gateway.store();
+            store.log(LogEntry::Refused(Arc::new(refused)));
         }
         if let Some(access_log) = &settings.access_log {
-            access_log.write(self.row(stage, status), store);
+            access_log.write(self.row(stage, status), logs);
         }
         let mut log = RequestLog::begin_connections_call(
-            store,
+            logs,
             stage,
             settings,
             &self.request_id,

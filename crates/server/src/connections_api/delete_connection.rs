@@ -1,20 +1,14 @@
 //! `DeleteConnection`: `DELETE {base}/@connections/{connectionId}`.
 
-use bytes::Bytes;
 use gatepost_gateway::{clock::Moment, connection::Connection};
 use gatepost_model::connection::CloseCause;
-use http_body_util::Full;
-use hyper::{Response, StatusCode};
 
-use super::{Authorized, Failure, ended, success};
+use super::{Failure, ended, operation::Done};
 
 /// Closes the connection with 1000 `Connection Closed Normally`; it is gone from now on.
-pub(super) fn delete_connection(
-    connection: &Connection,
-    _call: &Authorized<'_>,
-) -> Result<Response<Full<Bytes>>, Failure> {
+pub(super) fn delete_connection(connection: &Connection) -> Result<Done, Failure> {
     if connection.close(CloseCause::Deleted, Moment::now()) {
-        Ok(success(StatusCode::NO_CONTENT, Bytes::new()))
+        Ok(Done::Deleted)
     } else {
         Err(ended(connection))
     }

@@ -11,18 +11,89 @@ use gatepost_gateway::{
 };
 use gatepost_model::connection_id::ConnectionId;
 use gatepost_wire::payload::is_binary;
-use http_body_util::Full;
-use hyper::{
-    Response, StatusCode,
-    header::{CONTENT_TYPE, HeaderName},
-};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
-use super::{Authorized, Failure, ended, success};
+use super::{Authorized, Failure, ended, operation::Done};
 
 /// What SDKs send with each attempt of a call, a UUID.
 const INVOCATION_ID: HeaderName = HeaderName::from_static("amz-sdk-invocation-id");
 /// Which attempt it is.
 const SDK_REQUEST: HeaderName = HeaderName::from_static("amz-sdk-request");
+
+/// A message to be posted.
+pub(super) struct Post<'a> {
+    pub body: &'a Bytes,
+    kind: Kind<'a>,
+    /// The SDK's call, if one makes it: `amz-sdk-invocation-id`.
+    pub invocation_id: Option<&'a [u8]>,
+    /// Whether the SDK made the call before.
+    pub is_retry: bool,
+}
+
+/// By what it is known whether a message is binary, where that makes a difference.
+enum Kind<'a> {
+    ContentType(Option<&'a str>),
+    Known { is_binary: bool },
+}
+
+impl<'a> Post<'a> {
+    /// What a caller posts.
+    pub fn of(call: &'a Authorized<'_>) -> Self {
+        let request = call.request();
+        let headers = &request.head.headers;
+        let content_type = headers.get(CONTENT_TYPE);
+        let invocation_id = headers.get(INVOCATION_ID);
+        Self {
+            body: &request.body,
+            kind: Kind::ContentType(content_type.and_then(|value| value.to_str().ok())),
+            invocation_id: invocation_id.map(HeaderValue::as_bytes),
+            is_retry: is_retry(call),
+        }
+    }
+
+    /// What somebody posts whom another Gatepost let in.
+    pub fn known(
+        body: &'a Bytes,
+        is_binary: bool,
+        invocation_id: Option<&'a [u8]>,
+        is_retry: bool,
+    ) -> Self {
+        Self {
+            body,
+            kind: Kind::Known { is_binary },
+            invocation_id,
+            is_retry,
+        }
+    }
+
+    /// Whether it is a binary message where there are any.
+    pub fn is_binary(&self) -> bool {
+        match self.kind {
+            Kind::ContentType(content_type) => is_binary(content_type, self.body),
+            Kind::Known { is_binary } => is_binary,
+        }
+    }
+
+    /// The SDK's call that this is an attempt of.
+    fn attempt(&self, gateway: &Gateway, connection_id: &ConnectionId) -> Option<Attempt> {
+        let posts = &gateway.applied_posts;
+        Some(Attempt {
+            invocation: posts.invocation(connection_id, self.invocation_id?, self.body.len()),
+            is_retry: self.is_retry,
+        })
+    }
+
+    fn message(&self, stage: &StageSlot) -> Message<'a> {
+        let settings = stage.settings.load();
+        if settings.extensions.binary_frames && self.is_binary() {
+            Message::Binary((&**self.body).into())
+        } else {
+            // What is UTF-8 is so found sooner.
+            let text = std::str::from_utf8(self.body).map(Into::into);
+            Message::Text(text.unwrap_or_else(|_| String::from_utf8_lossy(self.body)))
+        }
+    }
+}
 
 /// Puts the payload into the connection's outbox as one message. On AWS that is text, in which bytes
 /// that are no UTF-8 become U+FFFD (data-plane spec 8.1); stages with `binary_frames` send what is
@@ -30,14 +101,14 @@ const SDK_REQUEST: HeaderName = HeaderName::from_static("amz-sdk-request");
 pub(super) fn post_to_connection(
     gateway: &Gateway,
     connection: &Connection,
-    call: &Authorized<'_>,
-) -> Result<Response<Full<Bytes>>, Failure> {
+    post: &Post<'_>,
+) -> Result<Done, Failure> {
     let applied_posts = &gateway.applied_posts;
-    let attempt = attempt(gateway, &connection.context.connection_id, call);
+    let attempt = post.attempt(gateway, &connection.context.connection_id);
     if attempt.is_some_and(|attempt| applied_posts.is_done(attempt)) {
-        return Ok(success(StatusCode::OK, Bytes::new()));
+        return Ok(Done::Posted);
     }
-    let message = message(&connection.stage, call);
+    let message = post.message(&connection.stage);
     let now = Moment::now();
     let sent = connection.send(&message, gateway.limits(), now);
     if sent.is_ok() {
@@ -45,21 +116,6 @@ pub(super) fn post_to_connection(
         applied_posts.note(attempt);
     }
     answer(&sent, || ended(connection))
-}
-
-/// The SDK's call that this is an attempt of.
-fn attempt(
-    gateway: &Gateway,
-    connection_id: &ConnectionId,
-    call: &Authorized<'_>,
-) -> Option<Attempt> {
-    let request = call.request();
-    let id = request.head.headers.get(INVOCATION_ID)?.as_bytes();
-    let posts = &gateway.applied_posts;
-    Some(Attempt {
-        invocation: posts.invocation(connection_id, id, request.body.len()),
-        is_retry: is_retry(call),
-    })
 }
 
 /// Whether an SDK made the call before: `amz-sdk-request: attempt=2; max=3`.
@@ -80,12 +136,12 @@ pub(super) async fn held(
     gateway: &Gateway,
     recognised: RecognisedId,
     mut establishing: Establishing,
-    call: &Authorized<'_>,
-) -> Result<Response<Full<Bytes>>, Failure> {
-    let attempt = attempt(gateway, recognised.id(), call);
+    post: &Post<'_>,
+) -> Result<Done, Failure> {
+    let attempt = post.attempt(gateway, recognised.id());
     loop {
         let gone = || Failure::Gone(establishing.gone());
-        let message = message(&establishing.held.stage, call).into_owned();
+        let message = post.message(&establishing.held.stage).into_owned();
         match establishing.held.wait(message, attempt).await {
             Waited::Sent(sent) => return answer(&sent, gone),
             Waited::InVain => return Err(gone()),
@@ -94,7 +150,7 @@ pub(super) async fn held(
         // It opened just before this post was in line, or is not to be.
         match gateway.find(recognised.clone()).await {
             FoundConnection::Open(connection) => {
-                return post_to_connection(gateway, &connection, call);
+                return post_to_connection(gateway, &connection, post);
             }
             FoundConnection::Establishing(again) => establishing = again,
             FoundConnection::Gone(reason) => return Err(Failure::Gone(reason)),
@@ -102,27 +158,10 @@ pub(super) async fn held(
     }
 }
 
-fn answer(
-    sent: &Result<(), SendError>,
-    gone: impl FnOnce() -> Failure,
-) -> Result<Response<Full<Bytes>>, Failure> {
+fn answer(sent: &Result<(), SendError>, gone: impl FnOnce() -> Failure) -> Result<Done, Failure> {
     match sent {
-        Ok(()) => Ok(success(StatusCode::OK, Bytes::new())),
+        Ok(()) => Ok(Done::Posted),
         Err(SendError::Full) => Err(Failure::LimitExceeded),
         Err(SendError::Ended(_) | SendError::Broken) => Err(gone()),
-    }
-}
-
-fn message<'a>(stage: &StageSlot, call: &'a Authorized<'_>) -> Message<'a> {
-    let request = call.request();
-    let content_type = request.head.headers.get(CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok());
-    let settings = stage.settings.load();
-    if settings.extensions.binary_frames && is_binary(content_type, &request.body) {
-        Message::Binary((&*request.body).into())
-    } else {
-        // What is UTF-8 is so found sooner.
-        let text = std::str::from_utf8(&request.body).map(Into::into);
-        Message::Text(text.unwrap_or_else(|_| String::from_utf8_lossy(&request.body)))
     }
 }

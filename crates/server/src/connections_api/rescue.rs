@@ -44,6 +44,8 @@ pub(super) enum Failure {
     Gone(GoneReason),
     /// 429: the client's outbox is full.
     LimitExceeded,
+    /// 503: another Gatepost holds the connection, and did not say what became of the call.
+    Unknown,
     /// 429: the account's rate is exceeded.
     Throttled(Throttled),
     /// A method that the API does not have.
@@ -65,7 +67,7 @@ impl Failure {
     /// The name of the reason, and of its page; none where the call names no connection.
     pub(super) fn slug(&self) -> Option<&'static str> {
         match self {
-            Self::Broken | Self::Target(_) | Self::NoMethod => None,
+            Self::Broken | Self::Target(_) | Self::Unknown | Self::NoMethod => None,
             Self::TooLarge => Some("payload-too-large"),
             Self::InvalidId(reason) => Some(reason.slug()),
             Self::Signature(_) => Some("invalid-signature"),
@@ -97,6 +99,9 @@ impl Failure {
             ),
             Self::LimitExceeded => "The client reads more slowly than is posted to it: its outbox \
                                     is full. To mend it: post again later, or less."
+                .into(),
+            Self::Unknown => "Another Gatepost holds the connection, and did not say in time what \
+                              became of the call. To mend it: call again."
                 .into(),
             Self::Throttled(throttled) => format!("{throttled}."),
             Self::NoMethod => "No such operation.".into(),
@@ -145,6 +150,11 @@ pub(super) fn response(
         Failure::LimitExceeded | Failure::Throttled(_) => typed(
             success(StatusCode::TOO_MANY_REQUESTS, Bytes::new()),
             "LimitExceededException",
+        ),
+        Failure::Unknown => respond::error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ServiceUnavailableException",
+            "Service Unavailable",
         ),
         Failure::NoMethod => {
             let path = target.segments.join("/");

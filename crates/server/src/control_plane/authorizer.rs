@@ -13,7 +13,11 @@ pub(super) fn find<'a>(
         .authorizers
         .iter()
         .find(|authorizer| id(authorizer) == authorizer_id)
-        .ok_or(ControlPlaneError::NotFoundUnnamed("Authorizer"))
+        .ok_or_else(not_found)
+}
+
+pub(super) fn not_found() -> ControlPlaneError {
+    ControlPlaneError::NotFoundUnnamed("Authorizer")
 }
 
 pub(super) fn id(authorizer: &Authorizer) -> &str {

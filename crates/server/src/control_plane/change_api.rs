@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use super::{
     api,
-    changes::{Endpoint, of_template, unless_empty},
+    changes::{Endpoint, of_template},
+    patch::unless_empty,
     rescue::{ControlPlaneError, bad_request},
 };
 use crate::shapes::apigatewayv2::{

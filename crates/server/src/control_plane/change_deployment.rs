@@ -7,9 +7,8 @@ use gatepost_model::{DeploymentId, api::Api, deployment::Deployment, limits::DEP
 use serde_json::Value;
 
 use super::{
-    change_stage,
-    changes::unless_empty,
-    deployment,
+    change_stage, deployment,
+    patch::unless_empty,
     rescue::{ControlPlaneError, bad_request},
 };
 use crate::shapes::apigatewayv2::{

@@ -18,8 +18,8 @@ use gatepost_wire::access_log::{AccessLogFormat, log_group_of_arn};
 use serde_json::Value;
 
 use super::{
-    changes::{merge, unless_empty},
     deployment,
+    patch::{merge, unless_empty},
     rescue::{ControlPlaneError, bad_request},
     stage,
 };
@@ -211,7 +211,7 @@ impl StageChanges {
             set(stage.route_settings.entry(key).or_default(), &settings)?;
         }
         if let Some(settings) = self.access_log_settings {
-            stage.access_log_settings = Some(access_log_settings(settings)?);
+            stage.access_log_settings = access_log_settings(settings)?;
         }
         if let Some(id) = self.client_certificate_id {
             stage.client_certificate_id = unless_empty(id);
@@ -279,18 +279,23 @@ fn set(settings: &mut RouteSettings, changes: &shapes::RouteSettings) -> Result<
     Ok(())
 }
 
-fn access_log_settings(settings: shapes::AccessLogSettings) -> Result<AccessLogSettings> {
+/// `None` for empty ones: so Terraform takes them away.
+fn access_log_settings(settings: shapes::AccessLogSettings) -> Result<Option<AccessLogSettings>> {
     let format = settings.format.and_then(unless_empty);
     let destination_arn = settings.destination_arn.and_then(unless_empty);
-    let (Some(destination_arn), Some(format)) = (destination_arn, format) else {
-        return Err(bad_request(
-            "Access Log value missing. Expected destinationArn and format.",
-        ));
+    let (destination_arn, format) = match (destination_arn, format) {
+        (Some(destination_arn), Some(format)) => (destination_arn, format),
+        (None, None) => return Ok(None),
+        _ => {
+            return Err(bad_request(
+                "Access Log value missing. Expected destinationArn and format.",
+            ));
+        }
     };
     log_group_of_arn(&destination_arn).map_err(|error| bad_request(error.to_string()))?;
     AccessLogFormat::parse(&format).map_err(|error| bad_request(error.to_string()))?;
-    Ok(AccessLogSettings {
+    Ok(Some(AccessLogSettings {
         destination_arn,
         format,
-    })
+    }))
 }

@@ -1,21 +1,25 @@
 //! What changes something: read, made under one lock, kept, then served.
 
-use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use gatepost_gateway::{
     control::Change, gateway::Gateway, store::ReadError, usage_plans::ServedPlans,
 };
-use gatepost_model::ApiId;
+use gatepost_model::{ApiId, api::ApiDefinition, limits::RESOURCES_OF_A_KIND};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
-use super::{change_api, change_deployment, change_domain_name, change_stage, tags, uri, v1};
+use super::{
+    change_api, change_authorizer, change_deployment, change_domain_name, change_integration,
+    change_integration_response, change_model, change_route, change_route_response, change_stage,
+    rescue::{ControlPlaneError, bad_request},
+    tags, uri, v1,
+};
 use crate::{
     auth::VerifiedRequest,
-    control_plane::rescue::ControlPlaneError,
     server::Server,
-    shapes::{Input, Matched, OperationShape, apigateway, apigatewayv2},
+    shapes::{FromInput, Input, Matched, OperationShape, apigateway, apigatewayv2},
 };
 
 /// An operation that changes something.
@@ -143,7 +147,73 @@ fn change_v2(operation: apigatewayv2::Operation, server: &Server, input: &Input<
         V2::DeleteApiMapping => change_domain_name::delete_mapping(gateway, &input.read()?),
         V2::TagResource => tags::tag(gateway, input.read()?),
         V2::UntagResource => tags::untag(gateway, &input.read()?),
+        V2::CreateRoute => define(gateway, input, change_route::create),
+        V2::UpdateRoute => define(gateway, input, change_route::update),
+        V2::DeleteRoute => define(gateway, input, change_route::delete),
+        V2::DeleteRouteRequestParameter => {
+            define(gateway, input, change_route::delete_request_parameter)
+        }
+        V2::CreateRouteResponse => define(gateway, input, change_route_response::create),
+        V2::UpdateRouteResponse => define(gateway, input, change_route_response::update),
+        V2::DeleteRouteResponse => define(gateway, input, change_route_response::delete),
+        V2::CreateIntegration => define(gateway, input, change_integration::create),
+        V2::UpdateIntegration => define(gateway, input, change_integration::update),
+        V2::DeleteIntegration => define(gateway, input, change_integration::delete),
+        V2::CreateIntegrationResponse => {
+            define(gateway, input, change_integration_response::create)
+        }
+        V2::UpdateIntegrationResponse => {
+            define(gateway, input, change_integration_response::update)
+        }
+        V2::DeleteIntegrationResponse => {
+            define(gateway, input, change_integration_response::delete)
+        }
+        V2::CreateAuthorizer => define(gateway, input, change_authorizer::create),
+        V2::UpdateAuthorizer => define(gateway, input, change_authorizer::update),
+        V2::DeleteAuthorizer => define(gateway, input, change_authorizer::delete),
+        V2::CreateModel => define(gateway, input, change_model::create),
+        V2::UpdateModel => define(gateway, input, change_model::update),
+        V2::DeleteModel => define(gateway, input, change_model::delete),
     }
+}
+
+/// Changes the definition of the API that the request is about.
+fn define<R: FromInput>(
+    gateway: &Gateway,
+    input: &Input<'_>,
+    change: impl FnOnce(&mut ApiDefinition, R) -> Answer,
+) -> Answer {
+    let request = input.read()?;
+    let mut path = input.path.iter();
+    let api_id = path.find(|(name, _)| *name == "apiId");
+    let api_id = api_id.map_or("", |(_, api_id)| api_id.as_str());
+    let (_, body) = gateway.change_api(api_id, |api| {
+        let definition = Arc::make_mut(&mut api.definition);
+        let before = numbers(definition);
+        let body = change(definition, request)?;
+        let mut grown = before.into_iter().zip(numbers(definition));
+        match grown.find(|(before, after)| after.1 > RESOURCES_OF_A_KIND.max(before.1)) {
+            None => Ok(body),
+            Some(((kind, _), _)) => Err(bad_request(format!(
+                "Maximum number of {kind} for this API has been reached: there are \
+                 {RESOURCES_OF_A_KIND}"
+            ))),
+        }
+    })?;
+    Ok(body)
+}
+
+/// How many there are of each kind.
+fn numbers(definition: &ApiDefinition) -> [(&'static str, usize); 5] {
+    let integrations = definition.integrations.iter();
+    let responses = integrations.map(|integration| integration.integration_responses.len());
+    [
+        ("Routes", definition.routes.len()),
+        ("Integrations", definition.integrations.len()),
+        ("Integration Responses", responses.sum()),
+        ("Authorizers", definition.authorizers.len()),
+        ("Models", definition.models.len()),
+    ]
 }
 
 /// Makes a change, then shows what it gave as it is served now.
@@ -154,22 +224,6 @@ pub(super) fn make<T>(
 ) -> Answer {
     let result = gateway.change(change)?;
     show(&gateway.usage_plans(), result)
-}
-
-/// A text, unless it is empty: so a member is taken away.
-pub(super) fn unless_empty(text: String) -> Option<String> {
-    (!text.is_empty()).then_some(text)
-}
-
-/// Puts entries into a map; those with an empty value are taken away.
-pub(super) fn merge(map: &mut BTreeMap<String, String>, changes: BTreeMap<String, String>) {
-    for (key, value) in changes {
-        if value.is_empty() {
-            map.remove(&key);
-        } else {
-            map.insert(key, value);
-        }
-    }
 }
 
 /// The error for what only the template changes.

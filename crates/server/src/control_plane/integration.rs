@@ -21,10 +21,14 @@ pub(super) fn find<'a>(
         .integrations
         .iter()
         .find(|integration| id(integration) == integration_id)
-        .ok_or_else(|| ControlPlaneError::NotFound {
-            resource: "Integration",
-            id: integration_id.to_owned(),
-        })
+        .ok_or_else(|| not_found(integration_id))
+}
+
+pub(super) fn not_found(integration_id: &str) -> ControlPlaneError {
+    ControlPlaneError::NotFound {
+        resource: "Integration",
+        id: integration_id.to_owned(),
+    }
 }
 
 pub(super) fn id(integration: &Integration) -> &str {

@@ -16,10 +16,14 @@ pub(super) fn find<'a>(
         .integration_responses
         .iter()
         .find(|response| id(response) == response_id)
-        .ok_or_else(|| ControlPlaneError::NotFound {
-            resource: "IntegrationResponse",
-            id: response_id.to_owned(),
-        })
+        .ok_or_else(|| not_found(response_id))
+}
+
+pub(super) fn not_found(response_id: &str) -> ControlPlaneError {
+    ControlPlaneError::NotFound {
+        resource: "IntegrationResponse",
+        id: response_id.to_owned(),
+    }
 }
 
 pub(super) fn id(response: &IntegrationResponse) -> &str {

@@ -10,10 +10,14 @@ pub(super) fn find<'a>(api: &'a Api, model_id: &str) -> Result<&'a Model, Contro
         .models
         .iter()
         .find(|model| id(model) == model_id)
-        .ok_or_else(|| ControlPlaneError::NotFound {
-            resource: "Model",
-            id: model_id.to_owned(),
-        })
+        .ok_or_else(|| not_found(model_id))
+}
+
+pub(super) fn not_found(model_id: &str) -> ControlPlaneError {
+    ControlPlaneError::NotFound {
+        resource: "Model",
+        id: model_id.to_owned(),
+    }
 }
 
 pub(super) fn id(model: &Model) -> &str {

@@ -5,7 +5,7 @@ use gatepost_gateway::new_id;
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use crate::shapes::ShapeError;
+use crate::{admission::Inadmissible, shapes::ShapeError};
 
 /// Why an operation gave nothing. The texts are what the caller reads as `message`
 /// (control-and-observability spec D.5).
@@ -49,16 +49,27 @@ pub(super) enum ControlPlaneError {
     NotKept(String),
     #[error("Missing Authentication Token")]
     UnknownOperation,
-    #[error("{operation} is not there yet in Gatepost: {mend}")]
-    NotThereYet {
-        operation: &'static str,
-        mend: &'static str,
-    },
+    #[error(
+        "{0} is not there yet in Gatepost: nothing in it depends on that; call it on AWS, or leave \
+         it out"
+    )]
+    NotThereYet(&'static str),
 }
 
 /// What the caller asks for cannot be.
 pub(super) fn bad_request(message: impl Into<String>) -> ControlPlaneError {
     ControlPlaneError::BadRequest(message.into())
+}
+
+impl From<Inadmissible> for ControlPlaneError {
+    fn from(refused: Inadmissible) -> Self {
+        Self::BadRequest(refused.answer())
+    }
+}
+
+/// For what is not admitted because of something else of the API.
+pub(super) fn conflict(refused: Inadmissible) -> ControlPlaneError {
+    ControlPlaneError::Conflict(refused.answer())
 }
 
 impl ControlPlaneError {
@@ -91,7 +102,7 @@ impl ControlPlaneError {
             Self::UnknownOperation => {
                 (StatusCode::FORBIDDEN, "MissingAuthenticationTokenException")
             }
-            Self::NotThereYet { .. } => (StatusCode::NOT_IMPLEMENTED, "NotImplementedException"),
+            Self::NotThereYet(_) => (StatusCode::NOT_IMPLEMENTED, "NotImplementedException"),
         }
     }
 }

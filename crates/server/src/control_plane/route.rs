@@ -18,10 +18,14 @@ pub(super) fn find<'a>(api: &'a Api, route_id: &str) -> Result<&'a Route, Contro
         .routes
         .iter()
         .find(|route| id(route) == route_id)
-        .ok_or_else(|| ControlPlaneError::NotFound {
-            resource: "Route",
-            id: route_id.to_owned(),
-        })
+        .ok_or_else(|| not_found(route_id))
+}
+
+pub(super) fn not_found(route_id: &str) -> ControlPlaneError {
+    ControlPlaneError::NotFound {
+        resource: "Route",
+        id: route_id.to_owned(),
+    }
 }
 
 pub(super) fn id(route: &Route) -> &str {

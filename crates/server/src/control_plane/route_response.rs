@@ -17,10 +17,14 @@ pub(super) fn find<'a>(
         .route_responses
         .iter()
         .find(|response| id(response) == route_response_id)
-        .ok_or_else(|| ControlPlaneError::NotFound {
-            resource: "RouteResponse",
-            id: route_response_id.to_owned(),
-        })
+        .ok_or_else(|| not_found(route_response_id))
+}
+
+pub(super) fn not_found(route_response_id: &str) -> ControlPlaneError {
+    ControlPlaneError::NotFound {
+        resource: "RouteResponse",
+        id: route_response_id.to_owned(),
+    }
 }
 
 pub(super) fn id(response: &RouteResponse) -> &str {

@@ -58,6 +58,16 @@ pub(super) enum CodeError {
     Io { path: PathBuf, cause: io::Error },
 }
 
+/// Of the state folder, what is of functions.
+const FOLDER: &str = "lambda";
+/// Of that, the packages that were uploaded.
+const PACKAGES: &str = "packages";
+
+/// Where uploaded packages lie.
+pub(super) fn package_folder_in(state_folder: &Path) -> PathBuf {
+    state_folder.join(FOLDER).join(PACKAGES)
+}
+
 /// Where unpacked code lives.
 pub(super) struct CodeStore {
     folder: PathBuf,
@@ -69,7 +79,7 @@ type Stamp = (u64, Option<SystemTime>);
 
 impl CodeStore {
     pub fn new(state_folder: &Path) -> Self {
-        let folder = state_folder.join("lambda");
+        let folder = state_folder.join(FOLDER);
         Self {
             folder: std::path::absolute(&folder).unwrap_or(folder),
             unpacked: Mutex::default(),
@@ -136,7 +146,7 @@ impl CodeStore {
 
     /// Packages that were uploaded.
     pub fn package_folder(&self) -> PathBuf {
-        self.folder.join("packages")
+        self.folder.join(PACKAGES)
     }
 
     /// Lays a package down under the name of its SHA-256, once it is unpacked and so known to be one.

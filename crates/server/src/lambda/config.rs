@@ -10,8 +10,7 @@ use std::{
 
 use gatepost_gateway::{
     auth::AccessKeys,
-    observe::{Event, Observer},
-    store::Store,
+    observe::{Event, Logs, Observer},
 };
 use gatepost_model::FunctionName;
 use gatepost_wire::iam_policy::Permissions;
@@ -69,10 +68,10 @@ pub struct RunnerConfig {
     pub permissions: Arc<Permissions>,
     /// Whether API Gateway invokes only the functions whose policies let it, as on AWS.
     pub require_permissions: bool,
-    /// Where the functions' logs are kept.
-    pub store: Option<Arc<Store>>,
     /// Who hears of logs and warnings.
     pub observer: Observer,
+    /// Where what functions print is logged, if anywhere.
+    pub logs: Option<Arc<Logs>>,
 }
 
 impl RunnerConfig {
@@ -101,8 +100,8 @@ impl RunnerConfig {
             access_keys: Arc::default(),
             permissions: Arc::default(),
             require_permissions: true,
-            store: None,
             observer,
+            logs: None,
         }
     }
 }

@@ -10,8 +10,8 @@ use std::{
 
 use gatepost_gateway::{
     new_id::{hex, random_bytes},
-    observe::{Event, Observer},
-    store::{LogEntry, LogEvent, Store},
+    observe::{Event, Logs, Observer},
+    store::{LogEntry, LogEvent},
 };
 use gatepost_model::FunctionName;
 use parking_lot::Mutex;
@@ -35,9 +35,14 @@ pub(super) struct LogStream {
     function: FunctionName,
     log_group: Arc<str>,
     name: Arc<str>,
-    store: Option<Arc<Store>>,
-    observer: Observer,
+    readers: Readers,
     state: Mutex<State>,
+}
+
+/// Who reads what functions print.
+pub(super) struct Readers {
+    pub observer: Observer,
+    pub logs: Option<Arc<Logs>>,
 }
 
 #[derive(Default)]
@@ -82,13 +87,7 @@ pub(super) enum Ending<'a> {
 }
 
 impl LogStream {
-    /// A stream that is kept in `store` and told to `observer`.
-    pub fn new(
-        function: FunctionName,
-        version: &str,
-        store: Option<Arc<Store>>,
-        observer: Observer,
-    ) -> Self {
+    pub fn new(function: FunctionName, version: &str, readers: Readers) -> Self {
         let today = OffsetDateTime::now_utc().date();
         let (year, month, day) = (today.year(), u8::from(today.month()), today.day());
         let instance = hex(&random_bytes::<16>());
@@ -96,8 +95,7 @@ impl LogStream {
             log_group: format!("/aws/lambda/{function}").into(),
             function,
             name: format!("{year:04}/{month:02}/{day:02}/[{version}]{instance}").into(),
-            store,
-            observer,
+            readers,
             state: Mutex::default(),
         }
     }
@@ -109,7 +107,8 @@ impl LogStream {
 
     /// Whether somebody reads, so that Lambda's lines are worth writing.
     fn is_read(&self, state: &State) -> bool {
-        state.tail.is_some() || self.store.is_some() || self.observer.follows_traffic()
+        let Readers { observer, logs } = &self.readers;
+        state.tail.is_some() || logs.is_some() || observer.follows_traffic()
     }
 
     /// Opens the pipe that shall be the process's stdout and stderr: the end that tells when there
@@ -204,17 +203,18 @@ impl LogStream {
                 tail.drain(..tail.ceil_char_boundary(excess));
             }
         }
+        let Readers { observer, logs } = &self.readers;
         let timestamp_ms = epoch_millis();
-        if self.observer.follows_traffic() {
-            self.observer.emit(Event::FunctionLog {
+        if observer.follows_traffic() {
+            observer.emit(Event::FunctionLog {
                 function: self.function.clone(),
                 stream: Arc::clone(&self.name),
                 timestamp_ms,
                 message: message.clone(),
             });
         }
-        if let Some(store) = &self.store {
-            store.log(LogEntry::Event(Box::new(LogEvent {
+        if let Some(logs) = logs {
+            logs.log(LogEntry::Event(Arc::new(LogEvent {
                 log_group: Arc::clone(&self.log_group),
                 stream: Arc::clone(&self.name),
                 timestamp_ms,
@@ -320,6 +320,13 @@ mod tests {
 
     use super::*;
 
+    fn told(observer: Observer) -> Readers {
+        Readers {
+            observer,
+            logs: None,
+        }
+    }
+
     fn messages(events: &mut tokio::sync::mpsc::Receiver<Event>) -> Vec<String> {
         std::iter::from_fn(|| events.try_recv().ok())
             .map(|event| match event {
@@ -342,7 +349,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_printed_stands_between_start_and_end() {
         let (observer, mut events) = Observer::new(100);
-        let log = LogStream::new("chat".into(), "$LATEST", None, observer);
+        let log = LogStream::new("chat".into(), "$LATEST", told(observer));
         let (_pipe, mut writer) = log.open().unwrap();
         log.start("r-1", "$LATEST", true);
         writer.write_all(b"one\ntwo\rlines\nno line break").unwrap();
@@ -363,7 +370,7 @@ mod tests {
     #[tokio::test]
     async fn a_timeout_is_said_before_end() {
         let (observer, mut events) = Observer::new(100);
-        let log = LogStream::new("chat".into(), "$LATEST", None, observer);
+        let log = LogStream::new("chat".into(), "$LATEST", told(observer));
         log.finish(&report(Ending::TimedOut(Duration::from_secs(3))), || 36);
         let lines = messages(&mut events);
         assert!(
@@ -377,7 +384,7 @@ mod tests {
     #[tokio::test]
     async fn a_line_without_end_is_cut_at_the_size_of_a_log_event() {
         let (observer, mut events) = Observer::new(100);
-        let log = LogStream::new("chat".into(), "$LATEST", None, observer);
+        let log = LogStream::new("chat".into(), "$LATEST", told(observer));
         let state = &mut State::default();
         for _ in 0..5 {
             log.take(state, &vec![b'x'; 131_072]);
@@ -389,7 +396,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_tail_is_the_last_4_kb_of_this_invocation() {
-        let log = LogStream::new("chat".into(), "$LATEST", None, Observer::none());
+        let log = LogStream::new("chat".into(), "$LATEST", told(Observer::none()));
         let (_pipe, mut writer) = log.open().unwrap();
         log.start("r-1", "$LATEST", true);
         writer.write_all("ü".repeat(5000).as_bytes()).unwrap();

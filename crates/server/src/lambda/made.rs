@@ -317,6 +317,9 @@ pub enum MadeFunctionsError {
     /// What is kept of a function is not what this Gatepost writes.
     #[error("the store's function {0} cannot be read: {1}; use the Gatepost that wrote it")]
     Document(String, serde_json::Error),
+    /// A package that the store carries, as copies do, cannot be laid down.
+    #[error("the package {0}, which the store carries, cannot be laid down: {1}")]
+    Package(String, String),
 }
 
 /// The functions that were made by calls, served by the local runner.
@@ -335,6 +338,12 @@ impl MadeFunctions {
         store: Arc<Store>,
         runner: Arc<LocalRunner>,
     ) -> Result<Arc<Self>, MadeFunctionsError> {
+        store.lay_down_packages(|file, content| {
+            let laid_down = runner.keep_package(&content);
+            laid_down
+                .map(drop)
+                .map_err(|error| MadeFunctionsError::Package(file.to_owned(), error.to_string()))
+        })?;
         let mut functions = BTreeMap::new();
         for (name, document) in store.functions()? {
             let function: MadeFunction = serde_json::from_str(&document)

@@ -15,7 +15,7 @@ use super::{
     credentials::Credentials,
     error_body, hint,
     invocation::{Answer, Job},
-    log_stream::{Ending, LogStream, Report},
+    log_stream::{Ending, LogStream, Readers, Report},
     memory::Memory,
     pool::{Pool, PoolRef},
 };
@@ -94,8 +94,10 @@ impl Process {
             log: LogStream::new(
                 function.name.clone(),
                 &function.version,
-                shared.config.store.clone(),
-                shared.config.observer.clone(),
+                Readers {
+                    observer: shared.config.observer.clone(),
+                    logs: shared.config.logs.clone(),
+                },
             ),
             pool: Arc::downgrade(pool),
             slot: Mutex::new(Slot {

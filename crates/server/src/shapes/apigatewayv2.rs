@@ -11,49 +11,55 @@ use super::{
 operations! { {
     CreateApi "POST" "/v2/apis" 201,
     CreateApiMapping "POST" "/v2/domainnames/{domainName}/apimappings" 201,
+    CreateAuthorizer "POST" "/v2/apis/{apiId}/authorizers" 201,
     CreateDeployment "POST" "/v2/apis/{apiId}/deployments" 201,
     CreateDomainName "POST" "/v2/domainnames" 201,
+    CreateIntegration "POST" "/v2/apis/{apiId}/integrations" 201,
+    CreateIntegrationResponse "POST" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses" 201,
+    CreateModel "POST" "/v2/apis/{apiId}/models" 201,
+    CreateRoute "POST" "/v2/apis/{apiId}/routes" 201,
+    CreateRouteResponse "POST" "/v2/apis/{apiId}/routes/{routeId}/routeresponses" 201,
     CreateStage "POST" "/v2/apis/{apiId}/stages" 201,
     DeleteAccessLogSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/accesslogsettings" 204,
     DeleteApi "DELETE" "/v2/apis/{apiId}" 204,
     DeleteApiMapping "DELETE" "/v2/domainnames/{domainName}/apimappings/{apiMappingId}" 204,
+    DeleteAuthorizer "DELETE" "/v2/apis/{apiId}/authorizers/{authorizerId}" 204,
     DeleteDeployment "DELETE" "/v2/apis/{apiId}/deployments/{deploymentId}" 204,
     DeleteDomainName "DELETE" "/v2/domainnames/{domainName}" 204,
+    DeleteIntegration "DELETE" "/v2/apis/{apiId}/integrations/{integrationId}" 204,
+    DeleteIntegrationResponse "DELETE" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}" 204,
+    DeleteModel "DELETE" "/v2/apis/{apiId}/models/{modelId}" 204,
+    DeleteRoute "DELETE" "/v2/apis/{apiId}/routes/{routeId}" 204,
+    DeleteRouteRequestParameter "DELETE" "/v2/apis/{apiId}/routes/{routeId}/requestparameters/{requestParameterKey}" 204,
+    DeleteRouteResponse "DELETE" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}" 204,
     DeleteRouteSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/routesettings/{routeKey}" 204,
     DeleteStage "DELETE" "/v2/apis/{apiId}/stages/{stageName}" 204,
     TagResource "POST" "/v2/tags/{resource-arn}" 201,
     UntagResource "DELETE" "/v2/tags/{resource-arn}" 204,
     UpdateApi "PATCH" "/v2/apis/{apiId}" 200,
     UpdateApiMapping "PATCH" "/v2/domainnames/{domainName}/apimappings/{apiMappingId}" 200,
+    UpdateAuthorizer "PATCH" "/v2/apis/{apiId}/authorizers/{authorizerId}" 200,
     UpdateDeployment "PATCH" "/v2/apis/{apiId}/deployments/{deploymentId}" 200,
     UpdateDomainName "PATCH" "/v2/domainnames/{domainName}" 200,
+    UpdateIntegration "PATCH" "/v2/apis/{apiId}/integrations/{integrationId}" 200,
+    UpdateIntegrationResponse "PATCH" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}" 200,
+    UpdateModel "PATCH" "/v2/apis/{apiId}/models/{modelId}" 200,
+    UpdateRoute "PATCH" "/v2/apis/{apiId}/routes/{routeId}" 201,
+    UpdateRouteResponse "PATCH" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}" 200,
     UpdateStage "PATCH" "/v2/apis/{apiId}/stages/{stageName}" 200,
 } others {
-    CreateAuthorizer "POST" "/v2/apis/{apiId}/authorizers",
-    CreateIntegration "POST" "/v2/apis/{apiId}/integrations",
-    CreateIntegrationResponse "POST" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses",
-    CreateModel "POST" "/v2/apis/{apiId}/models",
     CreatePortal "POST" "/v2/portals",
     CreatePortalProduct "POST" "/v2/portalproducts",
     CreateProductPage "POST" "/v2/portalproducts/{portalProductId}/productpages",
     CreateProductRestEndpointPage "POST" "/v2/portalproducts/{portalProductId}/productrestendpointpages",
-    CreateRoute "POST" "/v2/apis/{apiId}/routes",
-    CreateRouteResponse "POST" "/v2/apis/{apiId}/routes/{routeId}/routeresponses",
     CreateRoutingRule "POST" "/v2/domainnames/{domainName}/routingrules",
     CreateVpcLink "POST" "/v2/vpclinks",
-    DeleteAuthorizer "DELETE" "/v2/apis/{apiId}/authorizers/{authorizerId}",
     DeleteCorsConfiguration "DELETE" "/v2/apis/{apiId}/cors",
-    DeleteIntegration "DELETE" "/v2/apis/{apiId}/integrations/{integrationId}",
-    DeleteIntegrationResponse "DELETE" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}",
-    DeleteModel "DELETE" "/v2/apis/{apiId}/models/{modelId}",
     DeletePortal "DELETE" "/v2/portals/{portalId}",
     DeletePortalProduct "DELETE" "/v2/portalproducts/{portalProductId}",
     DeletePortalProductSharingPolicy "DELETE" "/v2/portalproducts/{portalProductId}/sharingpolicy",
     DeleteProductPage "DELETE" "/v2/portalproducts/{portalProductId}/productpages/{productPageId}",
     DeleteProductRestEndpointPage "DELETE" "/v2/portalproducts/{portalProductId}/productrestendpointpages/{productRestEndpointPageId}",
-    DeleteRoute "DELETE" "/v2/apis/{apiId}/routes/{routeId}",
-    DeleteRouteRequestParameter "DELETE" "/v2/apis/{apiId}/routes/{routeId}/requestparameters/{requestParameterKey}",
-    DeleteRouteResponse "DELETE" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}",
     DeleteRoutingRule "DELETE" "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
     DeleteVpcLink "DELETE" "/v2/vpclinks/{vpcLinkId}",
     DisablePortal "DELETE" "/v2/portals/{portalId}/publish",
@@ -102,17 +108,33 @@ operations! { {
     PutRoutingRule "PUT" "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
     ReimportApi "PUT" "/v2/apis/{apiId}",
     ResetAuthorizersCache "DELETE" "/v2/apis/{apiId}/stages/{stageName}/cache/authorizers",
-    UpdateAuthorizer "PATCH" "/v2/apis/{apiId}/authorizers/{authorizerId}",
-    UpdateIntegration "PATCH" "/v2/apis/{apiId}/integrations/{integrationId}",
-    UpdateIntegrationResponse "PATCH" "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}",
-    UpdateModel "PATCH" "/v2/apis/{apiId}/models/{modelId}",
     UpdatePortal "PATCH" "/v2/portals/{portalId}",
     UpdatePortalProduct "PATCH" "/v2/portalproducts/{portalProductId}",
     UpdateProductPage "PATCH" "/v2/portalproducts/{portalProductId}/productpages/{productPageId}",
     UpdateProductRestEndpointPage "PATCH" "/v2/portalproducts/{portalProductId}/productrestendpointpages/{productRestEndpointPageId}",
-    UpdateRoute "PATCH" "/v2/apis/{apiId}/routes/{routeId}",
-    UpdateRouteResponse "PATCH" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}",
     UpdateVpcLink "PATCH" "/v2/vpclinks/{vpcLinkId}",
+} }
+
+enumeration! { AuthorizationType {
+    None = "NONE",
+    AwsIam = "AWS_IAM",
+    Custom = "CUSTOM",
+    Jwt = "JWT",
+} }
+
+enumeration! { AuthorizerType {
+    Request = "REQUEST",
+    Jwt = "JWT",
+} }
+
+enumeration! { ConnectionType {
+    Internet = "INTERNET",
+    VpcLink = "VPC_LINK",
+} }
+
+enumeration! { ContentHandlingStrategy {
+    ConvertToBinary = "CONVERT_TO_BINARY",
+    ConvertToText = "CONVERT_TO_TEXT",
 } }
 
 enumeration! { DomainNameStatus {
@@ -127,9 +149,23 @@ enumeration! { EndpointType {
     Edge = "EDGE",
 } }
 
+enumeration! { IntegrationType {
+    Aws = "AWS",
+    Http = "HTTP",
+    Mock = "MOCK",
+    HttpProxy = "HTTP_PROXY",
+    AwsProxy = "AWS_PROXY",
+} }
+
 enumeration! { IpAddressType {
     Ipv4 = "ipv4",
     Dualstack = "dualstack",
+} }
+
+enumeration! { PassthroughBehavior {
+    WhenNoMatch = "WHEN_NO_MATCH",
+    Never = "NEVER",
+    WhenNoTemplates = "WHEN_NO_TEMPLATES",
 } }
 
 enumeration! { ProtocolType {
@@ -167,9 +203,23 @@ request! { CreateApiRequest {
     body protocol_type "protocolType": ProtocolType,
     body route_key "routeKey": Option<String>,
     body route_selection_expression "routeSelectionExpression": Option<String>,
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
     body target "target": Option<String> [Length(0, 2048)],
     body version "version": Option<String> [Length(0, 64)],
+} }
+
+request! { CreateAuthorizerRequest {
+    path api_id "apiId": String,
+    body authorizer_credentials_arn "authorizerCredentialsArn": Option<String>,
+    body authorizer_payload_format_version "authorizerPayloadFormatVersion": Option<String> [Length(0, 64)],
+    body authorizer_result_ttl_in_seconds "authorizerResultTtlInSeconds": Option<i32> [Range(0.0, 3600.0)],
+    body authorizer_type "authorizerType": AuthorizerType,
+    body authorizer_uri "authorizerUri": Option<String> [Length(0, 2048)],
+    body enable_simple_responses "enableSimpleResponses": Option<bool>,
+    body identity_source "identitySource": Option<Vec<String>>,
+    body identity_validation_expression "identityValidationExpression": Option<String> [Length(0, 1024)],
+    body jwt_configuration "jwtConfiguration": Option<JWTConfiguration>,
+    body name "name": String [Length(1, 128)],
 } }
 
 request! { CreateDeploymentRequest {
@@ -183,7 +233,70 @@ request! { CreateDomainNameRequest {
     body domain_name_configurations "domainNameConfigurations": Option<Vec<DomainNameConfiguration>>,
     body mutual_tls_authentication "mutualTlsAuthentication": Option<MutualTlsAuthenticationInput>,
     body routing_mode "routingMode": Option<RoutingMode>,
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
+} }
+
+request! { CreateIntegrationRequest {
+    path api_id "apiId": String,
+    body connection_id "connectionId": Option<String> [Length(0, 1024)],
+    body connection_type "connectionType": Option<ConnectionType>,
+    body content_handling_strategy "contentHandlingStrategy": Option<ContentHandlingStrategy>,
+    body credentials_arn "credentialsArn": Option<String>,
+    body description "description": Option<String> [Length(0, 1024)],
+    body integration_method "integrationMethod": Option<String> [Length(0, 64)],
+    body integration_subtype "integrationSubtype": Option<String> [Length(0, 128)],
+    body integration_type "integrationType": IntegrationType,
+    body integration_uri "integrationUri": Option<String> [Length(0, 2048)],
+    body passthrough_behavior "passthroughBehavior": Option<PassthroughBehavior>,
+    body payload_format_version "payloadFormatVersion": Option<String> [Length(0, 64)],
+    body request_parameters "requestParameters": Option<BTreeMap<String, String>> [Each(&[Length(0, 512)])],
+    body request_templates "requestTemplates": Option<BTreeMap<String, String>> [Each(&[Length(0, 32768)])],
+    body response_parameters "responseParameters": Option<BTreeMap<String, BTreeMap<String, String>>> [Each(&[Each(&[Length(0, 512)])])],
+    body template_selection_expression "templateSelectionExpression": Option<String>,
+    body timeout_in_millis "timeoutInMillis": Option<i32> [Range(50.0, 30000.0)],
+    body tls_config "tlsConfig": Option<TlsConfigInput>,
+} }
+
+request! { CreateIntegrationResponseRequest {
+    path api_id "apiId": String,
+    body content_handling_strategy "contentHandlingStrategy": Option<ContentHandlingStrategy>,
+    path integration_id "integrationId": String,
+    body integration_response_key "integrationResponseKey": String,
+    body response_parameters "responseParameters": Option<BTreeMap<String, String>> [Each(&[Length(0, 512)])],
+    body response_templates "responseTemplates": Option<BTreeMap<String, String>> [Each(&[Length(0, 32768)])],
+    body template_selection_expression "templateSelectionExpression": Option<String>,
+} }
+
+request! { CreateModelRequest {
+    path api_id "apiId": String,
+    body content_type "contentType": Option<String> [Length(0, 256)],
+    body description "description": Option<String> [Length(0, 1024)],
+    body name "name": String [Length(1, 128)],
+    body schema "schema": String [Length(0, 32768)],
+} }
+
+request! { CreateRouteRequest {
+    path api_id "apiId": String,
+    body api_key_required "apiKeyRequired": Option<bool>,
+    body authorization_scopes "authorizationScopes": Option<Vec<String>> [Each(&[Length(1, 64)])],
+    body authorization_type "authorizationType": Option<AuthorizationType>,
+    body authorizer_id "authorizerId": Option<String>,
+    body model_selection_expression "modelSelectionExpression": Option<String>,
+    body operation_name "operationName": Option<String> [Length(0, 64)],
+    body request_models "requestModels": Option<BTreeMap<String, String>> [Each(&[Length(0, 128)])],
+    body request_parameters "requestParameters": Option<BTreeMap<String, ParameterConstraints>>,
+    body route_key "routeKey": String,
+    body route_response_selection_expression "routeResponseSelectionExpression": Option<String>,
+    body target "target": Option<String> [Length(0, 128)],
+} }
+
+request! { CreateRouteResponseRequest {
+    path api_id "apiId": String,
+    body model_selection_expression "modelSelectionExpression": Option<String>,
+    body response_models "responseModels": Option<BTreeMap<String, String>> [Each(&[Length(0, 128)])],
+    body response_parameters "responseParameters": Option<BTreeMap<String, ParameterConstraints>>,
+    path route_id "routeId": String,
+    body route_response_key "routeResponseKey": String,
 } }
 
 request! { CreateStageRequest {
@@ -197,7 +310,7 @@ request! { CreateStageRequest {
     body route_settings "routeSettings": Option<BTreeMap<String, RouteSettings>>,
     body stage_name "stageName": String [Length(1, 128)],
     body stage_variables "stageVariables": Option<BTreeMap<String, String>> [Each(&[Length(0, 2048)])],
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
 } }
 
 request! { DeleteAccessLogSettingsRequest {
@@ -214,6 +327,11 @@ request! { DeleteApiRequest {
     path api_id "apiId": String,
 } }
 
+request! { DeleteAuthorizerRequest {
+    path api_id "apiId": String,
+    path authorizer_id "authorizerId": String,
+} }
+
 request! { DeleteDeploymentRequest {
     path api_id "apiId": String,
     path deployment_id "deploymentId": String,
@@ -221,6 +339,39 @@ request! { DeleteDeploymentRequest {
 
 request! { DeleteDomainNameRequest {
     path domain_name "domainName": String,
+} }
+
+request! { DeleteIntegrationRequest {
+    path api_id "apiId": String,
+    path integration_id "integrationId": String,
+} }
+
+request! { DeleteIntegrationResponseRequest {
+    path api_id "apiId": String,
+    path integration_id "integrationId": String,
+    path integration_response_id "integrationResponseId": String,
+} }
+
+request! { DeleteModelRequest {
+    path api_id "apiId": String,
+    path model_id "modelId": String,
+} }
+
+request! { DeleteRouteRequest {
+    path api_id "apiId": String,
+    path route_id "routeId": String,
+} }
+
+request! { DeleteRouteRequestParameterRequest {
+    path api_id "apiId": String,
+    path request_parameter_key "requestParameterKey": String,
+    path route_id "routeId": String,
+} }
+
+request! { DeleteRouteResponseRequest {
+    path api_id "apiId": String,
+    path route_id "routeId": String,
+    path route_response_id "routeResponseId": String,
 } }
 
 request! { DeleteRouteSettingsRequest {
@@ -236,7 +387,7 @@ request! { DeleteStageRequest {
 
 request! { TagResourceRequest {
     path resource_arn "resource-arn": String,
-    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(0, 1600)])],
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
 } }
 
 request! { UntagResourceRequest {
@@ -268,6 +419,21 @@ request! { UpdateApiRequest {
     body version "version": Option<String> [Length(0, 64)],
 } }
 
+request! { UpdateAuthorizerRequest {
+    path api_id "apiId": String,
+    body authorizer_credentials_arn "authorizerCredentialsArn": Option<String>,
+    path authorizer_id "authorizerId": String,
+    body authorizer_payload_format_version "authorizerPayloadFormatVersion": Option<String> [Length(0, 64)],
+    body authorizer_result_ttl_in_seconds "authorizerResultTtlInSeconds": Option<i32> [Range(0.0, 3600.0)],
+    body authorizer_type "authorizerType": Option<AuthorizerType>,
+    body authorizer_uri "authorizerUri": Option<String> [Length(0, 2048)],
+    body enable_simple_responses "enableSimpleResponses": Option<bool>,
+    body identity_source "identitySource": Option<Vec<String>>,
+    body identity_validation_expression "identityValidationExpression": Option<String> [Length(0, 1024)],
+    body jwt_configuration "jwtConfiguration": Option<JWTConfiguration>,
+    body name "name": Option<String> [Length(0, 128)],
+} }
+
 request! { UpdateDeploymentRequest {
     path api_id "apiId": String,
     path deployment_id "deploymentId": String,
@@ -279,6 +445,74 @@ request! { UpdateDomainNameRequest {
     body domain_name_configurations "domainNameConfigurations": Option<Vec<DomainNameConfiguration>>,
     body mutual_tls_authentication "mutualTlsAuthentication": Option<MutualTlsAuthenticationInput>,
     body routing_mode "routingMode": Option<RoutingMode>,
+} }
+
+request! { UpdateIntegrationRequest {
+    path api_id "apiId": String,
+    body connection_id "connectionId": Option<String> [Length(0, 1024)],
+    body connection_type "connectionType": Option<ConnectionType>,
+    body content_handling_strategy "contentHandlingStrategy": Option<ContentHandlingStrategy>,
+    body credentials_arn "credentialsArn": Option<String>,
+    body description "description": Option<String> [Length(0, 1024)],
+    path integration_id "integrationId": String,
+    body integration_method "integrationMethod": Option<String> [Length(0, 64)],
+    body integration_subtype "integrationSubtype": Option<String> [Length(0, 128)],
+    body integration_type "integrationType": Option<IntegrationType>,
+    body integration_uri "integrationUri": Option<String> [Length(0, 2048)],
+    body passthrough_behavior "passthroughBehavior": Option<PassthroughBehavior>,
+    body payload_format_version "payloadFormatVersion": Option<String> [Length(0, 64)],
+    body request_parameters "requestParameters": Option<BTreeMap<String, String>> [Each(&[Length(0, 512)])],
+    body request_templates "requestTemplates": Option<BTreeMap<String, String>> [Each(&[Length(0, 32768)])],
+    body response_parameters "responseParameters": Option<BTreeMap<String, BTreeMap<String, String>>> [Each(&[Each(&[Length(0, 512)])])],
+    body template_selection_expression "templateSelectionExpression": Option<String>,
+    body timeout_in_millis "timeoutInMillis": Option<i32> [Range(50.0, 30000.0)],
+    body tls_config "tlsConfig": Option<TlsConfigInput>,
+} }
+
+request! { UpdateIntegrationResponseRequest {
+    path api_id "apiId": String,
+    body content_handling_strategy "contentHandlingStrategy": Option<ContentHandlingStrategy>,
+    path integration_id "integrationId": String,
+    path integration_response_id "integrationResponseId": String,
+    body integration_response_key "integrationResponseKey": Option<String>,
+    body response_parameters "responseParameters": Option<BTreeMap<String, String>> [Each(&[Length(0, 512)])],
+    body response_templates "responseTemplates": Option<BTreeMap<String, String>> [Each(&[Length(0, 32768)])],
+    body template_selection_expression "templateSelectionExpression": Option<String>,
+} }
+
+request! { UpdateModelRequest {
+    path api_id "apiId": String,
+    body content_type "contentType": Option<String> [Length(0, 256)],
+    body description "description": Option<String> [Length(0, 1024)],
+    path model_id "modelId": String,
+    body name "name": Option<String> [Length(0, 128)],
+    body schema "schema": Option<String> [Length(0, 32768)],
+} }
+
+request! { UpdateRouteRequest {
+    path api_id "apiId": String,
+    body api_key_required "apiKeyRequired": Option<bool>,
+    body authorization_scopes "authorizationScopes": Option<Vec<String>> [Each(&[Length(1, 64)])],
+    body authorization_type "authorizationType": Option<AuthorizationType>,
+    body authorizer_id "authorizerId": Option<String>,
+    body model_selection_expression "modelSelectionExpression": Option<String>,
+    body operation_name "operationName": Option<String> [Length(0, 64)],
+    body request_models "requestModels": Option<BTreeMap<String, String>> [Each(&[Length(0, 128)])],
+    body request_parameters "requestParameters": Option<BTreeMap<String, ParameterConstraints>>,
+    path route_id "routeId": String,
+    body route_key "routeKey": Option<String>,
+    body route_response_selection_expression "routeResponseSelectionExpression": Option<String>,
+    body target "target": Option<String> [Length(0, 128)],
+} }
+
+request! { UpdateRouteResponseRequest {
+    path api_id "apiId": String,
+    body model_selection_expression "modelSelectionExpression": Option<String>,
+    body response_models "responseModels": Option<BTreeMap<String, String>> [Each(&[Length(0, 128)])],
+    body response_parameters "responseParameters": Option<BTreeMap<String, ParameterConstraints>>,
+    path route_id "routeId": String,
+    path route_response_id "routeResponseId": String,
+    body route_response_key "routeResponseKey": Option<String>,
 } }
 
 request! { UpdateStageRequest {
@@ -322,9 +556,18 @@ structure! { [Default] DomainNameConfiguration {
     ownership_verification_certificate_arn "ownershipVerificationCertificateArn": Option<String>,
 } }
 
+structure! { [Default] JWTConfiguration {
+    audience "audience": Option<Vec<String>>,
+    issuer "issuer": Option<String> [Length(0, 2048)],
+} }
+
 structure! { [Default] MutualTlsAuthenticationInput {
     truststore_uri "truststoreUri": Option<String> [Length(0, 2048)],
     truststore_version "truststoreVersion": Option<String> [Length(0, 64)],
+} }
+
+structure! { [Default] ParameterConstraints {
+    required "required": Option<bool>,
 } }
 
 structure! { [Default] RouteSettings {
@@ -333,4 +576,8 @@ structure! { [Default] RouteSettings {
     logging_level "loggingLevel": Option<String>,
     throttling_burst_limit "throttlingBurstLimit": Option<i32>,
     throttling_rate_limit "throttlingRateLimit": Option<f64>,
+} }
+
+structure! { [Default] TlsConfigInput {
+    server_name_to_verify "serverNameToVerify": Option<String> [Length(0, 512)],
 } }

@@ -47,9 +47,11 @@ fn an_operation_is_found_by_method_and_path_with_its_members() {
     assert_eq!(Operation::UpdateApiMapping.status(), 200);
     assert_eq!(Operation::CreateDomainName.status(), 201);
     assert_eq!(Operation::DeleteDomainName.status(), 204);
+    // Where AWS answers otherwise than its model says.
+    assert_eq!(Operation::UpdateRoute.status(), 201);
     assert_eq!(
-        find::<Operation>("PATCH", "/v2/apis/abc/routes/r1"),
-        Some(Matched::Other("UpdateRoute"))
+        find::<Operation>("PATCH", "/v2/vpclinks/l1"),
+        Some(Matched::Other("UpdateVpcLink"))
     );
     assert_eq!(
         find::<Operation>("POST", "/v2/portals"),

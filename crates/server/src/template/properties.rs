@@ -6,6 +6,7 @@ use super::{
     diagnostic::{Diagnostics, did_you_mean},
     document::{Entry, Node, Position, Value},
 };
+use crate::admission::Inadmissible;
 
 /// The evaluated properties of a resource, or of an object among them.
 #[derive(Clone)]
@@ -83,6 +84,16 @@ impl<'a> Properties<'a> {
     /// Tells that a property is wrong, at its place.
     pub(super) fn error(&self, name: &str, message: impl Into<String>, mend: impl Into<String>) {
         self.diagnostics.error(self.place(name), message, mend);
+    }
+
+    /// Tells that AWS does not admit a property, at its place.
+    pub(super) fn refuse(&self, name: &str, refused: &Inadmissible) {
+        self.error(name, refused.to_string(), refused.mend());
+    }
+
+    /// Tells of a property what `admitted` has against it; what it gives, if it has nothing.
+    pub(super) fn admitted<T>(&self, name: &str, admitted: Result<T, Inadmissible>) -> Option<T> {
+        admitted.map_err(|refused| self.refuse(name, &refused)).ok()
     }
 
     /// Warns of a property, at its place.

@@ -75,11 +75,15 @@ fn a_resource_that_api_gateway_refuses_is_refused_with_its_line() {
         ),
         (
             "  R:\n    Type: AWS::ApiGatewayV2::Route\n    Properties: {ApiId: !Ref Api, RouteKey: $connect, AuthorizationType: CUSTOM}\n",
-            "t.yaml:16: AuthorizationType CUSTOM needs an AuthorizerId; add one",
+            "t.yaml:16: Invalid authorizer ID specified. Setting the authorization type to CUSTOM \
+             or COGNITO_USER_POOLS requires a valid authorizer.; name an authorizer of the same API \
+             as AuthorizerId",
         ),
         (
             "  R:\n    Type: AWS::ApiGatewayV2::Route\n    Properties: {ApiId: !Ref Api, RouteKey: $connect, AuthorizationType: CUSTOM, AuthorizerId: x}\n",
-            "t.yaml:16: Invalid Authorizer identifier specified; name an authorizer of the same API",
+            "t.yaml:16: Invalid authorizer ID specified. Setting the authorization type to CUSTOM \
+             or COGNITO_USER_POOLS requires a valid authorizer.; name an authorizer of the same API \
+             as AuthorizerId",
         ),
         (
             "  R:\n    Type: AWS::ApiGatewayV2::Route\n    Properties: {ApiId: !Ref Api, RouteKey: $connect, AuthorizationType: JWT}\n",

@@ -24,7 +24,8 @@ use super::{
 use crate::{
     config::ConfigErrors,
     node::{
-        Node, NodeOptions, PortFrom, Prepared, StartError, StateFolder, compile_lines, stage_path,
+        Inherited, Node, NodeOptions, PortFrom, Prepared, StartError, StateFolder, compile_lines,
+        stage_path,
     },
 };
 
@@ -59,7 +60,14 @@ impl App {
             None => BTreeMap::new(),
         };
         let remote = arguments.allow_unauthenticated_remote;
-        let prepared = Prepared::new(config, &listen, PortFrom::Flag, AuthMode::Off, remote)?;
+        let prepared = Prepared::new(
+            config,
+            &listen,
+            PortFrom::Flag,
+            AuthMode::Off,
+            remote,
+            Inherited::default(),
+        )?;
         let parameters = arguments.parameters.iter().cloned().collect();
         let options = prepared.load_options(parameters, ValuesFrom::Flags);
         let loaded = template::load(&template, &options).map_err(StartError::Template)?;
@@ -76,9 +84,10 @@ impl App {
             quiet: arguments.quiet,
             gone_reason_header: true,
             admin: AdminAccess::ThisMachine,
+            beside: None,
         };
         let (mut node, events) = Node::open(prepared, state, node_options)?;
-        tokio::spawn(terminal.follow(events));
+        terminal.follow(events)?;
         let mut warnings = node
             .deploy(&template::App::default(), &loaded, &settings)
             .map_err(StartError::Deploy)?;
@@ -215,7 +224,8 @@ impl App {
 
     /// Closes the connections, runs the `$disconnect` routes, ends the functions.
     pub async fn stop(&self) {
-        self.node.stop().await;
+        let lost = self.node.stop().await;
+        self.terminal.last_words(lost);
     }
 
     /// The keys as they are served, which have a value even when the template gives none.

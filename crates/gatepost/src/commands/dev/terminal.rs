@@ -3,21 +3,25 @@
 mod json;
 mod text;
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf, sync::mpsc, thread, time::Duration};
 
 use gatepost_gateway::observe::{Event, Refused};
 use gatepost_server::endpoint::Endpoint;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::Receiver;
 
 pub use self::text::{Style, printable};
 use super::super::output;
 use crate::node::StartError;
 
+/// How long the end waits for a terminal.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// Where `dev` prints. Data goes to stdout, warnings and errors to stderr.
 #[derive(Clone, Copy)]
 pub struct Terminal {
     json: bool,
+    quiet: bool,
     style: Style,
 }
 
@@ -89,10 +93,11 @@ pub struct ReadyFunction {
 }
 
 impl Terminal {
-    /// A terminal for people or for programs.
-    pub fn new(json: bool) -> Self {
+    /// A terminal for people or for programs; a quiet one prints no traffic and no log lines.
+    pub fn new(json: bool, quiet: bool) -> Self {
         Self {
             json,
+            quiet,
             style: Style::of_stdout(),
         }
     }
@@ -149,12 +154,37 @@ impl Terminal {
         self.style
     }
 
-    /// Tells that the app stops.
+    /// Tells that the app stops; which does not wait for a terminal that nobody reads.
     pub fn stopping(self) {
         if !self.json {
-            output::line(
-                "Stopping: connections are closed, $disconnect routes run; Ctrl-C again stops at once.",
-            );
+            thread::spawn(|| {
+                output::line(
+                    "Stopping: connections are closed, $disconnect routes run; Ctrl-C again stops at \
+                     once.",
+                );
+            });
+        }
+    }
+
+    /// Tells last words, for which nobody waits long: nobody may read the terminal.
+    pub fn last_words(self, warnings: Vec<String>) {
+        let (told, done) = mpsc::channel();
+        let tell = move || {
+            for warning in warnings {
+                self.warning(&warning);
+            }
+            let _ = told.send(());
+        };
+        thread::spawn(tell);
+        let _ = done.recv_timeout(LAST_WORDS);
+    }
+
+    /// Tells that another Gatepost has taken over.
+    pub fn handed_over(self) {
+        if self.json {
+            Self::event(&json!({"event": "handed-over"}));
+        } else {
+            output::line("Another gatepost has taken over.");
         }
     }
 
@@ -167,16 +197,31 @@ impl Terminal {
         }
     }
 
-    /// Prints what happens, until the gateway is gone.
-    pub async fn follow(self, mut events: mpsc::Receiver<Event>) {
-        while let Some(event) = events.recv().await {
-            if self.json {
-                Self::event(&json::event(&event));
-            } else if let Event::Warning(text) = &event {
-                self.warning(text);
-            } else {
-                output::line(&self.style.event(&event));
+    /// Prints what happens, until the gateway is gone: on a thread of its own, for a terminal that
+    /// nobody reads holds up whoever writes.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn follow(self, mut events: Receiver<Event>) -> io::Result<()> {
+        let run = move || {
+            while let Some(event) = events.blocking_recv() {
+                self.happened(&event);
             }
+        };
+        thread::Builder::new().name("terminal".into()).spawn(run)?;
+        Ok(())
+    }
+
+    fn happened(self, event: &Event) {
+        if self.quiet && event.is_traffic() {
+            return;
+        }
+        if self.json {
+            Self::event(&json::event(event));
+        } else if let Event::Warning(text) = event {
+            self.warning(text);
+        } else {
+            output::line(&self.style.event(event));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The token of the admin listener: the configured one, or one that is made at each start and left
 //! in the state folder for the programs of this user.
 
-use std::{env, fmt::Write as _, io, path::PathBuf};
+use std::{env, fmt::Write as _, fs, io, path::PathBuf};
 
 use gatepost_model::secret::Secret;
 
@@ -15,11 +15,15 @@ use crate::{
 /// The token of the admin listener, and the file that it was written to when it was made here.
 type FoundToken = (Secret, Option<PathBuf>);
 
-/// Finds or makes the token.
+/// Finds or makes the token; one that was made stays when another Gatepost is taken over.
 ///
 /// # Errors
 /// It cannot be read or written.
-pub fn find(config: &AdminConfig, state: &StateFolder) -> Result<FoundToken, StartError> {
+pub fn find(
+    config: &AdminConfig,
+    state: &StateFolder,
+    stays: bool,
+) -> Result<FoundToken, StartError> {
     if let Some(source) = &config.token {
         let environment = env::vars().collect();
         let token = read_secret(source, "[admin] token", &environment)?;
@@ -28,6 +32,13 @@ pub fn find(config: &AdminConfig, state: &StateFolder) -> Result<FoundToken, Sta
             return Err(StartError::Usage(text.into()));
         }
         return Ok((token, None));
+    }
+    let path = state.path().join(TOKEN_FILE);
+    if stays
+        && let Ok(made) = fs::read_to_string(&path)
+        && !made.is_empty()
+    {
+        return Ok((Secret::new(made), Some(path)));
     }
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;

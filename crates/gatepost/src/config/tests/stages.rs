@@ -64,7 +64,11 @@ fn resolve(toml: &str) -> Result<SettingsByStage, String> {
 #[test]
 fn a_stage_has_what_its_section_says_and_inherits_the_rest() {
     let of = |settings: &SettingsByStage, api_id: &str, stage: &str| {
-        let settings = settings.of(&api_id.into(), &stage.into());
+        let name = match api_id {
+            "aaaaaaaaaa" => "chat",
+            _ => "v1.news",
+        };
+        let settings = settings.of(&api(api_id, name, &[]), &stage.into());
         (
             settings.limits.idle_timeout.as_secs(),
             settings.limits.max_message_bytes,
@@ -145,4 +149,21 @@ fn a_section_of_no_stage_is_an_error_that_names_the_nearest() {
         let (_, found) = found.rsplit_once("gatepost.toml").unwrap();
         assert_eq!(format!("gatepost.toml{found}"), error);
     }
+}
+
+#[test]
+fn a_section_for_a_stage_that_calls_make_holds_by_the_name_or_id_of_its_api() {
+    let settings = resolve(
+        "[extensions.stages.\"later/prod\"]\nmade_by_calls = true\nidle_timeout = \"1h\"\n\
+         [extensions.stages.\"cccccccccc/prod\"]\nmade_by_calls = true\nidle_timeout = \"30m\"\n",
+    )
+    .unwrap();
+    let of = |api_id: &str, name: &str, stage: &str| {
+        let settings = settings.of(&api(api_id, name, &[]), &stage.into());
+        settings.limits.idle_timeout.as_secs() / 60
+    };
+    assert_eq!(of("dddddddddd", "later", "prod"), 60);
+    assert_eq!(of("dddddddddd", "later", "test"), 10);
+    assert_eq!(of("cccccccccc", "later", "prod"), 30);
+    assert_eq!(of("dddddddddd", "sooner", "prod"), 10);
 }

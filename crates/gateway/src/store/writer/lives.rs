@@ -7,7 +7,7 @@ use crate::{
     connection::client::ClientKey,
     disconnects::kept_context,
     lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
-    store::{Opening, Past, lives::end_to_columns, sql_ms},
+    store::{Opening, Past, lives::end_to_columns, runs::Run, sql_ms},
     tombstones::{End, Tombstone},
 };
 
@@ -17,17 +17,19 @@ const KEPT: i64 = 10;
 pub(super) fn write_connecting(
     transaction: &Transaction<'_>,
     context: &ConnectionContext,
+    run: Run,
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO connections (id, api_id, opened_at_ms, context)
-             VALUES (?1, ?2, ?3, ?4)",
+            "INSERT OR REPLACE INTO connections (id, api_id, opened_at_ms, context, run)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![
             context.connection_id.as_bytes().as_slice(),
             context.api_id.as_str(),
             sql_ms(context.connected_at_ms),
             kept_context::write(context),
+            run.number(),
         ])?;
     Ok(())
 }
@@ -38,11 +40,13 @@ pub(super) fn write_opened(
     client_key: Option<ClientKey>,
     replaces: Option<ClientKey>,
     opening: &Opening,
+    run: Run,
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO connections
-             (id, api_id, client_key, opened_at_ms, established_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+             (id, api_id, client_key, opened_at_ms, established_at_ms, run)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (id) DO UPDATE SET client_key = excluded.client_key,
              opened_at_ms = excluded.opened_at_ms,
              established_at_ms = excluded.established_at_ms",
@@ -53,6 +57,7 @@ pub(super) fn write_opened(
             client_key.map(ClientKey::to_number),
             sql_ms(opening.began_at_ms),
             sql_ms(opening.established_at_ms),
+            run.number(),
         ])?;
     write_handshake(transaction, id, &opening.handshake)?;
     if let Some(client_key) = replaces {

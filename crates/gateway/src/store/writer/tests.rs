@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use super::*;
-use crate::store::{functions::FunctionChange, log_changes::AskedLogChange, schema};
+use crate::store::{functions::FunctionChange, log_changes::AskedLogChange, runs, schema};
 
 const RETENTION: Retention = Retention {
     max_tombstones: 100_000,
@@ -17,12 +17,15 @@ fn writer() -> (tempfile::TempDir, Writer, Database) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.sqlite");
     let mut database = Database::open(&path).unwrap();
-    schema::prepare(&mut database, &path).unwrap();
+    schema::prepare(&mut database, &path, false).unwrap();
+    let run = runs::begin(&database).unwrap();
     let writer = Writer::new(
         database,
         RETENTION,
         Arc::default(),
         Arc::default(),
+        Arc::default(),
+        run,
         Arc::default(),
     );
     let look = Database::open(&path).unwrap();

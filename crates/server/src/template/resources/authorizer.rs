@@ -4,14 +4,16 @@ use gatepost_model::{authorizer::Authorizer, route::RouteAuthorization, stage::S
 
 use super::{
     ApiDraft, Declared, Reading,
-    integration::check_function,
+    integration::warn_of_unknown_function,
     permission::{Call, Caller},
-    route::is_below,
 };
-use crate::template::{document::Position, properties::Properties};
+use crate::{
+    admission::{authorizer as admission, integration::function_uri},
+    template::{document::Position, properties::Properties},
+};
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
-    match authorizer(declared, reading) {
+    match authorizer(declared, reading, api) {
         Some((authorizer, position)) => {
             let id = authorizer.authorizer_id.clone();
             api.identity_source_positions.insert(id, position);
@@ -29,7 +31,11 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut Api
 }
 
 /// The authorizer, and where its identity sources stand.
-fn authorizer(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<(Authorizer, Position)> {
+fn authorizer(
+    declared: &Declared<'_>,
+    reading: &Reading<'_>,
+    api: &ApiDraft,
+) -> Option<(Authorizer, Position)> {
     let properties = declared.properties(
         &["ApiId", "AuthorizerType", "Name"],
         &[
@@ -44,11 +50,8 @@ fn authorizer(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<(Authori
         ],
         reading,
     )?;
-    if properties.string("AuthorizerType")? != "REQUEST" {
-        let message = "Invalid authorizer type. Only REQUEST authorizer type is supported on \
-                       WEBSOCKET protocol Apis.";
-        properties.error("AuthorizerType", message, "use `AuthorizerType: REQUEST`");
-    }
+    let kind = properties.string("AuthorizerType")?;
+    properties.admitted("AuthorizerType", admission::authorizer_type(&kind));
     for name in [
         "AuthorizerPayloadFormatVersion",
         "AuthorizerResultTtlInSeconds",
@@ -56,13 +59,15 @@ fn authorizer(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<(Authori
         "JwtConfiguration",
     ] {
         if properties.node(name).is_some() {
-            let message = format!("{name} cannot be set for WEBSOCKET protocol Apis.");
-            properties.error(name, message, "remove it");
+            properties.refuse(name, &admission::not_for_web_socket_apis(name));
         }
     }
+    let name = properties.string("Name")?;
+    let others = &api.definition.authorizers;
+    properties.admitted("Name", admission::unique_name(&name, others));
     let authorizer = Authorizer {
         authorizer_id: declared.id.as_str().into(),
-        name: properties.string("Name")?,
+        name,
         authorizer_uri: uri(&properties, reading)?,
         identity_source: identity_source(&properties),
         credentials_arn: credentials(&properties),
@@ -124,64 +129,39 @@ fn never_resolves(source: &str, stages: &[Stage]) -> Vec<(String, &'static str)>
 
 fn uri(properties: &Properties<'_>, reading: &Reading<'_>) -> Option<String> {
     if properties.node("AuthorizerUri").is_none() {
-        let message = "a REQUEST authorizer needs the property AuthorizerUri";
-        properties.error("AuthorizerUri", message, "add it");
+        properties.refuse("AuthorizerUri", &admission::uri_is_missing());
         return None;
     }
     let uri = properties.string("AuthorizerUri")?;
-    check_function(properties, "AuthorizerUri", &uri, reading);
+    if let Some(Some(function)) = properties.admitted("AuthorizerUri", function_uri(&uri)) {
+        warn_of_unknown_function(properties, "AuthorizerUri", &function, reading);
+    }
     Some(uri)
 }
 
 /// Identity sources; an empty one is accepted on AWS and asks for nothing.
 fn identity_source(properties: &Properties<'_>) -> Vec<String> {
-    const PREFIXES: [&str; 4] = [
-        "route.request.querystring.",
-        "route.request.header.",
-        "stageVariables.",
-        "context.",
-    ];
     let sources = properties.strings("IdentitySource");
     let sources: Vec<String> = sources
         .into_iter()
         .filter(|source| !source.is_empty())
         .collect();
     for source in &sources {
-        if !PREFIXES.iter().any(|prefix| is_below(source, prefix)) {
-            let message = format!(
-                "Invalid request identity source expression: {source}. The sources must be \
-                 separated by comma, and each source must be either a request parameter, matching \
-                 'route.request.querystring|header.[a-zA-Z0-9._-]+', or a stage variable, matching \
-                 'stageVariables.[a-zA-Z0-9._-]+', or a context parameter, matching \
-                 'context.[a-zA-Z0-9._-]+'"
-            );
-            properties.error("IdentitySource", message, "");
-        }
+        properties.admitted("IdentitySource", admission::identity_source(source));
     }
     sources
 }
 
 fn credentials(properties: &Properties<'_>) -> Option<String> {
-    let arn = properties.string("AuthorizerCredentialsArn")?;
-    if !(arn.starts_with("arn:") && arn.contains(":iam:")) {
-        properties.error(
-            "AuthorizerCredentialsArn",
-            "Invalid role ARN",
-            "use !GetAtt Role.Arn",
-        );
-    }
+    let name = "AuthorizerCredentialsArn";
+    let arn = properties.string(name)?;
+    properties.admitted(name, admission::credentials_arn(&arn));
     Some(arn)
 }
 
-/// Stored, never applied (data-plane spec 9.2); still refused when it is none.
 fn validation_expression(properties: &Properties<'_>) -> Option<String> {
-    let expression = properties.string("IdentityValidationExpression")?;
     let name = "IdentityValidationExpression";
-    if expression.is_empty() {
-        properties.error(name, format!("{name} must not be empty."), "remove it");
-    } else if regex::Regex::new(&expression).is_err() {
-        let message = format!("Invalid validation expression: {expression}");
-        properties.error(name, message, "correct it");
-    }
+    let expression = properties.string(name)?;
+    properties.admitted(name, admission::validation_expression(&expression));
     Some(expression)
 }

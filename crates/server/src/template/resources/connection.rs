@@ -1,11 +1,14 @@
 //! How an integration reaches its backend: `ConnectionType`, `ConnectionId` and `TlsConfig`, and
 //! whether what they name is configured (data-plane spec 5.1).
 
-use gatepost_gateway::{deployed::WithStageVariables, integration::http_client::server_name};
+use gatepost_gateway::deployed::WithStageVariables;
 use gatepost_model::integration::{ConnectionType, IntegrationType};
 
 use super::{ApiDraft, Reading};
-use crate::template::{diagnostic::DiagnosticKind, properties::Properties};
+use crate::{
+    admission::integration as admission,
+    template::{diagnostic::DiagnosticKind, properties::Properties},
+};
 
 /// `ConnectionType` with its `ConnectionId`.
 pub(super) fn connection_type(
@@ -22,20 +25,11 @@ pub(super) fn connection_type(
         }
         return ConnectionType::Internet;
     }
-    if !matches!(
-        integration_type,
-        IntegrationType::Http | IntegrationType::HttpProxy
-    ) {
-        let message = format!(
-            "a VPC link reaches HTTP backends, not {}",
-            integration_type.as_str()
-        );
-        properties.error("ConnectionType", message, "use HTTP or HTTP_PROXY");
-    }
+    let admitted = admission::may_use_vpc_link(integration_type);
+    properties.admitted("ConnectionType", admitted);
     let Some(id) = id else {
         if properties.node("ConnectionId").is_none() {
-            let message = "a VPC_LINK integration needs the property ConnectionId";
-            properties.error("ConnectionType", message, "add it");
+            properties.refuse("ConnectionType", &admission::connection_id_is_missing());
         }
         return ConnectionType::Internet;
     };
@@ -90,10 +84,8 @@ pub(super) fn warn_of_unknown_vpc_links(api: &ApiDraft, reading: &Reading<'_>) {
 pub(super) fn server_name_to_verify(properties: &Properties<'_>) -> Option<String> {
     let config = properties.object("TlsConfig", &[], &["ServerNameToVerify"])?;
     let name = config.string("ServerNameToVerify")?;
-    if server_name(&name).is_none() {
-        let message = format!("`{name}` is no host name");
-        config.error("ServerNameToVerify", message, "write one, without a port");
-    }
+    let admitted = admission::server_name_to_verify(&name);
+    config.admitted("ServerNameToVerify", admitted);
     let message = "AWS documents TlsConfig for HTTP APIs only";
     properties.warn("TlsConfig", message, "it works here; try it there");
     Some(name)

@@ -2,19 +2,17 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use gatepost_gateway::deployed::UrlTemplate;
 use gatepost_model::{
-    arn::{FunctionReference, lambda_function_of_uri},
+    arn::FunctionReference,
     integration::{ContentHandlingStrategy, Integration, IntegrationType, PassthroughBehavior},
     limits::INTEGRATION_TIMEOUT_MILLIS,
 };
-use gatepost_wire::{
-    expression::selection::SelectionExpression,
-    template::{Template, TemplateError},
-};
 
 use super::{ApiDraft, Declared, Reading, connection, request_parameters, service};
-use crate::template::{diagnostic::did_you_mean, properties::Properties};
+use crate::{
+    admission::integration as admission,
+    template::{diagnostic::did_you_mean, properties::Properties},
+};
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
     match integration(declared, reading) {
@@ -58,8 +56,10 @@ fn integration(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Integra
     let integration_uri = uri(&properties, integration_type, reading);
     let request_parameters =
         request_parameters::read(&properties, integration_uri.as_deref().unwrap_or_default());
-    let is_service = integration_type == IntegrationType::Aws
-        && integration_uri.as_deref().is_some_and(service::is_service);
+    let has_service = integration_uri
+        .as_deref()
+        .is_some_and(admission::is_service);
+    let is_service = integration_type == IntegrationType::Aws && has_service;
     if is_service {
         service::warn_of_missing(&properties, &request_templates, &request_parameters);
     }
@@ -67,8 +67,8 @@ fn integration(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Integra
     Some(Integration {
         integration_id: declared.id.as_str().into(),
         integration_type,
+        integration_method: method(&properties, integration_type, integration_uri.as_deref()),
         integration_uri,
-        integration_method: method(&properties, integration_type, is_service),
         connection_type: connection::connection_type(&properties, integration_type, reading),
         credentials_arn: credentials_arn(&properties),
         request_parameters,
@@ -98,8 +98,7 @@ fn integration(declared: &Declared<'_>, reading: &Reading<'_>) -> Option<Integra
 fn refuse(properties: &Properties<'_>) {
     for name in ["IntegrationSubtype", "ResponseParameters"] {
         if properties.node(name).is_some() {
-            let message = format!("{name} is for HTTP APIs only");
-            properties.error(name, message, "remove it");
+            properties.refuse(name, &admission::for_http_apis_only(name));
         }
     }
     if properties
@@ -128,13 +127,9 @@ fn warn_of_unused(properties: &Properties<'_>, integration_type: IntegrationType
     }
 }
 
-/// `CredentialsArn`: a role, the caller (`arn:aws:iam::*:user/*`), or a stage variable.
 fn credentials_arn(properties: &Properties<'_>) -> Option<String> {
     let arn = properties.string("CredentialsArn")?;
-    if !(arn.starts_with("arn:") || arn.starts_with("${stageVariables.")) {
-        let mend = "write !GetAtt Role.Arn";
-        properties.error("CredentialsArn", "Invalid role ARN", mend);
-    }
+    properties.admitted("CredentialsArn", admission::credentials_arn(&arn));
     Some(arn)
 }
 
@@ -142,9 +137,8 @@ fn credentials_arn(properties: &Properties<'_>) -> Option<String> {
 pub(super) fn template_selection_expression(properties: &Properties<'_>) -> Option<String> {
     let name = "TemplateSelectionExpression";
     let expression = properties.string(name)?;
-    if let Err(error) = SelectionExpression::parse(&expression) {
-        properties.error(name, format!("{name}: {error}"), "");
-    }
+    let admitted = admission::template_selection_expression(&expression);
+    properties.admitted(name, admitted);
     Some(expression)
 }
 
@@ -162,109 +156,67 @@ fn uri(
     integration_type: IntegrationType,
     reading: &Reading<'_>,
 ) -> Option<String> {
-    if properties.node("IntegrationUri").is_none() {
-        if integration_type != IntegrationType::Mock {
-            let name = integration_type.as_str();
-            let message = format!("an {name} integration needs the property IntegrationUri");
-            properties.error("IntegrationUri", message, "add it");
-        }
+    let name = "IntegrationUri";
+    let uri = properties.string(name);
+    if uri.is_none() && properties.node(name).is_some() {
+        // Its fault was told before.
         return None;
     }
-    let uri = properties.string("IntegrationUri")?;
-    match integration_type {
-        IntegrationType::Aws if service::is_service(&uri) => service::check_uri(properties, &uri),
-        IntegrationType::AwsProxy | IntegrationType::Aws => {
-            check_function(properties, "IntegrationUri", &uri, reading);
-        }
-        IntegrationType::HttpProxy | IntegrationType::Http => check_url(properties, &uri),
-        IntegrationType::Mock => {}
+    let admitted = admission::integration_uri(integration_type, uri.as_deref());
+    if let Some(Some(function)) = properties.admitted(name, admitted) {
+        warn_of_unknown_function(properties, name, &function, reading);
     }
-    Some(uri)
+    uri
 }
 
-fn check_url(properties: &Properties<'_>, uri: &str) {
-    let name = "IntegrationUri";
-    let begins = ["http://", "https://", "${stageVariables."];
-    if !begins.iter().any(|begin| uri.starts_with(begin)) {
-        let message = format!("`{uri}` is no HTTP URL");
-        properties.error(name, message, "begin it with http:// or https://");
-    } else if !uri.contains("${")
-        && let Err(error) = UrlTemplate::parse(uri)
-    {
-        let message = format!("`{uri}` is no HTTP URL: {}", error.problem);
-        properties.error(name, message, "correct it");
-    }
-}
-
-/// Checks that a URI names a Lambda function, and warns of one that the template does not have,
-/// since it can be called at an Invoke endpoint only.
-pub(super) fn check_function(
+/// Warns of a function that the template does not have, since it can be called at an Invoke endpoint
+/// only.
+pub(super) fn warn_of_unknown_function(
     properties: &Properties<'_>,
     property: &str,
-    uri: &str,
+    function: &FunctionReference,
     reading: &Reading<'_>,
 ) {
-    let Some(function) = lambda_function_of_uri(uri) else {
-        let mend = "give a Lambda function's invocation URI, \
-                    arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations";
-        properties.error(property, format!("`{uri}` names no Lambda function"), mend);
-        return;
-    };
-    if function.contains("${") {
-        // A stage variable, known only when it is called.
-        return;
-    }
-    match FunctionReference::parse(function) {
-        Ok(function) if reading.has_function(function.name.as_str()) => {
-            let name = function.name.as_str();
-            if let Some(qualifier) = &function.qualifier
-                && !reading.has_qualifier(name, qualifier)
-            {
-                let message = format!("the function {name} has no version or alias {qualifier}");
-                let mend = "every call of it fails: add an AWS::Lambda::Alias";
-                properties.warn(property, message, mend);
-            }
-        }
-        Ok(function) => properties.warn(
+    let name = function.name.as_str();
+    if !reading.has_function(name) {
+        properties.warn(
             property,
-            format!("the function {} is not in this template", function.name),
+            format!("the function {name} is not in this template"),
             "it answers only where an Invoke endpoint is configured",
-        ),
-        Err(error) => properties.error(property, error.to_string(), "use !GetAtt Function.Arn"),
+        );
+    } else if let Some(qualifier) = &function.qualifier
+        && !reading.has_qualifier(name, qualifier)
+    {
+        let message = format!("the function {name} has no version or alias {qualifier}");
+        let mend = "every call of it fails: add an AWS::Lambda::Alias";
+        properties.warn(property, message, mend);
     }
 }
 
 fn method(
     properties: &Properties<'_>,
     integration_type: IntegrationType,
-    is_service: bool,
+    uri: Option<&str>,
 ) -> Option<String> {
-    const METHODS: [&str; 8] = [
-        "ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT",
-    ];
-    let method = properties.one_of("IntegrationMethod", &METHODS);
-    match integration_type {
-        IntegrationType::AwsProxy | IntegrationType::Aws if !is_service => {
-            if method.as_deref().is_some_and(|method| method != "POST") {
-                let message = "Lambda functions are invoked with POST";
-                properties.warn_on_aws_too(
-                    "IntegrationMethod",
-                    message,
-                    "remove IntegrationMethod",
-                );
-            }
-            Some("POST".to_owned())
+    let name = "IntegrationMethod";
+    let calls_function = admission::calls_function(integration_type, uri);
+    if let Some(method) = properties.string(name) {
+        let admitted = properties.admitted(name, admission::method(integration_type, &method));
+        if admitted.is_some() && calls_function && method != "POST" {
+            let message = "Lambda functions are invoked with POST";
+            properties.warn_on_aws_too(name, message, "remove IntegrationMethod");
         }
-        IntegrationType::HttpProxy | IntegrationType::Http | IntegrationType::Aws
-            if properties.node("IntegrationMethod").is_none() =>
-        {
-            let name = integration_type.as_str();
-            let message = format!("{name} without IntegrationMethod sends POST here");
-            properties.warn_on_aws_too("IntegrationMethod", message, "add it");
-            Some("POST".to_owned())
-        }
-        _ => method,
+        return Some(method);
     }
+    if integration_type == IntegrationType::Mock {
+        return None;
+    }
+    if !calls_function && properties.node(name).is_none() {
+        let kind = integration_type.as_str();
+        let message = format!("{kind} without IntegrationMethod sends POST here");
+        properties.warn_on_aws_too(name, message, "add it");
+    }
+    Some("POST".to_owned())
 }
 
 pub(super) fn check_templates(
@@ -277,8 +229,8 @@ pub(super) fn check_templates(
             continue;
         };
         let at = entry.value.position;
-        match Template::parse(text) {
-            Ok(template) => {
+        match admission::template(&entry.key, text) {
+            Ok(Ok(template)) => {
                 for misnamed in template.misnamed() {
                     let message = format!(
                         "the mapping template {}: {}:{}: there is no {}",
@@ -289,12 +241,12 @@ pub(super) fn check_templates(
                     properties.diagnostics.warn(at, message, mend);
                 }
             }
-            Err(error @ TemplateError::TooLong(_)) => {
-                let message = format!("the mapping template {}: {error}", entry.key);
-                properties.diagnostics.error(at, message, "shorten it");
+            Err(refused) => {
+                let diagnostics = properties.diagnostics;
+                diagnostics.error(at, refused.to_string(), refused.mend());
             }
             // AWS takes it, and fails each request that selects it.
-            Err(error) => {
+            Ok(Err(error)) => {
                 let message = format!("the mapping template {} fails: {error}", entry.key);
                 properties.diagnostics.warn(at, message, "correct it");
             }

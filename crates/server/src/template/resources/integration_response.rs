@@ -10,7 +10,7 @@ use super::{
     ApiDraft, Declared, Reading,
     integration::{check_templates, content_handling_strategy, template_selection_expression},
 };
-use crate::template::properties::Properties;
+use crate::{admission::integration as admission, template::properties::Properties};
 
 /// Reads an integration response into its integration.
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
@@ -64,19 +64,14 @@ pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut Api
 /// Refuses what is no key, and warns of one that nothing selects.
 fn check_key(properties: &Properties<'_>, key: &str, integration: &Integration) {
     let name = "IntegrationResponseKey";
-    let mut responses = integration.integration_responses.iter();
-    if responses.any(|response| response.integration_response_key == key) {
-        let message =
-            format!("IntegrationResponse with key {key} already exists for this Integration");
-        properties.error(name, message, "remove one of them");
+    let responses = integration.integration_responses.iter();
+    let others = responses.map(|response| response.integration_response_key.as_str());
+    let unique = admission::unique_response_key(key, others);
+    if properties.admitted(name, unique).is_none() {
         return;
     }
-    let parsed = match ResponseKey::parse(key) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            properties.error(name, error.to_string(), "");
-            return;
-        }
+    let Some(parsed) = properties.admitted(name, admission::response_key(key)) else {
+        return;
     };
     let kind = integration.integration_type;
     if kind.is_proxy() {

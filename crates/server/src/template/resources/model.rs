@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use gatepost_gateway::deployed::RequestValidation;
 use gatepost_model::{model::Model, route::RouteKey};
-use gatepost_wire::json_schema::{JsonSchema, Models};
 
 use super::{ApiDraft, Declared, Reading};
-use crate::template::{
-    diagnostic::did_you_mean,
-    document::{Position, Value},
-    properties::Properties,
+use crate::{
+    admission,
+    template::{
+        diagnostic::did_you_mean,
+        document::{Position, Value},
+        properties::Properties,
+    },
 };
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
@@ -39,14 +40,9 @@ fn model(
         _ => properties.string("Schema")?,
     };
     let name = properties.string("Name")?;
-    if name.is_empty() || !name.bytes().all(|c| c.is_ascii_alphanumeric()) {
-        let message = format!("Model name must be alphanumeric: {name}");
-        properties.error("Name", message, "use letters and digits");
-    }
-    if api.definition.models.iter().any(|model| model.name == name) {
-        let message = format!("Model with name {name} already exists for this API");
-        properties.error("Name", message, "rename one of them");
-    }
+    properties.admitted("Name", admission::model::name(&name));
+    let others = &api.definition.models;
+    properties.admitted("Name", admission::model::unique_name(&name, others));
     let model = Model {
         model_id: declared.id.as_str().into(),
         name,
@@ -60,29 +56,16 @@ fn model(
 /// Checks the schemas, once all models of the API are there to refer to. With
 /// `DisableSchemaValidation` AWS deploys what is wrong.
 pub(super) fn check_schemas(api: &ApiDraft, reading: &Reading<'_>) {
+    let diagnostics = reading.diagnostics();
     let models = &api.definition.models;
-    let schemas: BTreeMap<&str, &str> = models
-        .iter()
-        .map(|model| (model.name.as_str(), model.schema.as_str()))
-        .collect();
-    for (model, position) in models.iter().zip(&api.schema_positions) {
-        let of_api = Models {
-            api_id: &api.api_id,
-            schemas: &schemas,
-        };
-        let Err(error) = JsonSchema::compile(&model.name, of_api) else {
-            continue;
-        };
-        // A fault of a model that this one refers to is told there.
-        if error.model != model.name {
-            continue;
-        }
-        let diagnostics = reading.diagnostics();
+    for (at, error) in admission::model::invalid_schemas(&api.api_id, models) {
+        let position = api.schema_positions[at];
         if api.definition.disable_schema_validation {
-            let message = format!("every message that {} validates fails", model.name);
-            diagnostics.warn(*position, message, error.mend());
+            let message = format!("every message that {} validates fails", error.model);
+            diagnostics.warn(position, message, error.mend());
         } else {
-            diagnostics.error(*position, error.message(), error.mend());
+            let refused = admission::model::invalid_schema(&error);
+            diagnostics.error(position, refused.to_string(), refused.mend());
         }
     }
 }
@@ -101,24 +84,21 @@ pub(super) fn of_route(
             continue;
         };
         let known = &api.definition.models;
-        if known.iter().any(|model| model.name == *name) {
-            continue;
-        }
         let by_id = known.iter().find(|model| model.model_id.as_str() == name);
-        let mend = if let Some(model) = by_id {
-            format!("that is its id; write its Name, {}", model.name)
-        } else {
-            let names = known.iter().map(|model| model.name.as_str());
-            did_you_mean(
+        let mend = || match by_id {
+            Some(model) => format!("that is its id; write its Name, {}", model.name),
+            None => did_you_mean(
                 name,
-                names,
+                known.iter().map(|model| model.name.as_str()),
                 "name an AWS::ApiGatewayV2::Model of the same API",
-            )
+            ),
         };
-        reading.unless_broken(name, || {
-            let message = format!("Invalid Model identifier specified {name}");
-            properties.diagnostics.error(entry.position, message, mend);
-        });
+        if let Err(refused) = admission::route::request_model(name, &api.definition, mend) {
+            let diagnostics = properties.diagnostics;
+            reading.unless_broken(name, || {
+                diagnostics.error(entry.position, refused.to_string(), refused.mend());
+            });
+        }
     }
     let is_lifecycle = matches!(route_key, RouteKey::Connect | RouteKey::Disconnect);
     match &expression {
@@ -142,9 +122,8 @@ pub(super) fn of_route(
             "add `RequestModels: {$default: MODEL}`",
         ),
         Some(expression) => {
-            if let Err(error) = RequestValidation::parse_expression(expression) {
-                properties.error("ModelSelectionExpression", error.to_string(), "");
-            }
+            let admitted = admission::route::model_selection_expression(expression);
+            properties.admitted("ModelSelectionExpression", admitted);
         }
     }
     (expression, models)

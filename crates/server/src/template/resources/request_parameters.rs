@@ -8,16 +8,13 @@ use gatepost_model::{
     integration::Integration,
     route::{Route, RouteKey},
 };
-use gatepost_wire::expression::{
-    ExpressionError,
-    parameter_mapping::{MappingSource, MappingTarget, ParameterMapping},
-};
+use gatepost_wire::expression::parameter_mapping::{MappingSource, MappingTarget};
 
 use super::{Declared, Reading};
-use crate::template::{document::Position, properties::Properties};
-
-/// The longest source, characters (control-and-observability spec D.3).
-const MAX_SOURCE: usize = 512;
+use crate::{
+    admission::integration::{Half, request_parameter},
+    template::{document::Position, properties::Properties},
+};
 
 /// Reads the mappings of an integration with this URI.
 pub(super) fn read(properties: &Properties<'_>, uri: &str) -> BTreeMap<String, String> {
@@ -28,18 +25,7 @@ pub(super) fn read(properties: &Properties<'_>, uri: &str) -> BTreeMap<String, S
         let Some(source) = parameters.get(&entry.key) else {
             continue;
         };
-        if source.len() > MAX_SOURCE {
-            let message = format!(
-                "the source of {} has {} characters; at most {MAX_SOURCE} are allowed",
-                entry.key,
-                source.len()
-            );
-            properties
-                .diagnostics
-                .error(entry.value.position, message, "");
-        }
-        let invalid = |text: &str| format!("Invalid mapping expression specified: {text}");
-        let (at, message, mend) = match ParameterMapping::parse(&entry.key, source) {
+        match request_parameter(&entry.key, source) {
             Ok(mapping) => {
                 if is_lambda && !is_of_invoke_api(&mapping.target) {
                     let message = format!("{} reaches no Lambda function", entry.key);
@@ -49,24 +35,16 @@ pub(super) fn read(properties: &Properties<'_>, uri: &str) -> BTreeMap<String, S
                 if let MappingTarget::Path(name) = mapping.target {
                     path_parameters.push((name, entry.position));
                 }
-                continue;
             }
-            Err(ExpressionError::UnknownTarget(target)) => (
-                entry.position,
-                invalid(&target),
-                "map to integration.request.header.NAME, .querystring.NAME or .path.NAME",
-            ),
-            Err(error @ ExpressionError::ForbiddenHeader(_)) => {
-                (entry.position, error.to_string(), "")
+            Err((half, refused)) => {
+                let at = match half {
+                    Half::Target => entry.position,
+                    Half::Source => entry.value.position,
+                };
+                let diagnostics = properties.diagnostics;
+                diagnostics.error(at, refused.to_string(), refused.mend());
             }
-            Err(ExpressionError::UnknownSource(source)) => (
-                entry.value.position,
-                invalid(&source),
-                "map from route.request.*, stageVariables.*, context.* or a 'literal'",
-            ),
-            Err(error) => (entry.value.position, invalid(&error.to_string()), ""),
-        };
-        properties.diagnostics.error(at, message, mend);
+        }
     }
     warn_of_unfilled(properties, uri, &path_parameters);
     parameters

@@ -12,7 +12,7 @@ use super::{
     permission::{Call, Caller},
     request_parameters,
 };
-use crate::template::properties::Properties;
+use crate::{admission::route as admission, template::properties::Properties};
 
 pub(super) fn read(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
     match route(declared, reading, api) {
@@ -56,20 +56,12 @@ fn route(declared: &Declared<'_>, reading: &Reading<'_>, api: &ApiDraft) -> Opti
         reading,
     )?;
     let key = properties.string("RouteKey")?;
-    let route_key = match RouteKey::parse(&key) {
-        Ok(route_key) => route_key,
-        Err(error) => {
-            properties.error("RouteKey", error.to_string(), "rename it");
-            return None;
-        }
-    };
-    let mut routes = api.definition.routes.iter();
-    if routes.any(|route| route.route_key == route_key) {
-        let message = format!("Route with key {key} already exists for this API");
-        properties.error("RouteKey", message, "remove one of them");
-        return None;
+    let route_key = properties.admitted("RouteKey", admission::route_key(&key))?;
+    let others = &api.definition.routes;
+    properties.admitted("RouteKey", admission::unique_key(&route_key, others))?;
+    if properties.node("AuthorizationScopes").is_some() {
+        properties.refuse("AuthorizationScopes", &admission::no_scopes());
     }
-    refuse(&properties);
     let expression = properties.string("RouteResponseSelectionExpression");
     if expression
         .as_deref()
@@ -97,13 +89,6 @@ fn route(declared: &Declared<'_>, reading: &Reading<'_>, api: &ApiDraft) -> Opti
         operation_name: properties.string("OperationName"),
         route_key,
     })
-}
-
-fn refuse(properties: &Properties<'_>) {
-    if properties.node("AuthorizationScopes").is_some() {
-        let message = "AuthorizationScopes are for HTTP APIs only";
-        properties.error("AuthorizationScopes", message, "remove it");
-    }
 }
 
 /// A message carries no key, so it is that of its connection's handshake that counts.
@@ -138,12 +123,8 @@ fn authorization(
     let kind = properties.one_of("AuthorizationType", &types);
     let kind = kind.as_deref().unwrap_or("NONE");
     let has_authorizer = properties.node("AuthorizerId").is_some();
-    if kind != "NONE" && *route_key != RouteKey::Connect {
-        let message = "Currently, authorization is restricted to the $connect route only";
-        properties.error("AuthorizationType", message, "protect the $connect route");
-        return RouteAuthorization::None;
-    }
-    if has_authorizer && kind != "CUSTOM" {
+    let is_misplaced = kind != "NONE" && *route_key != RouteKey::Connect;
+    if has_authorizer && kind != "CUSTOM" && !is_misplaced {
         properties.warn(
             "AuthorizerId",
             format!(
@@ -153,43 +134,24 @@ fn authorization(
             "add `AuthorizationType: CUSTOM`",
         );
     }
-    match kind {
-        "AWS_IAM" => RouteAuthorization::AwsIam,
-        "JWT" => {
-            let message = "AuthorizationType JWT is not supported on WEBSOCKET protocol Apis";
-            let mend = "use CUSTOM with a REQUEST authorizer that checks the token";
-            properties.error("AuthorizationType", message, mend);
+    let authorizer_id = properties.string("AuthorizerId");
+    if kind == "CUSTOM" && has_authorizer && authorizer_id.is_none() {
+        // Its fault was told before.
+        return RouteAuthorization::None;
+    }
+    let id = authorizer_id.as_deref();
+    match admission::authorization(route_key, kind, id, &api.definition) {
+        Ok(authorization) => authorization,
+        Err(refused) if is_misplaced || id.is_none() => {
+            properties.refuse("AuthorizationType", &refused);
             RouteAuthorization::None
         }
-        "CUSTOM" => custom(properties, reading, api),
-        _ => RouteAuthorization::None,
-    }
-}
-
-fn custom(
-    properties: &Properties<'_>,
-    reading: &Reading<'_>,
-    api: &ApiDraft,
-) -> RouteAuthorization {
-    let Some(id) = properties.string("AuthorizerId") else {
-        if properties.node("AuthorizerId").is_none() {
-            let message = "AuthorizationType CUSTOM needs an AuthorizerId";
-            properties.error("AuthorizationType", message, "add one");
+        Err(refused) => {
+            let id = id.unwrap_or_default();
+            reading.unless_broken(id, || properties.refuse("AuthorizerId", &refused));
+            RouteAuthorization::Custom(id.into())
         }
-        return RouteAuthorization::None;
-    };
-    let mut authorizers = api.definition.authorizers.iter();
-    if !authorizers.any(|authorizer| authorizer.authorizer_id.as_str() == id) {
-        reading.unless_broken(&id, || {
-            let message = "Invalid Authorizer identifier specified";
-            properties.error(
-                "AuthorizerId",
-                message,
-                "name an authorizer of the same API",
-            );
-        });
     }
-    RouteAuthorization::Custom(id.into())
 }
 
 fn target(
@@ -207,44 +169,23 @@ fn target(
         return None;
     }
     let target = properties.string("Target")?;
-    let Some(id) = target.strip_prefix("integrations/") else {
-        let mend = "write !Sub integrations/${Integration}";
-        properties.error(
-            "Target",
-            format!("the Target `{target}` names no integration"),
-            mend,
-        );
-        return None;
-    };
-    let mut integrations = api.definition.integrations.iter();
-    if !integrations.any(|integration| integration.integration_id.as_str() == id) {
-        reading.unless_broken(id, || {
-            let message = format!("Invalid Integration identifier specified {id}");
-            properties.error("Target", message, "name an integration of the same API");
-        });
+    let id = properties.admitted("Target", admission::target(&target))?;
+    if let Err(refused) = admission::integration_of_target(&id, &api.definition) {
+        reading.unless_broken(id.as_str(), || properties.refuse("Target", &refused));
     }
-    Some(id.into())
+    Some(id)
 }
 
 fn request_parameters(properties: &Properties<'_>, route_key: &RouteKey) -> BTreeMap<String, bool> {
     let entries = properties.entries_of("RequestParameters");
-    if !entries.is_empty() && *route_key != RouteKey::Connect {
-        let message = "Request parameters are only supported for the $connect route in WebSocket \
-                       APIs.";
-        properties.error(
-            "RequestParameters",
-            message,
-            "move them to the $connect route",
-        );
+    if !entries.is_empty() {
+        let admitted = admission::may_have_request_parameters(route_key);
+        properties.admitted("RequestParameters", admitted);
     }
-    let sources = ["route.request.querystring.", "route.request.header."];
     for entry in entries {
-        if !sources.iter().any(|source| is_below(&entry.key, source)) {
-            properties.diagnostics.error(
-                entry.position,
-                format!("Invalid mapping expression specified: {}", entry.key),
-                "name route.request.header.NAME or route.request.querystring.NAME",
-            );
+        if let Err(refused) = admission::request_parameter(&entry.key) {
+            let diagnostics = properties.diagnostics;
+            diagnostics.error(entry.position, refused.to_string(), refused.mend());
         }
     }
     constraints(properties, "RequestParameters")
@@ -269,16 +210,6 @@ fn constraints(properties: &Properties<'_>, name: &str) -> BTreeMap<String, bool
         .collect()
 }
 
-/// Whether `text` is `prefix` with a name behind it.
-pub(super) fn is_below(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix).is_some_and(|name| {
-        !name.is_empty()
-            && name
-                .bytes()
-                .all(|c| c.is_ascii_alphanumeric() || b"._$-".contains(&c))
-    })
-}
-
 /// Reads a route response into its route.
 pub(super) fn read_response(declared: &Declared<'_>, reading: &Reading<'_>, api: &mut ApiDraft) {
     let Some(properties) = declared.properties(
@@ -298,22 +229,23 @@ pub(super) fn read_response(declared: &Declared<'_>, reading: &Reading<'_>, api:
     ) else {
         return;
     };
-    if key != "$default" {
-        let message = format!("the route response key `{key}` is not supported");
-        properties.error("RouteResponseKey", message, "write $default");
-    }
+    properties.admitted("RouteResponseKey", admission::route_response_key(&key));
     let routes = &mut api.definition.routes;
     match routes
         .iter_mut()
         .find(|route| route.route_id.as_str() == route_id)
     {
-        Some(route) => route.route_responses.push(RouteResponse {
-            route_response_id: declared.id.as_str().into(),
-            route_response_key: key,
-            model_selection_expression: properties.string("ModelSelectionExpression"),
-            response_models: properties.string_map("ResponseModels"),
-            response_parameters: constraints(&properties, "ResponseParameters"),
-        }),
+        Some(route) => {
+            let unique = admission::unique_response_key(&key, &route.route_responses);
+            properties.admitted("RouteResponseKey", unique);
+            route.route_responses.push(RouteResponse {
+                route_response_id: declared.id.as_str().into(),
+                route_response_key: key,
+                model_selection_expression: properties.string("ModelSelectionExpression"),
+                response_models: properties.string_map("ResponseModels"),
+                response_parameters: constraints(&properties, "ResponseParameters"),
+            });
+        }
         None => reading.unless_broken(&route_id, || {
             let message = format!("Invalid Route identifier specified {route_id}");
             properties.error("RouteId", message, "name a route of the same API");

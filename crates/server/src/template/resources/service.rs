@@ -1,43 +1,8 @@
-//! `AWS` integrations with a service (data-plane spec 5.4): their URI, and what AWS wants besides.
+//! `AWS` integrations with a service (data-plane spec 5.4): what AWS wants besides their URI.
 
 use std::collections::BTreeMap;
 
-use gatepost_model::arn::{ServiceTarget, ServiceUri};
-
 use crate::template::properties::Properties;
-
-/// Whether a URI is one of API Gateway's forms for another service than Lambda:
-/// `arn:aws:apigateway:{region}:{service}:action/{Action}` or `…:path/{path}`.
-pub(super) fn is_service(uri: &str) -> bool {
-    matches!(
-        uri.splitn(6, ':').collect::<Vec<_>>()[..],
-        ["arn", _, "apigateway", _, service, _] if service != "lambda"
-    )
-}
-
-/// Checks the URI of a service.
-pub(super) fn check_uri(properties: &Properties<'_>, uri: &str) {
-    if uri.contains("${") {
-        // A stage variable, known only in its stage.
-        return;
-    }
-    match ServiceUri::parse(uri) {
-        Err(error) => properties.error("IntegrationUri", error.to_string(), ""),
-        Ok(ServiceUri {
-            service,
-            target: ServiceTarget::Action { .. },
-            ..
-        }) if service == "s3" => {
-            let message = "s3 has no actions";
-            properties.error(
-                "IntegrationUri",
-                message,
-                "name a path: s3:path/{bucket}/{key}",
-            );
-        }
-        Ok(_) => {}
-    }
-}
 
 /// Warns of what works here and not on AWS, or nowhere.
 pub(super) fn warn_of_missing(
