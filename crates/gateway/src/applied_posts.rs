@@ -10,6 +10,8 @@ use std::{
 use gatepost_model::connection_id::ConnectionId;
 use parking_lot::Mutex;
 
+use crate::simulation::{Variant, is_broken};
+
 /// So that posts by many do not wait for each other.
 const SHARDS: usize = 64;
 
@@ -71,7 +73,9 @@ impl AppliedPosts {
 
     /// Whether an attempt needs nothing but its answer: its call made it before, and was applied.
     pub fn is_done(&self, attempt: Attempt) -> bool {
-        attempt.is_retry && self.was_applied(attempt.invocation)
+        attempt.is_retry
+            && !is_broken(Variant::RepeatedPost)
+            && self.was_applied(attempt.invocation)
     }
 
     /// A post was applied, which was this attempt if it was one.

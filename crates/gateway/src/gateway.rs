@@ -36,6 +36,7 @@ use crate::{
     observe::{Logs, Observer, metrics::Metrics},
     pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
+    simulation::{Variant, is_broken},
     store::{ReadError, Run, Store},
     tombstones::Tombstones,
     usage_plans::ServedPlans,
@@ -362,6 +363,7 @@ impl Gateway {
             let done = self.work.done.notified();
             let poll = tokio::time::sleep(std::time::Duration::from_millis(20));
             tokio::select! {
+                biased;
                 () = done => {}
                 () = poll => {}
                 () = tokio::time::sleep_until(deadline) => break,
@@ -370,14 +372,16 @@ impl Gateway {
         let store = Arc::clone(&self.config.store);
         self.usage_plans.load().record_usage(&store);
         self.metrics().roll(Moment::now().epoch_ms, &store);
-        // The store's writer cannot panic; were it gone, there is nothing to flush.
-        let _ = tokio::task::spawn_blocking(move || store.flush()).await;
+        store.synced().await;
     }
 
     fn is_drained(&self) -> bool {
-        self.registry.is_empty()
-            && self.work.running.load(Ordering::Acquire) == 0
-            && self.disconnects.are_idle()
+        self.registry.is_empty() && (self.is_idle() || is_broken(Variant::HastyDrain))
+    }
+
+    /// Whether nothing runs and nothing is owed.
+    fn is_idle(&self) -> bool {
+        self.work.running.load(Ordering::Acquire) == 0 && self.disconnects.are_idle()
     }
 
     /// Runs work that a drain waits for, detached from whoever asked for it.
@@ -479,10 +483,13 @@ impl Gateway {
                 Entry::Accepted {
                     since_ms,
                     mut settled,
-                } => match tokio::time::timeout_at(deadline, settled.changed()).await {
-                    Ok(_) => continue,
-                    Err(_) => since_ms,
-                },
+                } => {
+                    let settled = tokio::time::timeout_at(deadline, settled.changed());
+                    if !is_broken(Variant::HastyGone) && settled.await.is_ok() {
+                        continue;
+                    }
+                    since_ms
+                }
             };
             let reason = GoneReason::NotEstablished { since_ms };
             return Some(FoundConnection::Gone(reason));

@@ -41,6 +41,7 @@ use gatepost_model::{
 use gatepost_wire::execution_log::Record;
 use parking_lot::{Mutex, RwLock};
 use rusqlite::{Connection as Database, OptionalExtension, params};
+use tokio::sync::oneshot;
 
 use crate::{
     clock::now_ms,
@@ -72,6 +73,8 @@ pub(crate) use requests::OF_FUNCTIONS;
 pub use requests::{FunctionLog, LoggedLine, LoggedRequest};
 pub use runs::Run;
 pub use stale::StaleCaller;
+#[cfg(feature = "simulation")]
+pub use writer::SimulatedWriter;
 
 /// Questions that may wait for the disk; who asks more waits to ask.
 /// The channel touches its whole ring in time, so this is memory too.
@@ -80,6 +83,8 @@ const QUEUE: usize = 1024;
 const LOG_QUEUE: usize = 4096;
 /// The bytes of those log entries.
 const LOG_QUEUE_BYTES: usize = 16 * 1024 * 1024;
+/// How long a full queue is left alone before it is tried again.
+const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(10);
 /// The longest time that one record of an execution log spans.
 pub(crate) const MAX_RECORD: Duration = Duration::from_secs(2);
 
@@ -301,6 +306,8 @@ enum Command {
     ChangeLogGroup(Box<log_changes::AskedLogChange>),
     ChangeFunction(Box<functions::FunctionChange>),
     Flush(mpsc::SyncSender<()>),
+    /// What is written so far must outlive a loss of power.
+    Sync(oneshot::Sender<()>),
 }
 
 /// How much the store keeps.
@@ -337,7 +344,7 @@ pub struct Store {
     /// Whether another run has read what calls made, so that none of it may change here.
     is_handed_over: RwLock<bool>,
     /// The last field, since the queue must be gone for the writer to end.
-    _writer: WriterThread,
+    writer: WriterThread,
 }
 
 /// The writer's thread; a store that is gone no longer holds its file.
@@ -372,6 +379,39 @@ impl Store {
         retention: Retention,
         beside: Option<Run>,
     ) -> Result<Arc<Self>, StoreError> {
+        let (mut store, writer, commands) = Self::prepare(path, retention, beside)?;
+        let thread = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || writer.run(&commands))
+            .map_err(StoreError::Thread)?;
+        store.writer = WriterThread(Some(thread));
+        Ok(Arc::new(store))
+    }
+
+    /// The same without the writer's thread: the simulated disk writes when the simulation says so.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    #[cfg(feature = "simulation")]
+    pub fn open_simulated(
+        path: &Path,
+        retention: Retention,
+    ) -> Result<(Arc<Self>, SimulatedWriter), StoreError> {
+        let (store, writer, commands) = Self::prepare(path, retention, None)?;
+        let writer =
+            SimulatedWriter::new(writer, commands).map_err(|source| StoreError::Damaged {
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok((Arc::new(store), writer))
+    }
+
+    /// Opens the store, and prepares who writes it.
+    fn prepare(
+        path: &Path,
+        retention: Retention,
+        beside: Option<Run>,
+    ) -> Result<(Self, Writer, mpsc::Receiver<Command>), StoreError> {
         let damaged = |source| StoreError::Damaged {
             path: path.to_owned(),
             source,
@@ -403,11 +443,7 @@ impl Store {
             run,
             Arc::clone(&beside),
         );
-        let thread = std::thread::Builder::new()
-            .name("store".into())
-            .spawn(move || writer.run(&commands))
-            .map_err(StoreError::Thread)?;
-        Ok(Arc::new(Self {
+        let store = Self {
             reader: Mutex::new(reader),
             logs_reader: Mutex::new(logs_reader),
             queue,
@@ -424,8 +460,9 @@ impl Store {
             run,
             beside,
             is_handed_over: RwLock::new(false),
-            _writer: WriterThread(Some(thread)),
-        }))
+            writer: WriterThread(None),
+        };
+        Ok((store, writer, commands))
     }
 
     /// The key with which connection ids are issued.
@@ -445,17 +482,29 @@ impl Store {
 
     /// Writes a change soon.
     pub fn record(&self, change: Lifecycle) {
-        if self.changes.push(change, None) {
+        self.change(change, None);
+    }
+
+    fn change(&self, change: Lifecycle, written: Option<oneshot::Sender<()>>) {
+        if self.changes.push(change, written) {
             // When the queue is full the writer is awake.
-            let _ = self.queue.try_send(Command::Wake);
+            let _ = self.tell(Command::Wake);
         }
+    }
+
+    /// Puts a command into the queue, unless that is full.
+    fn tell(&self, command: Command) -> Result<(), mpsc::TrySendError<Command>> {
+        let told = self.queue.try_send(command);
+        #[cfg(feature = "simulation")]
+        crate::simulation::disk_has_work();
+        told
     }
 
     /// Writes a log entry soon. One that does not fit the queue is counted as dropped.
     pub fn log(&self, entry: LogEntry) {
         if self.log_queue.push(entry) {
             // When the queue is full the writer is awake.
-            let _ = self.queue.try_send(Command::Logged);
+            let _ = self.tell(Command::Logged);
         }
     }
 
@@ -482,6 +531,18 @@ impl Store {
             // The writer answers or has ended; either way there is nothing more to wait for.
             let _ = wait.recv();
         }
+    }
+
+    /// Waits until everything recorded so far is on disk, and outlives a loss of power.
+    pub async fn synced(&self) {
+        let (done, wait) = oneshot::channel();
+        let mut sync = Command::Sync(done);
+        while let Err(mpsc::TrySendError::Full(again)) = self.tell(sync) {
+            sync = again;
+            tokio::time::sleep(FULL_QUEUE_PAUSE).await;
+        }
+        // As above.
+        let _ = wait.await;
     }
 }
 

@@ -4,6 +4,8 @@ mod lives;
 mod log_changes;
 mod log_entries;
 mod prune;
+#[cfg(feature = "simulation")]
+mod simulated;
 
 use std::{
     sync::{
@@ -25,7 +27,13 @@ use super::{
     runs::{Beside, Run},
     usage,
 };
-use crate::clock::now_ms;
+use crate::{
+    clock::now_ms,
+    simulation::{Variant, is_broken},
+};
+
+#[cfg(feature = "simulation")]
+pub use simulated::SimulatedWriter;
 
 /// Log entries committed at once at most: handshakes wait for no longer than they take.
 pub(super) const BATCH: usize = 512;
@@ -177,6 +185,13 @@ impl Writer {
                 Command::Flush(done) => {
                     let _ = done.send(());
                 }
+                Command::Sync(done) => {
+                    // A commit syncs only what it writes itself.
+                    let _ = self
+                        .database
+                        .query_row("PRAGMA wal_checkpoint", [], |_| Ok(()));
+                    let _ = done.send(());
+                }
                 Command::ChangeLogGroup(asked) => {
                     retention |= matches!(asked.change, LogChange::SetRetention(_));
                     // Without a result the batch was not written.
@@ -208,10 +223,14 @@ impl Writer {
             || batch.iter().any(|command| {
                 matches!(
                     command,
-                    Command::ChangeFunction(_) | Command::ChangeLogGroup(_)
+                    Command::ChangeFunction(_) | Command::ChangeLogGroup(_) | Command::Sync(_)
                 )
             });
-        let synchronous = if is_awaited { "FULL" } else { "NORMAL" };
+        let synchronous = if is_awaited && !is_broken(Variant::UnsyncedJournal) {
+            "FULL"
+        } else {
+            "NORMAL"
+        };
         self.database
             .pragma_update(None, "synchronous", synchronous)?;
         // Others write too: what is read in it is still so when it is written.
@@ -239,7 +258,7 @@ impl Writer {
                     let owed = owed::take(&transaction, asked, self.run, &self.beside)?;
                     answers.owed.push(owed);
                 }
-                Command::Wake | Command::Logged | Command::Flush(_) => {}
+                Command::Wake | Command::Logged | Command::Flush(_) | Command::Sync(_) => {}
             }
         }
         transaction.commit()?;
