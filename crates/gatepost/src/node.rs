@@ -27,7 +27,7 @@ use gatepost_gateway::{
     gateway::{Gateway, GatewayConfig},
     integration::outward::Outward,
     new_id,
-    observe::{Event, Logs, Observer},
+    observe::{Event, Logs, Observer, metrics::Metrics},
     store::{Retention, Run, Store},
 };
 use gatepost_model::{ApiId, FunctionName, function::Function, stage_settings::SettingsByStage};
@@ -274,6 +274,7 @@ impl Node {
         })?;
 
         let sinks = sinks::open(&config, state.path(), &region, &outward)?;
+        let metrics = Arc::<Metrics>::default();
         let logs = Logs::new(Arc::clone(&store), config.logs.store, sinks);
 
         let (mut observer, events) = Observer::new(EVENT_QUEUE);
@@ -296,6 +297,7 @@ impl Node {
                 access_keys: Arc::clone(&access.keys),
                 permissions: Arc::clone(&access.function_permissions),
                 logs: Some(Arc::clone(&logs)),
+                metrics: Arc::clone(&metrics),
                 ..RunnerConfig::new(
                     state.path().to_owned(),
                     format!("http://{local_authority}"),
@@ -319,7 +321,7 @@ impl Node {
             lambda,
             outward,
             observer,
-            metrics: Arc::default(),
+            metrics,
         });
         let server = Arc::new(Server {
             gateway,

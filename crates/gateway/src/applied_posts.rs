@@ -85,6 +85,13 @@ impl AppliedPosts {
         }
     }
 
+    /// How many posts are known no longer, since so many came after them.
+    pub fn forgotten(&self) -> u64 {
+        self.applied
+            .load(Ordering::Relaxed)
+            .saturating_sub(self.latest)
+    }
+
     fn applied(&self, Invocation(digest): Invocation) {
         if self.latest == 0 {
             return;

@@ -290,6 +290,11 @@ impl Gateway {
         self.usage_plans.load()
     }
 
+    /// How many posts wait for their connections.
+    pub fn held_posts(&self) -> usize {
+        self.held.posts()
+    }
+
     /// How many connections handshake, are open or close.
     pub fn connections(&self) -> usize {
         self.registry.len()

@@ -49,7 +49,10 @@ use crate::{
     control::Made,
     lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
     new_id::random_bytes,
-    observe::{AccessLogEntry, metrics::MetricRow},
+    observe::{
+        AccessLogEntry,
+        metrics::{LabelledCount, MetricRow},
+    },
     tombstones::Tombstone,
 };
 
@@ -333,6 +336,7 @@ pub struct Store {
     owed_at_start: u64,
     dropped: Arc<AtomicU64>,
     log_queue: Arc<LogQueue>,
+    evictions: Arc<LabelledCount>,
     control: Mutex<Database>,
     made: Made,
     made_apis: BTreeMap<ApiId, Arc<Api>>,
@@ -443,6 +447,7 @@ impl Store {
             run,
             Arc::clone(&beside),
         );
+        let evictions = Arc::clone(&writer.evictions);
         let store = Self {
             reader: Mutex::new(reader),
             logs_reader: Mutex::new(logs_reader),
@@ -451,6 +456,7 @@ impl Store {
             owed_at_start,
             dropped,
             log_queue,
+            evictions,
             control: Mutex::new(control),
             made,
             made_apis,
@@ -517,6 +523,16 @@ impl Store {
     /// Log entries that wait for the disk.
     pub fn waiting_log_entries(&self) -> usize {
         self.log_queue.backlog.waiting()
+    }
+
+    /// Changes that wait for the disk.
+    pub fn waiting_changes(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// What was removed so far because it was older, or more, than is kept.
+    pub fn evictions(&self) -> &LabelledCount {
+        &self.evictions
     }
 
     /// Changes that were dropped so far: the disk did not take them.

@@ -91,7 +91,10 @@ pub async fn on_connect(
     let route = deployed.connect.as_ref();
     let series = route.map_or(&deployed.unrouted_series, |route| &route.series);
     series.connecting();
-    match handshake.run(&mut log).await {
+    let began = Instant::now();
+    let outcome = handshake.run(&mut log).await;
+    gateway.metrics().handshakes.observe(began.elapsed());
+    match outcome {
         Ok((context, response)) => {
             series.done(None);
             log.write(&Entry::Connected);

@@ -222,6 +222,8 @@ impl Outcome<'_> {
     fn tell(mut self, status: u16, error: Option<String>) {
         self.log.write(&Entry::MessageDone { status });
         self.log.end(status);
+        let metrics = self.gateway.metrics();
+        metrics.messages.observe(self.started.elapsed());
         let observer = self.gateway.observer();
         if observer.follows_traffic() {
             observer.emit(Event::Request {

@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     clock::now_ms,
+    observe::metrics::LabelledCount,
     simulation::{Variant, is_broken},
 };
 
@@ -50,6 +51,8 @@ pub(super) struct Writer {
     changes: Arc<Changes>,
     dropped: Arc<AtomicU64>,
     log_queue: Arc<LogQueue>,
+    /// What was removed because it was older, or more, than is kept.
+    pub(super) evictions: Arc<LabelledCount>,
     log_groups: LogGroups,
     run: Run,
     beside: Arc<Beside>,
@@ -88,6 +91,7 @@ impl Writer {
             changes,
             dropped,
             log_queue,
+            evictions: Arc::default(),
             log_groups: LogGroups::default(),
             run,
             beside,
@@ -127,7 +131,7 @@ impl Writer {
             }
             if pruning
                 .as_mut()
-                .is_some_and(|pruning| !pruning.step(&self.database))
+                .is_some_and(|pruning| !pruning.step(&self.database, &self.evictions))
             {
                 pruning = None;
             }
