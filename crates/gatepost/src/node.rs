@@ -164,7 +164,12 @@ impl Prepared {
             endpoint: self.endpoint.clone(),
             configured: Configured {
                 vpc_links: self.outward.vpc_links.keys().cloned().collect(),
-                client_certificates: self.outward.client_certificates.keys().cloned().collect(),
+                client_certificates: self
+                    .outward
+                    .client_certificates
+                    .configured()
+                    .cloned()
+                    .collect(),
             },
         }
     }

@@ -207,6 +207,8 @@ impl Gateway {
         let applied_posts = AppliedPosts::new(config.limits.max_applied_posts);
         let made = config.store.made();
         let role = made.cloudwatch_role_arn.clone().map(Arc::new);
+        let certificates = &config.outward.client_certificates;
+        certificates.replace_made(&made.client_certificates);
         let sources = Mutex::new(Sources {
             made,
             made_apis: config.store.made_apis(),

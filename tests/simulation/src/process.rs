@@ -15,6 +15,7 @@ use gatepost_gateway::{
     integration::{
         aws_service::AwsServices,
         bulkhead::{Bounds, Bulkheads},
+        client_certificate::ClientCertificates,
         egress::Egress,
         http_client::{HttpClient, HttpClientConfig},
         outward::Outward,
@@ -294,7 +295,7 @@ fn outward(limits: &Limits) -> io::Result<Outward> {
     Ok(Outward {
         http: http.ok_or(io::ErrorKind::NotFound)?,
         vpc_links: BTreeMap::new(),
-        client_certificates: BTreeMap::new(),
+        client_certificates: ClientCertificates::default(),
         services: AwsServices::default(),
         bulkheads: Bulkheads::new(Bounds::of(limits)),
     })
