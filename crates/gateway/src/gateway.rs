@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
+    admission::Admission,
     applied_posts::AppliedPosts,
     auth::{AccessKeys, Auth, AuthMode},
     clock::Moment,
@@ -87,6 +88,8 @@ pub struct Gateway {
     /// Held while a change goes to the disk: who serves a call reads what is published beside it.
     pub(crate) sources: Mutex<Sources>,
     work: Work,
+    /// Who may connect.
+    pub admission: Admission,
     /// The posts that SDKs may make again.
     pub applied_posts: AppliedPosts,
     /// The `$disconnect` routes that are owed.
@@ -204,6 +207,7 @@ impl Gateway {
             Arc::clone(&config.access_keys),
         );
         let held = Arc::new(HeldInAll::new(&config.limits));
+        let admission = Admission::new(&config.limits);
         let applied_posts = AppliedPosts::new(config.limits.max_applied_posts);
         let made = config.store.made();
         let role = made.cloudwatch_role_arn.clone().map(Arc::new);
@@ -216,6 +220,7 @@ impl Gateway {
         });
         let gateway = Arc::new(Self {
             config,
+            admission,
             applied_posts,
             throttle,
             auth,
@@ -409,11 +414,16 @@ impl Gateway {
         held: Option<&Arc<HeldPosts>>,
     ) -> ConnectionId {
         loop {
-            let id = self.key().issue(api_id, self.config.node, random_bytes());
+            let id = self.issue_id(api_id);
             if self.registry.begin_handshake(id, since_ms, held.cloned()) {
                 return id;
             }
         }
+    }
+
+    /// An id of `api_id` that nobody has, nor may have had.
+    pub(crate) fn issue_id(&self, api_id: &ApiId) -> ConnectionId {
+        self.key().issue(api_id, self.config.node, random_bytes())
     }
 
     fn key(&self) -> &ConnectionIdKey {
