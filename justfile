@@ -21,6 +21,10 @@ autobahn:
 instructions *arguments:
     bench/instructions {{arguments}}
 
+# Play schedules with time and faults for an hour, or one again: `--seed 4711`.
+simulate *arguments="--seconds 3600":
+    cargo run --release --locked -p gatepost-simulation -- {{arguments}}
+
 # Fuzz a target (`template`, `expression`, `iam_policy`, `json_schema`, `logs`) until it finds something, or all for a moment:
 # `--check`.
 fuzz *arguments:

@@ -3,6 +3,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.aws import plain, refused, status
@@ -11,6 +12,7 @@ from support.fixtures import with_variables
 from support.talk import say
 from support.template import AUTHORIZER, RECORDER, Authorizer, Function, Mock, websocket_app
 from support.wire import request
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 URI = (
     "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/"
@@ -167,6 +169,29 @@ def test_a_raw_call_without_what_is_required_is_told_all(app, api):
     assert "identitySource" not in answer.json()
 
 
+def test_calls_at_once_all_hold_and_a_key_is_given_once(app, v2, api):
+    """Terraform makes ten resources at once."""
+
+    def create(key):
+        # A client of its own each, so that none waits for another's connection.
+        body = json.dumps({"routeKey": key}).encode()
+        return request(app.port, "POST", f"/v2/apis/{api['ApiId']}/routes", body).status
+
+    with ThreadPoolExecutor(10) as pool:
+        assert set(pool.map(create, [f"key{number}" for number in range(30)])) == {201}
+        assert sorted(pool.map(create, ["same"] * 10)) == [201] + [409] * 9
+    keys = [route["RouteKey"] for route in v2.get_routes(**api)["Items"]]
+    assert sorted(keys) == sorted([f"key{number}" for number in range(30)] + ["same"])
+
+
+def test_lists_come_in_pages(v2, api):
+    made = {v2.create_route(**api, RouteKey=f"key{number}")["RouteId"] for number in range(5)}
+    pages = v2.get_paginator("get_routes").paginate(**api, PaginationConfig={"PageSize": 2})
+    pages = [[route["RouteId"] for route in page["Items"]] for page in pages]
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert {route for page in pages for route in page} == made
+
+
 def test_what_is_not_deployed_is_not_served_and_what_is_changes_under_live_connections(
     v2, api, connect
 ):
@@ -271,3 +296,28 @@ def test_what_calls_made_survives_a_restart_to_the_last_member(dev, connect):
     assert client.recv(timeout=10) == "said"
     say(client, "echo", answer={"body": "echoed"})
     assert client.recv(timeout=10) == "echoed"
+
+
+def test_an_app_goes_away_in_the_reverse_order_of_its_making(dev, connect):
+    """As CloudFormation deletes a stack, while a client is there."""
+    app = dev(BARE)
+    routes = {"$connect": Function("Main"), "$disconnect": Function("Main"), "say": Mock("said")}
+    template = websocket_app(
+        routes,
+        {"Main": RECORDER, "Authorize": AUTHORIZER},
+        authorizer=Authorizer("Authorize", ["route.request.querystring.token"]),
+    )
+    calls = Calls(app, with_variables(template, {"EVENTS": str(app.events_file)}))
+    calls.deploy()
+    client = connect(f"{app.url()}?token=t")
+    say(client, "say")
+    assert client.recv(timeout=10) == "said"
+    calls.undeploy()
+    with pytest.raises(ConnectionClosed) as closed:
+        client.recv(timeout=10)
+    assert closed.value.rcvd.code == 1001
+    assert plain(calls.v2.get_apis())["Items"] == []
+    assert calls.lambdas.list_functions()["Functions"] == []
+    with pytest.raises(InvalidStatus) as refused_handshake:
+        connect(f"{app.url()}?token=t")
+    assert refused_handshake.value.response.status_code == 403

@@ -1,7 +1,7 @@
 """The calls that Terraform's AWS provider makes for its resources of WebSocket APIs, with their
 bodies, and that every read-back is what it would store, so that the next plan is empty.
 
-Of `aws_api_gateway_api_key`, `_usage_plan`, `_usage_plan_key` and `_account`, and of
+Of `aws_api_gateway_api_key`, `_usage_plan`, `_usage_plan_key`, `_client_certificate` and `_account`, and of
 `aws_apigatewayv2_domain_name` and `_api_mapping`.
 """
 
@@ -225,3 +225,29 @@ def test_domain_name_and_api_mapping(app):
     assert_gone(v2.get_api_mapping, **ids)
     v2.delete_domain_name(DomainName=name)
     assert_gone(v2.get_domain_name, DomainName=name)
+
+
+def test_client_certificate(api_gateway):
+    read = ("description", "createdDate", "expirationDate", "pemEncodedCertificate", "tags")
+    made = api_gateway.generate_client_certificate(
+        description="Managed by Terraform", tags={"env": "test"}
+    )
+    own = made["clientCertificateId"]
+    state = kept(api_gateway.get_client_certificate(clientCertificateId=own), *read)
+    assert state == {
+        "description": "Managed by Terraform",
+        "createdDate": made["createdDate"],
+        "expirationDate": made["expirationDate"],
+        "pemEncodedCertificate": made["pemEncodedCertificate"],
+        "tags": {"env": "test"},
+    }
+    arn = f"arn:aws:apigateway:us-east-1::/clientcertificates/{own}"
+    api_gateway.untag_resource(resourceArn=arn, tagKeys=["env"])
+    api_gateway.update_client_certificate(
+        clientCertificateId=own,
+        patchOperations=patches(("replace", "/description", "changed")),
+    )
+    changed = kept(api_gateway.get_client_certificate(clientCertificateId=own), *read)
+    assert changed == {**state, "description": "changed", "tags": None}
+    api_gateway.delete_client_certificate(clientCertificateId=own)
+    assert_gone(api_gateway.get_client_certificate, clientCertificateId=own)

@@ -32,9 +32,9 @@ class Moto:
         port = until(self._process.stdout.readline, "port of moto", 30.0).strip()
         self.url = f"http://127.0.0.1:{port}"
 
-    def client(self, service):
+    def client(self, service, **options):
         """A boto3 client of a service."""
-        return aws_client(service, self.url)
+        return aws_client(service, self.url, **options)
 
     def stop(self):
         """Ends it."""

@@ -29,7 +29,7 @@ pub use self::{
     extensions::StagesConfig,
     integrations::IntegrationsConfig,
     layers::{Override, Source},
-    logs::LogsConfig,
+    logs::{CloudWatchConfig, LogsConfig, OtlpConfig},
     reader::Setting,
 };
 use self::{layers::Layers, reader::Reader};
@@ -247,25 +247,29 @@ fn functions(reader: &mut Reader) -> FunctionsConfig {
         endpoint: reader.text(
             "functions.endpoint",
             "\"aws\", or a URL such as \"http://localhost:3001\"",
-            endpoint,
+            function_endpoint,
         ),
         endpoints: reader.table(
             "functions.endpoints",
             "a table such as {chat-Main = \"http://localhost:9000\"}",
-            endpoint,
+            function_endpoint,
         ),
     }
 }
 
-fn endpoint(url: &str) -> Option<FunctionEndpoint> {
-    if url == "aws" {
+fn function_endpoint(text: &str) -> Option<FunctionEndpoint> {
+    if text == "aws" {
         return Some(FunctionEndpoint::Aws);
     }
+    endpoint(text).map(FunctionEndpoint::Url)
+}
+
+/// The URL of an endpoint, without a slash at its end.
+fn endpoint(url: &str) -> Option<String> {
     let rest = url
         .strip_prefix("http://")
         .or(url.strip_prefix("https://"))?;
-    let url = || FunctionEndpoint::Url(url.trim_end_matches('/').to_owned());
-    (!rest.is_empty()).then(url)
+    (!rest.is_empty()).then(|| url.trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod config;
 mod node;
 mod outward;
 mod running;
+mod sinks;
 
 use std::{
     io::{self, Write},

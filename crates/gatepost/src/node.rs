@@ -17,6 +17,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use gatepost_gateway::{
@@ -26,7 +27,7 @@ use gatepost_gateway::{
     gateway::{Gateway, GatewayConfig},
     integration::outward::Outward,
     new_id,
-    observe::{Event, Observer},
+    observe::{Event, Logs, Observer, metrics::Metrics},
     store::{Retention, Run, Store},
 };
 use gatepost_model::{ApiId, FunctionName, function::Function, stage_settings::SettingsByStage};
@@ -62,11 +63,13 @@ use crate::{
     access::{Access, access},
     config::Config,
     outward::outward,
-    running,
+    running, sinks,
 };
 
 /// Events that may wait for whoever prints them; more are counted as dropped.
 const EVENT_QUEUE: usize = 16_384;
+/// How long the end waits for the sinks of logs.
+const SINKS_FINISH: Duration = Duration::from_secs(5);
 const ACCOUNT_ID: &str = "000000000000";
 
 /// A node whose configuration is understood and whose addresses are listened on. It has opened no
@@ -161,7 +164,12 @@ impl Prepared {
             endpoint: self.endpoint.clone(),
             configured: Configured {
                 vpc_links: self.outward.vpc_links.keys().cloned().collect(),
-                client_certificates: self.outward.client_certificates.keys().cloned().collect(),
+                client_certificates: self
+                    .outward
+                    .client_certificates
+                    .configured()
+                    .cloned()
+                    .collect(),
             },
         }
     }
@@ -270,6 +278,10 @@ impl Node {
             },
         })?;
 
+        let sinks = sinks::open(&config, state.path(), &region, &outward)?;
+        let metrics = Arc::<Metrics>::default();
+        let logs = Logs::new(Arc::clone(&store), config.logs.store, sinks);
+
         let (mut observer, events) = Observer::new(EVENT_QUEUE);
         if options.quiet {
             observer = observer.without_traffic();
@@ -289,6 +301,8 @@ impl Node {
                 guard_command: vec![env::current_exe()?.into(), "__guard".into()],
                 access_keys: Arc::clone(&access.keys),
                 permissions: Arc::clone(&access.function_permissions),
+                logs: Some(Arc::clone(&logs)),
+                metrics: Arc::clone(&metrics),
                 ..RunnerConfig::new(
                     state.path().to_owned(),
                     format!("http://{local_authority}"),
@@ -308,10 +322,11 @@ impl Node {
             node: 0,
             logging_level: config.logs.level,
             store,
+            logs,
             lambda,
             outward,
             observer,
-            metrics: Arc::default(),
+            metrics,
         });
         let server = Arc::new(Server {
             gateway,
@@ -475,9 +490,11 @@ impl Node {
             .collect()
     }
 
-    /// Closes the connections, runs the `$disconnect` routes, ends the functions.
-    pub async fn stop(&self) {
+    /// Closes the connections, runs the `$disconnect` routes, ends the functions, and waits for the
+    /// sinks of logs. What they lost comes back in words.
+    pub async fn stop(&self) -> Vec<String> {
         self.server.gateway.drain().await;
         self.server.functions.shutdown().await;
+        self.server.gateway.logs().finish(SINKS_FINISH).await
     }
 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use gatepost_gateway::integration::{
     aws_service::{AwsServices, ServiceEndpoints},
     bulkhead::{Bounds, Bulkheads},
-    client_certificate::{CertificateFileError, ClientCertificate},
+    client_certificate::{CertificateFileError, ClientCertificate, ClientCertificates},
     credentials::CredentialsProvider,
     egress::{Egress, InvalidPrefix, Prefix},
     http_client::{HttpClient, HttpClientConfig},
@@ -62,6 +62,7 @@ pub fn outward(
             Ok((id.clone(), certificate))
         })
         .collect::<Result<_, CertificateFileError>>()?;
+    let client_certificates = ClientCertificates::new(client_certificates);
     let endpoints = ServiceEndpoints::of_environment(environment.clone())?;
     let credentials = provider(integrations, environment, &endpoints)?;
     Ok(Outward {

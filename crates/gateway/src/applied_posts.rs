@@ -10,6 +10,8 @@ use std::{
 use gatepost_model::connection_id::ConnectionId;
 use parking_lot::Mutex;
 
+use crate::simulation::{Variant, is_broken};
+
 /// So that posts by many do not wait for each other.
 const SHARDS: usize = 64;
 
@@ -71,7 +73,9 @@ impl AppliedPosts {
 
     /// Whether an attempt needs nothing but its answer: its call made it before, and was applied.
     pub fn is_done(&self, attempt: Attempt) -> bool {
-        attempt.is_retry && self.was_applied(attempt.invocation)
+        attempt.is_retry
+            && !is_broken(Variant::RepeatedPost)
+            && self.was_applied(attempt.invocation)
     }
 
     /// A post was applied, which was this attempt if it was one.
@@ -79,6 +83,13 @@ impl AppliedPosts {
         if let Some(attempt) = attempt {
             self.applied(attempt.invocation);
         }
+    }
+
+    /// How many posts are known no longer, since so many came after them.
+    pub fn forgotten(&self) -> u64 {
+        self.applied
+            .load(Ordering::Relaxed)
+            .saturating_sub(self.latest)
     }
 
     fn applied(&self, Invocation(digest): Invocation) {

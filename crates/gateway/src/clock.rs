@@ -21,6 +21,10 @@ pub struct Moment {
 impl Moment {
     /// This moment.
     pub fn now() -> Self {
+        #[cfg(feature = "simulation")]
+        if let Some(moment) = crate::simulation::moment() {
+            return moment;
+        }
         Self {
             epoch_ms: now_ms(),
             monotonic_ms: u64::try_from(uptime().as_millis()).unwrap_or(u64::MAX),
@@ -35,11 +39,19 @@ pub fn millis_since(began: Instant) -> u64 {
 
 /// The monotonic clock: how long it has run.
 pub fn uptime() -> Duration {
+    #[cfg(feature = "simulation")]
+    if let Some(moment) = crate::simulation::moment() {
+        return Duration::from_millis(moment.monotonic_ms);
+    }
     START.elapsed()
 }
 
 /// Milliseconds since the epoch.
 pub fn now_ms() -> u64 {
+    #[cfg(feature = "simulation")]
+    if let Some(moment) = crate::simulation::moment() {
+        return moment.epoch_ms;
+    }
     // A clock before 1970 reads as 1970.
     let since_epoch = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -22,6 +22,7 @@ use crate::{
     lifecycle::DisconnectRecord,
     observe::Event,
     pipeline,
+    simulation::{Variant, is_broken},
     store::{Lifecycle, OwedDisconnect},
 };
 
@@ -31,7 +32,7 @@ const TURNS_PER_SECOND: usize = 10;
 /// The first pause before another try; each is twice as long as the one before.
 const FIRST_PAUSE_MS: u64 = 1_000;
 /// The longest pause.
-const LONGEST_PAUSE_MS: u64 = 60_000;
+pub(crate) const LONGEST_PAUSE_MS: u64 = 60_000;
 /// However old it is, so often a `$disconnect` is tried.
 const TRIES_AT_LEAST: u32 = 3;
 /// Without news the store is asked all the same, after so long.
@@ -46,7 +47,7 @@ pub struct Disconnects {
     given_up: AtomicU64,
     /// Whether there are stages to run them on.
     is_deployed: AtomicBool,
-    /// How often something was put into the store that is due at once, and up to which of them
+    /// How often something came to wait in the store that is due at once, and up to which of them
     /// there was nothing due.
     waits: AtomicU64,
     nothing_due_since: AtomicU64,
@@ -93,6 +94,8 @@ impl Disconnects {
     /// There are stages now, perhaps others.
     pub(crate) fn deployed(&self) {
         self.is_deployed.store(true, Ordering::Release);
+        // What waited for them, or since an earlier run, may be due.
+        self.waits.fetch_add(1, Ordering::AcqRel);
         self.news.notify_one();
     }
 
@@ -178,6 +181,9 @@ pub(crate) fn done(
         &disconnects.delivered
     };
     count.fetch_add(1, Ordering::Relaxed);
+    if is_broken(Variant::UnstruckJournal) {
+        return;
+    }
     gateway
         .store()
         .record(Lifecycle::Disconnected { id, record });
@@ -251,11 +257,8 @@ async fn turn(gateway: &Arc<Gateway>) -> Turn {
         // Whoever leaves a place tells.
         return Turn::IDLE;
     }
-    let store = Arc::clone(gateway.store());
-    let (now, at_most) = (now_ms(), places.len());
-    let owed = tokio::task::spawn_blocking(move || store.take_owed(now, at_most)).await;
-    // It does not panic; had it, it is asked again.
-    let owed = owed.unwrap_or_default();
+    let now = now_ms();
+    let owed = gateway.store().take_owed(now, places.len()).await;
     if owed.next_due_ms.is_none_or(|due_ms| due_ms > now) {
         disconnects
             .nothing_due_since
@@ -316,6 +319,13 @@ fn carry_out(gateway: &Arc<Gateway>, owed: OwedDisconnect, place: Place) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn until_the_store_was_asked_something_may_wait_in_it() {
+        let disconnects = Disconnects::default();
+        disconnects.deployed();
+        assert!(!disconnects.are_idle());
+    }
 
     #[test]
     fn what_is_taken_takes_its_time_also_when_that_is_no_multiple_of_a_turn() {

@@ -33,9 +33,10 @@ use crate::{
     held_posts::{Establishing, HeldInAll, HeldPosts},
     integration::{invoke_function::InvokeFunction, outward::Outward},
     new_id::random_bytes,
-    observe::{Observer, metrics::Metrics},
+    observe::{Logs, Observer, metrics::Metrics},
     pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
+    simulation::{Variant, is_broken},
     store::{ReadError, Run, Store},
     tombstones::Tombstones,
     usage_plans::ServedPlans,
@@ -57,6 +58,8 @@ pub struct GatewayConfig {
     pub node: u16,
     /// The embedded store.
     pub store: Arc<Store>,
+    /// Where log entries go.
+    pub logs: Arc<Logs>,
     /// Who invokes Lambda functions.
     pub lambda: Arc<dyn InvokeFunction>,
     /// What integrations reach their backends with.
@@ -204,6 +207,8 @@ impl Gateway {
         let applied_posts = AppliedPosts::new(config.limits.max_applied_posts);
         let made = config.store.made();
         let role = made.cloudwatch_role_arn.clone().map(Arc::new);
+        let certificates = &config.outward.client_certificates;
+        certificates.replace_made(&made.client_certificates);
         let sources = Mutex::new(Sources {
             made,
             made_apis: config.store.made_apis(),
@@ -262,6 +267,11 @@ impl Gateway {
         &self.config.store
     }
 
+    /// Where log entries go.
+    pub fn logs(&self) -> &Arc<Logs> {
+        &self.config.logs
+    }
+
     /// What is counted.
     pub fn metrics(&self) -> &Metrics {
         &self.config.metrics
@@ -280,6 +290,11 @@ impl Gateway {
     /// The API keys and usage plans as they are served now.
     pub fn usage_plans(&self) -> arc_swap::Guard<Arc<ServedPlans>> {
         self.usage_plans.load()
+    }
+
+    /// How many posts wait for their connections.
+    pub fn held_posts(&self) -> usize {
+        self.held.posts()
     }
 
     /// How many connections handshake, are open or close.
@@ -355,6 +370,7 @@ impl Gateway {
             let done = self.work.done.notified();
             let poll = tokio::time::sleep(std::time::Duration::from_millis(20));
             tokio::select! {
+                biased;
                 () = done => {}
                 () = poll => {}
                 () = tokio::time::sleep_until(deadline) => break,
@@ -363,14 +379,16 @@ impl Gateway {
         let store = Arc::clone(&self.config.store);
         self.usage_plans.load().record_usage(&store);
         self.metrics().roll(Moment::now().epoch_ms, &store);
-        // The store's writer cannot panic; were it gone, there is nothing to flush.
-        let _ = tokio::task::spawn_blocking(move || store.flush()).await;
+        store.synced().await;
     }
 
     fn is_drained(&self) -> bool {
-        self.registry.is_empty()
-            && self.work.running.load(Ordering::Acquire) == 0
-            && self.disconnects.are_idle()
+        self.registry.is_empty() && (self.is_idle() || is_broken(Variant::HastyDrain))
+    }
+
+    /// Whether nothing runs and nothing is owed.
+    fn is_idle(&self) -> bool {
+        self.work.running.load(Ordering::Acquire) == 0 && self.disconnects.are_idle()
     }
 
     /// Runs work that a drain waits for, detached from whoever asked for it.
@@ -472,10 +490,13 @@ impl Gateway {
                 Entry::Accepted {
                     since_ms,
                     mut settled,
-                } => match tokio::time::timeout_at(deadline, settled.changed()).await {
-                    Ok(_) => continue,
-                    Err(_) => since_ms,
-                },
+                } => {
+                    let settled = tokio::time::timeout_at(deadline, settled.changed());
+                    if !is_broken(Variant::HastyGone) && settled.await.is_ok() {
+                        continue;
+                    }
+                    since_ms
+                }
             };
             let reason = GoneReason::NotEstablished { since_ms };
             return Some(FoundConnection::Gone(reason));

@@ -4,6 +4,7 @@
 pub mod aws_service;
 pub mod bulkhead;
 pub mod client_certificate;
+pub mod cloudwatch_logs;
 mod connector;
 pub mod credentials;
 pub mod egress;

@@ -3,6 +3,7 @@
 
 pub mod applied_posts;
 pub mod auth;
+mod blocking;
 pub mod clock;
 pub mod connection;
 pub mod control;
@@ -20,6 +21,7 @@ pub mod new_id;
 pub mod observe;
 pub mod pipeline;
 pub mod registry;
+pub mod simulation;
 pub mod store;
 mod sweeper;
 pub mod tombstones;

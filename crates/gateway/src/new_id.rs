@@ -25,6 +25,10 @@ struct Pool {
 /// When the operating system has no randomness to give, since then no id is safe to issue.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     const { assert!(N <= POOL_BYTES) };
+    #[cfg(feature = "simulation")]
+    if let Some(bytes) = crate::simulation::random_bytes() {
+        return bytes;
+    }
     POOL.with_borrow_mut(|pool| {
         if pool.used + N > POOL_BYTES {
             // Linux's getrandom does not fail once the system is up; going on without it would

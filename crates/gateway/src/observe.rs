@@ -2,8 +2,11 @@
 //! bounded queue that never makes serving wait.
 
 mod access_log;
+mod backlog;
+mod logs;
 pub mod metrics;
 mod request_log;
+pub mod sinks;
 
 use std::sync::{
     Arc,
@@ -20,6 +23,8 @@ use gatepost_model::{
 use tokio::sync::mpsc;
 
 pub use access_log::{AccessLog, AccessLogEntry};
+pub(crate) use backlog::Backlog;
+pub use logs::{LogLoad, Logs};
 pub use request_log::RequestLog;
 
 /// Something that happened.
@@ -104,7 +109,7 @@ pub enum Event {
 impl Event {
     /// Whether it tells of traffic: there is one or more for each message, and nobody need act.
     pub fn is_traffic(&self) -> bool {
-        !matches!(self, Self::FunctionLog { .. } | Self::Warning(_))
+        !matches!(self, Self::Warning(_))
     }
 }
 
@@ -185,6 +190,11 @@ impl Observer {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(event) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// How many events wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
     }
 
     /// How many events did not fit so far.

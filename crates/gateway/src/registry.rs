@@ -115,6 +115,9 @@ impl Registry {
                 _ => None,
             }));
         }
+        // Their order is by chance otherwise, and a schedule could not be played again.
+        #[cfg(feature = "simulation")]
+        found.sort_by_key(|connection| *connection.context.connection_id.as_bytes());
         found
     }
 

@@ -8,7 +8,6 @@ mod control;
 mod functions;
 mod lives;
 mod log_changes;
-mod log_queue;
 mod logs;
 mod metrics;
 mod owed;
@@ -41,6 +40,7 @@ use gatepost_model::{
 use gatepost_wire::execution_log::Record;
 use parking_lot::{Mutex, RwLock};
 use rusqlite::{Connection as Database, OptionalExtension, params};
+use tokio::sync::oneshot;
 
 use crate::{
     clock::now_ms,
@@ -48,12 +48,14 @@ use crate::{
     control::Made,
     lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
     new_id::random_bytes,
-    observe::{AccessLogEntry, metrics::MetricRow},
+    observe::{
+        AccessLogEntry, Backlog,
+        metrics::{LabelledCount, MetricRow},
+    },
     tombstones::Tombstone,
 };
 
 use changes::Changes;
-use log_queue::LogQueue;
 use runs::Beside;
 use writer::Writer;
 
@@ -62,14 +64,18 @@ pub use functions::FunctionNotKept;
 pub use lives::{LifeReader, RefusedCalls, StoredConnection};
 pub use log_changes::{DeclaredRetention, LogChange, LogChangeError, NewLogEvent, NewLogGroup};
 pub use logs::{
-    GroupLine, LineFilter, LogGroup, LogLine, LogPage, LogPosition, LogQuery, LogReader,
+    GroupLine, JsonLine, LineFilter, LogGroup, LogLine, LogPage, LogPosition, LogQuery, LogReader,
     LoggedStream, ReadError, Streams,
 };
+pub(crate) use logs::{RenderedEntry, RenderedLine};
 pub use metrics::MetricsOf;
 pub use owed::{NotJournalled, OwedDisconnect, OwedDisconnects};
+pub(crate) use requests::OF_FUNCTIONS;
 pub use requests::{FunctionLog, LoggedLine, LoggedRequest};
 pub use runs::Run;
 pub use stale::StaleCaller;
+#[cfg(feature = "simulation")]
+pub use writer::SimulatedWriter;
 
 /// Log entries and questions that may wait for the disk; more are counted as dropped.
 /// The channel touches its whole ring in time, so this is memory too.
@@ -78,6 +84,8 @@ const QUEUE: usize = 8192;
 const LOG_QUEUE: usize = QUEUE / 2;
 /// The bytes of those log events.
 const LOG_QUEUE_BYTES: usize = 16 * 1024 * 1024;
+/// How long a full queue is left alone before it is tried again.
+const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(10);
 /// The longest time that one record of an execution log spans.
 pub(crate) const MAX_RECORD: Duration = Duration::from_secs(2);
 
@@ -230,17 +238,17 @@ pub enum Past {
     },
 }
 
-/// What a log gets.
-#[derive(Debug)]
+/// What a log gets. Cheap to clone, for several may want it.
+#[derive(Debug, Clone)]
 pub enum LogEntry {
     /// A plain event.
-    Event(Box<LogEvent>),
+    Event(Arc<LogEvent>),
     /// A request that was carried out, or is waited for long.
-    Execution(Box<ExecutionLogRecord>),
+    Execution(Arc<ExecutionLogRecord>),
     /// A row of an access log.
-    Access(Box<AccessLogEntry>),
+    Access(Arc<AccessLogEntry>),
     /// A call of `@connections` that was refused.
-    Refused(Box<RefusedCall>),
+    Refused(Arc<RefusedCall>),
 }
 
 /// A line of a function.
@@ -277,7 +285,7 @@ pub struct ExecutionLogRecord {
 
 impl LogEntry {
     /// How many bytes it takes, roughly.
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Event(event) => size_of::<LogEvent>() + event.message.len(),
             Self::Refused(call) => size_of::<RefusedCall>() + call.text.len() + 256,
@@ -298,6 +306,8 @@ enum Command {
     ChangeLogGroup(Box<log_changes::AskedLogChange>),
     ChangeFunction(Box<functions::FunctionChange>),
     Flush(mpsc::SyncSender<()>),
+    /// What is written so far must outlive a loss of power.
+    Sync(oneshot::Sender<()>),
 }
 
 /// How much the store keeps.
@@ -322,7 +332,8 @@ pub struct Store {
     changes: Arc<Changes>,
     owed_at_start: u64,
     dropped: Arc<AtomicU64>,
-    log_queue: Arc<LogQueue>,
+    log_backlog: Arc<Backlog>,
+    evictions: Arc<LabelledCount>,
     control: Mutex<Database>,
     made: Made,
     made_apis: BTreeMap<ApiId, Arc<Api>>,
@@ -334,7 +345,7 @@ pub struct Store {
     /// Whether another run has read what calls made, so that none of it may change here.
     is_handed_over: RwLock<bool>,
     /// The last field, since the queue must be gone for the writer to end.
-    _writer: WriterThread,
+    writer: WriterThread,
 }
 
 /// The writer's thread; a store that is gone no longer holds its file.
@@ -369,6 +380,39 @@ impl Store {
         retention: Retention,
         beside: Option<Run>,
     ) -> Result<Arc<Self>, StoreError> {
+        let (mut store, writer, commands) = Self::prepare(path, retention, beside)?;
+        let thread = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || writer.run(&commands))
+            .map_err(StoreError::Thread)?;
+        store.writer = WriterThread(Some(thread));
+        Ok(Arc::new(store))
+    }
+
+    /// The same without the writer's thread: the simulated disk writes when the simulation says so.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    #[cfg(feature = "simulation")]
+    pub fn open_simulated(
+        path: &Path,
+        retention: Retention,
+    ) -> Result<(Arc<Self>, SimulatedWriter), StoreError> {
+        let (store, writer, commands) = Self::prepare(path, retention, None)?;
+        let writer =
+            SimulatedWriter::new(writer, commands).map_err(|source| StoreError::Damaged {
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok((Arc::new(store), writer))
+    }
+
+    /// Opens the store, and prepares who writes it.
+    fn prepare(
+        path: &Path,
+        retention: Retention,
+        beside: Option<Run>,
+    ) -> Result<(Self, Writer, mpsc::Receiver<Command>), StoreError> {
         let damaged = |source| StoreError::Damaged {
             path: path.to_owned(),
             source,
@@ -390,28 +434,26 @@ impl Store {
         let (queue, commands) = mpsc::sync_channel(QUEUE);
         let changes = Arc::new(Changes::default());
         let dropped = Arc::new(AtomicU64::new(0));
-        let log_queue = Arc::new(LogQueue::default());
+        let log_backlog = Arc::new(Backlog::new(LOG_QUEUE, LOG_QUEUE_BYTES));
         let writer = Writer::new(
             writer,
             retention,
             Arc::clone(&changes),
             Arc::clone(&dropped),
-            Arc::clone(&log_queue),
+            Arc::clone(&log_backlog),
             run,
             Arc::clone(&beside),
         );
-        let thread = std::thread::Builder::new()
-            .name("store".into())
-            .spawn(move || writer.run(&commands))
-            .map_err(StoreError::Thread)?;
-        Ok(Arc::new(Self {
+        let evictions = Arc::clone(&writer.evictions);
+        let store = Self {
             reader: Mutex::new(reader),
             logs_reader: Mutex::new(logs_reader),
             queue,
             changes,
             owed_at_start,
             dropped,
-            log_queue,
+            log_backlog,
+            evictions,
             control: Mutex::new(control),
             made,
             made_apis,
@@ -421,8 +463,9 @@ impl Store {
             run,
             beside,
             is_handed_over: RwLock::new(false),
-            _writer: WriterThread(Some(thread)),
-        }))
+            writer: WriterThread(None),
+        };
+        Ok((store, writer, commands))
     }
 
     /// The key with which connection ids are issued.
@@ -442,25 +485,52 @@ impl Store {
 
     /// Writes a change soon.
     pub fn record(&self, change: Lifecycle) {
-        if self.changes.push(change, None) {
+        self.change(change, None);
+    }
+
+    fn change(&self, change: Lifecycle, written: Option<oneshot::Sender<()>>) {
+        if self.changes.push(change, written) {
             // When the queue is full the writer is awake.
-            let _ = self.queue.try_send(Command::Wake);
+            let _ = self.tell(Command::Wake);
         }
+    }
+
+    /// Puts a command into the queue, unless that is full.
+    fn tell(&self, command: Command) -> Result<(), mpsc::TrySendError<Command>> {
+        let told = self.queue.try_send(command);
+        #[cfg(feature = "simulation")]
+        crate::simulation::disk_has_work();
+        told
     }
 
     /// Writes a log entry soon. One that does not fit the queue is counted as dropped.
     pub fn log(&self, entry: LogEntry) {
         let bytes = entry.len();
-        if self.log_queue.enter(bytes) && self.queue.try_send(Command::Log(entry)).is_err() {
-            self.log_queue.leave(1, bytes);
-            self.log_queue.drop_entries(1);
+        if self.log_backlog.enter(bytes) && self.tell(Command::Log(entry)).is_err() {
+            self.log_backlog.leave(1, bytes);
+            self.log_backlog.drop_entries(1);
         }
     }
 
     /// Log entries that were dropped so far: they did not fit the queue, or the disk did not take
     /// them.
     pub fn dropped_log_entries(&self) -> u64 {
-        self.log_queue.dropped()
+        self.log_backlog.dropped()
+    }
+
+    /// Log entries that wait for the disk.
+    pub fn waiting_log_entries(&self) -> usize {
+        self.log_backlog.waiting()
+    }
+
+    /// Changes that wait for the disk.
+    pub fn waiting_changes(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// What was removed so far because it was older, or more, than is kept.
+    pub fn evictions(&self) -> &LabelledCount {
+        &self.evictions
     }
 
     /// Changes that were dropped so far: the disk did not take them.
@@ -475,6 +545,18 @@ impl Store {
             // The writer answers or has ended; either way there is nothing more to wait for.
             let _ = wait.recv();
         }
+    }
+
+    /// Waits until everything recorded so far is on disk, and outlives a loss of power.
+    pub async fn synced(&self) {
+        let (done, wait) = oneshot::channel();
+        let mut sync = Command::Sync(done);
+        while let Err(mpsc::TrySendError::Full(again)) = self.tell(sync) {
+            sync = again;
+            tokio::time::sleep(FULL_QUEUE_PAUSE).await;
+        }
+        // As above.
+        let _ = wait.await;
     }
 }
 

@@ -48,26 +48,45 @@ pub(crate) async fn run(gateway: Weak<Gateway>) {
     }
 }
 
-/// The log entries that the store lost, told as a number every now and then.
+/// The log entries that the store and the sinks lost, told as numbers every now and then.
 #[derive(Default)]
 struct LostLogEntries {
+    /// How many of the store's, and of each sink's, were told.
     told: u64,
+    told_of_sinks: Vec<u64>,
     told_at: Option<Instant>,
 }
 
 impl LostLogEntries {
     fn tell(&mut self, gateway: &Gateway) {
-        let lost = gateway.store().dropped_log_entries();
-        let is_due = self.told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY);
-        if lost == self.told || !is_due {
+        if self.told_at.is_some_and(|at| at.elapsed() < TELL_EVERY) {
             return;
         }
-        gateway.observer().emit(Event::Warning(format!(
-            "{} log entries were lost, since the disk did not take them in time: log less \
-             ([logs] level), or make room on the disk",
-            lost - self.told
-        )));
-        (self.told, self.told_at) = (lost, Some(Instant::now()));
+        let mut warnings = Vec::new();
+        let lost = gateway.store().dropped_log_entries();
+        if lost > self.told {
+            warnings.push(format!(
+                "{} log entries were lost, since the disk did not take them in time: log less \
+                 ([logs] level), or make room on the disk",
+                lost - self.told
+            ));
+            self.told = lost;
+        }
+        let sinks = gateway.logs().sinks();
+        self.told_of_sinks.resize(sinks.len(), 0);
+        for (sink, told) in sinks.iter().zip(&mut self.told_of_sinks) {
+            let lost = sink.dropped();
+            if lost > *told {
+                warnings.push(sink.loss(lost - *told));
+                *told = lost;
+            }
+        }
+        if !warnings.is_empty() {
+            self.told_at = Some(Instant::now());
+        }
+        for warning in warnings {
+            gateway.observer().emit(Event::Warning(warning));
+        }
     }
 }
 

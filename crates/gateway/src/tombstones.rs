@@ -15,6 +15,7 @@ use gatepost_model::{
 use parking_lot::Mutex;
 
 use crate::{
+    blocking,
     clock::now_ms,
     connection::client::ClientKey,
     store::{Lifecycle, Opening, Past, Store, StoredConnection},
@@ -209,9 +210,7 @@ impl Tombstones {
             return Some(tombstone.clone());
         }
         let store = Arc::clone(&self.store);
-        let found = tokio::task::spawn_blocking(move || store.connection(&id))
-            .await
-            .ok()??;
+        let found = blocking::run(move || store.connection(&id)).await??;
         match found {
             StoredConnection::Ended(tombstone) => Some(tombstone),
             // Open in the store, in no registry: its end is on its way to the store.

@@ -7,6 +7,7 @@ pub mod api;
 pub mod arn;
 pub mod authorizer;
 pub mod calendar;
+pub mod client_certificate;
 pub mod connection;
 pub mod connection_id;
 pub mod deployment;

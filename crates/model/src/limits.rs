@@ -142,6 +142,8 @@ pub const STAGE_VARIABLES: usize = 100;
 pub const STAGE_VARIABLE_NAME_LENGTH: usize = 64;
 /// The greatest value of a stage variable, characters.
 pub const STAGE_VARIABLE_VALUE_LENGTH: usize = 512;
+/// Client certificates of an account in a region ("Quotas for …").
+pub const CLIENT_CERTIFICATES: usize = 60;
 /// APIs that calls may make. Gatepost's own; AWS's quota is 600 in a region, and may be raised.
 pub const APIS: usize = 1000;
 /// Stages of an API that calls may make. Gatepost's own; AWS's quota is 10, and may be raised.

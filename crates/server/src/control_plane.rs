@@ -24,6 +24,7 @@ mod integration;
 mod integration_response;
 mod json;
 mod model;
+mod model_template;
 mod not_there_yet;
 mod page;
 mod patch;
@@ -39,7 +40,10 @@ use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use gatepost_gateway::usage_plans::ServedPlans;
-use gatepost_model::{ApiId, api::Api, domain_name::DomainName, throttle::ThrottleSettings};
+use gatepost_model::{
+    ApiId, api::Api, client_certificate::ClientCertificate, domain_name::DomainName,
+    throttle::ThrottleSettings,
+};
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
@@ -126,6 +130,8 @@ pub struct ControlPlane<'a> {
     pub endpoint: &'a dyn Fn(&ApiId) -> String,
     /// The API keys and usage plans.
     pub usage_plans: &'a ServedPlans,
+    /// The client certificates that calls made.
+    pub client_certificates: &'a [ClientCertificate],
     /// `cloudwatchRoleArn` of the account.
     pub cloudwatch_role_arn: Option<&'a str>,
     /// The rates of the account that are in force.
@@ -183,6 +189,9 @@ impl ControlPlane<'_> {
                 .ok_or_else(|| not_there_yet::refuse_read(resource)),
             ["apis", api_id, kind, id] => one_of_api(find_api(api_id)?, kind, id)
                 .unwrap_or_else(|| Err(not_there_yet::refuse_read(resource))),
+            ["apis", api_id, "models", model_id, "template"] => {
+                model::find(find_api(api_id)?, model_id).map(model_template::body)
+            }
             ["apis", api_id, "routes", route_id, "routeresponses"] => {
                 let route = route::find(find_api(api_id)?, route_id)?;
                 Ok(page.list(

@@ -67,6 +67,20 @@ pub async fn serve(
     }
 }
 
+/// Serves a simulated socket, as one that was accepted and says nothing of TLS.
+#[cfg(feature = "simulation")]
+pub async fn serve_simulated(
+    server: Arc<Server>,
+    socket: gatepost_gateway::simulation::Socket,
+    peer: Peer,
+) {
+    let deadline = Instant::now() + server.gateway.limits().handshake_timeout;
+    let tls = None;
+    let connection = Incoming { server, tls, peer };
+    let stream = ServerStream::Simulated(socket);
+    connection.serve_http(stream, deadline).await;
+}
+
 /// Binds an address; with port 0 the system chooses one.
 ///
 /// # Errors
@@ -145,6 +159,7 @@ impl Incoming {
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
+            biased;
             // A client that breaks HTTP or leaves concerns nobody else.
             _ = connection.as_mut() => return,
             () = sleep_until(deadline) => {}
@@ -162,6 +177,9 @@ pub enum ServerStream {
     Plain(TcpStream),
     /// TLS.
     Tls(Box<TlsStream<TcpStream>>),
+    /// A socket in memory.
+    #[cfg(feature = "simulation")]
+    Simulated(gatepost_gateway::simulation::Socket),
 }
 
 impl ServerStream {
@@ -173,6 +191,8 @@ impl ServerStream {
                 let (socket, session) = stream.into_inner();
                 Transport::tls(socket, session)
             }
+            #[cfg(feature = "simulation")]
+            Self::Simulated(socket) => Transport::Simulated(socket),
         }
     }
 }
@@ -186,6 +206,8 @@ impl AsyncRead for ServerStream {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -199,6 +221,8 @@ impl AsyncWrite for ServerStream {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -206,6 +230,8 @@ impl AsyncWrite for ServerStream {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
@@ -213,6 +239,8 @@ impl AsyncWrite for ServerStream {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

@@ -14,13 +14,10 @@ use gatepost_gateway::{
 };
 use gatepost_model::{connection_id::ConnectionId, request_context::iso_time};
 use gatepost_wire::execution_log::Severity;
-use serde_json::json;
 
 use super::{dev::Style, dev::printable, why::STORE};
 use crate::config::units::parse_duration;
 
-/// The version of the shape that `--json` prints.
-const JSON_VERSION: u32 = 1;
 /// Lines that are shown unless a time is given from which on all are.
 const LATEST: usize = 200;
 /// Lines that one call shows at most of the past.
@@ -142,29 +139,13 @@ fn write(lines: &[GroupLine], style: Style, as_json: bool) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     for line in lines {
         if as_json {
-            writeln!(stdout, "{}", json_line(line))?;
+            serde_json::to_writer(&mut stdout, &line.json())?;
+            stdout.write_all(b"\n")?;
         } else {
             writeln!(stdout, "{}", text_line(line, style))?;
         }
     }
     stdout.flush()
-}
-
-fn json_line(line: &GroupLine) -> serde_json::Value {
-    json!({
-        "version": JSON_VERSION,
-        "timestamp": line.timestamp_ms,
-        "logGroup": line.log_group,
-        "logStream": line.stream,
-        "level": match line.severity {
-            Severity::Error => "ERROR",
-            Severity::Info => "INFO",
-            Severity::DataTrace => "TRACE",
-        },
-        "requestId": line.request_id,
-        "connectionId": line.connection_id.map(|id| id.to_string()),
-        "message": line.message,
-    })
 }
 
 /// Time, group and message; one line, whatever a function printed.

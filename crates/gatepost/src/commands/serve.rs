@@ -5,7 +5,7 @@ mod notify;
 mod restart;
 mod token;
 
-use std::{env, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{env, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use gatepost_gateway::auth::AuthMode;
@@ -134,7 +134,7 @@ impl Running {
             predecessor.keep()?;
         }
         let (mut node, events) = Node::open(prepared, state, node_options)?;
-        tokio::spawn(terminal.follow(events, Arc::clone(node.server.gateway.store())));
+        terminal.follow(events)?;
         let mut warnings = node
             .deploy(&template::App::default(), &loaded, &settings)
             .map_err(StartError::Deploy)?;
@@ -233,7 +233,7 @@ impl Running {
         notify::tell("STOPPING=1");
         self.terminal.stopping();
         tokio::select! {
-            () = self.node.stop() => {}
+            lost = self.node.stop() => self.terminal.last_words(lost),
             () = either(&mut interrupt, &mut terminate) => {}
         }
         Ok(())

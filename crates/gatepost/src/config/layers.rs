@@ -158,18 +158,17 @@ impl Layers {
     }
 }
 
-/// `GATEPOST_LIMITS__IDLE_TIMEOUT` → `limits.idle_timeout`.
+/// `GATEPOST_LIMITS__IDLE_TIMEOUT` → `limits.idle_timeout`, `GATEPOST_LOGS__FILE__PATH` →
+/// `logs.file.path`.
 fn key_of_variable(name: &str) -> Option<String> {
     let (section, key) = name.strip_prefix(PREFIX)?.split_once("__")?;
+    let key = key.replace("__", ".");
     Some(format!("{section}.{key}").to_ascii_lowercase())
 }
 
 /// `limits.idle_timeout` → `GATEPOST_LIMITS__IDLE_TIMEOUT`.
 pub(super) fn variable_of_key(key: &str) -> String {
-    format!(
-        "{PREFIX}{}",
-        key.replacen('.', "__", 1).to_ascii_uppercase()
-    )
+    format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase())
 }
 
 /// The line of every section and key.
@@ -193,8 +192,9 @@ fn lines_of_keys(path: &Path, text: &str) -> Result<BTreeMap<String, usize>, Con
         for (name, key, item) in keys_below(item) {
             let name = format!("{section}.{name}");
             remember(name.clone(), key);
-            // The tables in a table are sections with names that the user chose.
+            // The tables in a table are sections with names that the user chose, or ours.
             for (section, key, item) in keys_below(item) {
+                remember(format!("{name}.{section}"), key);
                 let section = format!("{name}.{}", quote(section));
                 remember(section.clone(), key);
                 for (name, key, _) in keys_below(item) {

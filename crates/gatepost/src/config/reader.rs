@@ -78,6 +78,17 @@ impl Reader {
         names
     }
 
+    /// Makes the table `key` a section, so that its keys can be read.
+    pub(super) fn subsection(&mut self, key: &str) {
+        match self.remove(key) {
+            Some(table @ Value::Dict(..)) => {
+                self.sections.insert(key.to_owned(), table);
+            }
+            Some(value) => self.expected(key, &value, &format!("a section [{key}]")),
+            None => {}
+        }
+    }
+
     /// Where the section `name` begins.
     pub(super) fn place_of_section(&self, name: &str) -> Source {
         let value = self.sections.get(name);

@@ -676,7 +676,7 @@ fn the_configuration_in_the_readme_is_the_default() {
 fn the_readme_names_every_key() {
     for Setting { key, .. } in load("", &EMPTY, &[]).unwrap().settings {
         let key = key.as_str();
-        let (section, name) = key.split_once('.').unwrap();
+        let (section, name) = key.rsplit_once('.').unwrap();
         let (_, rest) = readme().split_once(&format!("[{section}]\n")).unwrap();
         let mut lines = rest.lines().take_while(|line| !line.starts_with('['));
         let is_key = |line: &str| {

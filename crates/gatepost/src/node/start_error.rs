@@ -6,7 +6,7 @@ use gatepost_gateway::{deployed::CompileError, store::StoreError};
 use gatepost_server::{lambda::MadeFunctionsError, template::TemplateErrors, tls::TlsError};
 
 use super::{ports::PortError, state::StateError, take_over::TakeOverError};
-use crate::{access::AccessError, config::ConfigErrors, outward::OutwardError};
+use crate::{access::AccessError, config::ConfigErrors, outward::OutwardError, sinks::SinkError};
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum StartError {
     /// Integrations could reach nothing.
     #[error(transparent)]
     Outward(#[from] OutwardError),
+    /// A sink of logs cannot be used.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     /// The template is wrong.
     #[error("{0}")]
     Template(TemplateErrors),

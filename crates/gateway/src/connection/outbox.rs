@@ -7,7 +7,10 @@ use bytes::Bytes;
 use gatepost_model::connection::CloseCause;
 
 use super::transport::Transport;
-use crate::clock::Moment;
+use crate::{
+    clock::Moment,
+    simulation::{Variant, is_broken},
+};
 
 /// The outgoing side of a connection; behind its mutex.
 #[derive(Debug)]
@@ -88,7 +91,9 @@ impl Outbox {
         limit: usize,
         now: Moment,
     ) -> Result<(), SendError> {
-        if let Some(ending) = &self.ending {
+        if let Some(ending) = &self.ending
+            && !is_broken(Variant::SentBehindClose)
+        {
             return Err(SendError::Ended(ending.clone()));
         }
         self.enqueue(transport, frames, limit, now)
@@ -160,6 +165,9 @@ impl Outbox {
     ) -> Result<(), SendError> {
         if self.is_waiting() {
             if self.queued_bytes.saturating_add(frames.len()) > limit {
+                if is_broken(Variant::LostPost) {
+                    return Ok(());
+                }
                 return Err(SendError::Full);
             }
             self.push(Bytes::copy_from_slice(frames));
@@ -190,6 +198,10 @@ impl Outbox {
 
     fn push(&mut self, bytes: Bytes) {
         self.queued_bytes += bytes.len();
+        if is_broken(Variant::OvertakingPost) && self.queue.len() > 1 {
+            self.queue.insert(1, bytes);
+            return;
+        }
         self.queue.push_back(bytes);
     }
 }

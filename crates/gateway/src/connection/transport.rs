@@ -3,6 +3,7 @@
 
 use std::{
     io::{self, Read, Write},
+    net::Shutdown,
     task::{Context, Poll},
 };
 
@@ -21,6 +22,9 @@ pub enum Transport {
     Plain(TcpStream),
     /// TLS over TCP.
     Tls(Box<TlsTransport>),
+    /// A socket in memory.
+    #[cfg(feature = "simulation")]
+    Simulated(crate::simulation::Socket),
 }
 
 /// A TLS session and its socket.
@@ -39,21 +43,24 @@ impl Transport {
         }))
     }
 
-    fn socket(&self) -> &TcpStream {
-        match self {
-            Self::Plain(socket) => socket,
-            Self::Tls(tls) => &tls.socket,
-        }
-    }
-
     /// Ready when the socket can be read; its errors are found by reading.
     pub fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.socket().poll_read_ready(context).map(drop)
+        match self {
+            Self::Plain(socket) => socket.poll_read_ready(context).map(drop),
+            Self::Tls(tls) => tls.socket.poll_read_ready(context).map(drop),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(socket) => socket.poll_read_ready(context),
+        }
     }
 
     /// Ready when the socket can be written; its errors are found by writing.
     pub fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.socket().poll_write_ready(context).map(drop)
+        match self {
+            Self::Plain(socket) => socket.poll_write_ready(context).map(drop),
+            Self::Tls(tls) => tls.socket.poll_write_ready(context).map(drop),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(socket) => socket.poll_write_ready(context),
+        }
     }
 
     /// Reads what is there; `Ok(0)` is the end, `WouldBlock` means nothing now.
@@ -61,6 +68,8 @@ impl Transport {
         match self {
             Self::Plain(socket) => read_all_there_is(socket, buffer),
             Self::Tls(tls) => tls.try_read(buffer),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(socket) => socket.try_read(buffer),
         }
     }
 
@@ -69,6 +78,8 @@ impl Transport {
         match self {
             Self::Plain(socket) => socket.try_write(bytes),
             Self::Tls(tls) => tls.try_write(bytes),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(socket) => socket.try_write(bytes),
         }
     }
 
@@ -77,18 +88,27 @@ impl Transport {
         match self {
             Self::Plain(_) => Ok(true),
             Self::Tls(tls) => tls.flush(&mut tls.session.lock()),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(_) => Ok(true),
         }
     }
 
     /// Ends the sending direction, so that the client reads the end after the last frame.
     pub fn shut_down_write(&self) {
-        if let Self::Tls(tls) = self {
-            let mut session = tls.session.lock();
-            session.send_close_notify();
-            let _ = tls.flush(&mut session);
-        }
         // A socket that is already gone needs no shutdown.
-        let _ = SockRef::from(self.socket()).shutdown(std::net::Shutdown::Write);
+        match self {
+            Self::Plain(socket) => {
+                let _ = SockRef::from(socket).shutdown(Shutdown::Write);
+            }
+            Self::Tls(tls) => {
+                let mut session = tls.session.lock();
+                session.send_close_notify();
+                let _ = tls.flush(&mut session);
+                let _ = SockRef::from(&tls.socket).shutdown(Shutdown::Write);
+            }
+            #[cfg(feature = "simulation")]
+            Self::Simulated(socket) => socket.shut_down_write(),
+        }
     }
 }
 

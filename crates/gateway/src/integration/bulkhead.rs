@@ -204,6 +204,23 @@ impl Bulkheads {
         }
     }
 
+    /// How many calls are under way, and how many wait for their turn, of all integrations and
+    /// authorizers. A `$disconnect` that waits is not among them.
+    pub fn calls(&self) -> (usize, usize) {
+        let by_owner = self.by_owner.lock();
+        let bulkheads = by_owner.values().filter_map(Weak::upgrade);
+        bulkheads.fold((0, 0), |(under_way, waiting), bulkhead| {
+            let Bounds {
+                under_way: most,
+                waiting: most_waiting,
+            } = bulkhead.bounds;
+            (
+                under_way + most.saturating_sub(bulkhead.under_way.available_permits()),
+                waiting + most_waiting.saturating_sub(bulkhead.waiting.available_permits()),
+            )
+        })
+    }
+
     /// The bulkhead of an integration or authorizer as one stage serves it.
     pub fn of(&self, api: &ApiId, stage: &StageName, owner: Owner) -> Arc<Bulkhead> {
         let key = (api.clone(), stage.clone(), owner);

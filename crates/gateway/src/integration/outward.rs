@@ -7,7 +7,7 @@ use gatepost_model::limits::Limits;
 use super::{
     aws_service::AwsServices,
     bulkhead::{Bounds, Bulkheads},
-    client_certificate::{CertificateFileError, ClientCertificate},
+    client_certificate::{CertificateFileError, ClientCertificates},
     egress::Egress,
     http_client::{HttpClient, HttpClientConfig},
     vpc_link::VpcLink,
@@ -21,7 +21,7 @@ pub struct Outward {
     /// Where VPC links lead, by id.
     pub vpc_links: BTreeMap<String, VpcLink>,
     /// Client certificates, by `clientCertificateId`.
-    pub client_certificates: BTreeMap<String, ClientCertificate>,
+    pub client_certificates: ClientCertificates,
     /// Where AWS's services are, and who signs calls to them.
     pub services: AwsServices,
     /// The bulkheads of all integrations and authorizers.
@@ -42,7 +42,7 @@ impl Outward {
                 max_answer_bytes: limits.max_integration_response_bytes,
             })?,
             vpc_links: BTreeMap::new(),
-            client_certificates: BTreeMap::new(),
+            client_certificates: ClientCertificates::default(),
             services: AwsServices::default(),
             bulkheads: Bulkheads::new(Bounds::of(limits)),
         })

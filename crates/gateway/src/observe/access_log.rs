@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use gatepost_wire::access_log::{AccessLogFormat, AccessLogRow};
 
-use crate::{
-    clock::now_ms,
-    store::{LogEntry, Store},
-};
+use super::Logs;
+use crate::{clock::now_ms, store::LogEntry};
 
 /// `accessLogSettings` as a stage serves them.
 #[derive(Debug)]
@@ -31,8 +29,8 @@ pub struct AccessLogEntry {
 
 impl AccessLog {
     /// Writes a row of a request that is answered now.
-    pub fn write(self: &Arc<Self>, row: AccessLogRow, store: &Store) {
-        store.log(LogEntry::Access(Box::new(AccessLogEntry {
+    pub fn write(self: &Arc<Self>, row: AccessLogRow, logs: &Logs) {
+        logs.log(LogEntry::Access(Arc::new(AccessLogEntry {
             access_log: Arc::clone(self),
             timestamp_ms: now_ms(),
             row,

@@ -1,6 +1,6 @@
 //! The log of one request while it is carried out. Its stages write their own entries as they
 //! happen; the end of the request, however it comes, hands the record of the execution log and the
-//! row of the access log to the store.
+//! row of the access log over.
 
 use std::{
     sync::Arc,
@@ -19,11 +19,11 @@ use gatepost_wire::{
     execution_log::{Entry, Masked, Record, Severity, shown},
 };
 
-use super::AccessLog;
+use super::{AccessLog, Logs};
 use crate::{
     clock::now_ms,
     deployed::{LogSettings, StageSlot},
-    store::{ExecutionLogRecord, LogEntry, MAX_RECORD, Store},
+    store::{ExecutionLogRecord, LogEntry, MAX_RECORD},
 };
 
 /// A wait for a backend that lasts longer is not waited for by who follows the log.
@@ -38,7 +38,7 @@ pub struct RequestLog(Option<Recording>);
 
 #[derive(Debug)]
 struct Recording {
-    store: Arc<Store>,
+    logs: Arc<Logs>,
     log_group: Arc<str>,
     logging_level: LoggingLevel,
     data_trace: bool,
@@ -67,7 +67,7 @@ impl RequestLog {
     /// The log of a request with this context that begins now, on a route with these settings; on
     /// none, its context has no route key.
     pub fn begin(
-        store: &Arc<Store>,
+        logs: &Arc<Logs>,
         stage: &StageSlot,
         settings: &LogSettings,
         context: &RequestContext,
@@ -89,11 +89,12 @@ impl RequestLog {
                 },
             })
         });
-        if settings.logging_level == LoggingLevel::Off && access.is_none() {
+        let is_off = settings.logging_level == LoggingLevel::Off;
+        if !logs.are_taken() || (is_off && access.is_none()) {
             return Self(None);
         }
         let connection_id = Some(context.connection.connection_id);
-        let mut recording = Recording::new(store, stage, settings, &context.request_id);
+        let mut recording = Recording::new(logs, stage, settings, &context.request_id);
         recording.connection_id = connection_id;
         recording.began_at_ms = context.request_time_ms;
         recording.access = access;
@@ -104,7 +105,7 @@ impl RequestLog {
     /// The log of a call of `@connections` that is answered now, with these ids in the answer.
     /// `connection_id` is absent when what the caller wrote is none. It has no row of an access log.
     pub fn begin_connections_call(
-        store: &Arc<Store>,
+        logs: &Arc<Logs>,
         stage: &StageSlot,
         settings: &LogSettings,
         request_id: &RequestId,
@@ -114,7 +115,7 @@ impl RequestLog {
         if settings.logging_level == LoggingLevel::Off {
             return Self(None);
         }
-        let mut recording = Recording::new(store, stage, settings, request_id);
+        let mut recording = Recording::new(logs, stage, settings, request_id);
         recording.connection_id = connection_id;
         let id = extended_request_id.as_str();
         recording.write(&Entry::ExtendedRequestId(Some(id)));
@@ -235,13 +236,13 @@ impl RequestLog {
 
 impl Recording {
     fn new(
-        store: &Arc<Store>,
+        logs: &Arc<Logs>,
         stage: &StageSlot,
         settings: &LogSettings,
         request_id: &RequestId,
     ) -> Self {
         Self {
-            store: Arc::clone(store),
+            logs: Arc::clone(logs),
             log_group: Arc::clone(&stage.log_group),
             logging_level: settings.logging_level,
             data_trace: settings.data_trace,
@@ -297,7 +298,7 @@ impl Recording {
             endpoint_request_id: self.endpoint_request_id.take(),
             record: std::mem::take(&mut self.record),
         };
-        self.store.log(LogEntry::Execution(Box::new(record)));
+        self.logs.log(LogEntry::Execution(Arc::new(record)));
     }
 }
 
@@ -319,7 +320,7 @@ impl Drop for Recording {
         }
         self.flush();
         if let Some(access) = self.access.take() {
-            access.log.write(access.row, &self.store);
+            access.log.write(access.row, &self.logs);
         }
     }
 }

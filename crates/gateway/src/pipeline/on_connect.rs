@@ -91,7 +91,10 @@ pub async fn on_connect(
     let route = deployed.connect.as_ref();
     let series = route.map_or(&deployed.unrouted_series, |route| &route.series);
     series.connecting();
-    match handshake.run(&mut log).await {
+    let began = Instant::now();
+    let outcome = handshake.run(&mut log).await;
+    gateway.metrics().handshakes.observe(began.elapsed());
+    match outcome {
         Ok((context, response)) => {
             series.done(None);
             log.write(&Entry::Connected);
@@ -146,8 +149,8 @@ impl Handshake<'_> {
         let route = self.deployed.connect.as_ref();
         let settings = route.map_or(&self.deployed.log_settings, |route| &route.log_settings);
         let context = self.request_context(self.context(self.identity(None), None));
-        let (store, stage) = (self.gateway.store(), &self.request.stage);
-        RequestLog::begin(store, stage, settings, &context, true)
+        let (logs, stage) = (self.gateway.logs(), &self.request.stage);
+        RequestLog::begin(logs, stage, settings, &context, true)
     }
 
     async fn run(

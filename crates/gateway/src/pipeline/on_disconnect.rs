@@ -21,7 +21,9 @@ use crate::{
     gateway::Gateway,
     integration::{self, bulkhead::Wait},
     lifecycle::{DisconnectRecord, cut},
+    new_id,
     observe::{Event, RequestLog, metrics::blame_of_answer},
+    simulation::{Variant, is_broken},
 };
 
 /// The status of an end that no integration heard of.
@@ -63,8 +65,13 @@ pub(crate) fn deliver_disconnect(
     };
     let (status_code, reason) = disconnect.cause.disconnect_status();
     let key = gateway.store().connection_id_key();
+    let request_id = if is_broken(Variant::NewRequestId) {
+        new_id::request_id()
+    } else {
+        key.disconnect_request_id(&disconnect.context.connection_id)
+    };
     let context = RequestContext {
-        request_id: key.disconnect_request_id(&disconnect.context.connection_id),
+        request_id,
         connection: Arc::clone(&disconnect.context),
         request_time_ms: disconnect.ended_at_ms,
         route_key: RouteKey::Disconnect,
@@ -80,7 +87,7 @@ pub(crate) fn deliver_disconnect(
         series.received();
     }
     let settings = route.map_or(&deployed.log_settings, |route| &route.log_settings);
-    let mut log = RequestLog::begin(gateway.store(), stage, settings, &context, true);
+    let mut log = RequestLog::begin(gateway.logs(), stage, settings, &context, true);
     log.api_key_not_required(RouteKey::Disconnect.as_str());
     log.starting_execution(RouteKey::Disconnect.as_str());
     let Some(route) = route else {

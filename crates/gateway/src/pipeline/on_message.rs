@@ -61,14 +61,14 @@ pub(crate) fn on_message(
             (&message.context, &deployed.log_settings, unrouted)
         }
     };
-    let (store, stage) = (gateway.store(), &connection.stage);
+    let (logs, stage) = (gateway.logs(), &connection.stage);
     let route = selected
         .as_ref()
         .ok()
         .map(|routed| Arc::clone(&routed.route));
     series.received();
     let mut outcome = Outcome {
-        log: RequestLog::begin(store, stage, settings, context, route.is_some()),
+        log: RequestLog::begin(logs, stage, settings, context, route.is_some()),
         gateway,
         connection,
         request_id: context.request_id.clone(),
@@ -222,6 +222,8 @@ impl Outcome<'_> {
     fn tell(mut self, status: u16, error: Option<String>) {
         self.log.write(&Entry::MessageDone { status });
         self.log.end(status);
+        let metrics = self.gateway.metrics();
+        metrics.messages.observe(self.started.elapsed());
         let observer = self.gateway.observer();
         if observer.follows_traffic() {
             observer.emit(Event::Request {

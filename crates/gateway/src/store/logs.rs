@@ -8,9 +8,12 @@ mod events;
 mod execution;
 pub(super) mod packed;
 mod reader;
+mod rendered;
 
 pub(super) use execution::{KeptRequest, stream_of};
 pub use reader::{GroupLine, LineFilter, LogReader};
+pub use rendered::JsonLine;
+pub(crate) use rendered::{RenderedEntry, RenderedLine};
 
 use std::{collections::BTreeMap, ops::Range};
 

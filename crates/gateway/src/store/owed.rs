@@ -1,7 +1,7 @@
 //! The journal of `$disconnect` in the store: what is owed, and when it is due. A row is in hand, and
 //! not due, while somebody carries it out; after a crash all are due.
 
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use gatepost_model::{
     ApiId, connection::CloseCause, connection_id::ConnectionId, request_context::ConnectionContext,
@@ -14,6 +14,7 @@ use super::{
     runs::{Beside, Run},
     sql_ms,
 };
+use crate::disconnects::LONGEST_PAUSE_MS;
 
 /// A `$disconnect` that waited in the store.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ pub struct NotJournalled;
 pub(super) struct Asked {
     pub now_ms: u64,
     pub at_most: usize,
-    pub done: mpsc::SyncSender<OwedDisconnects>,
+    pub done: oneshot::Sender<OwedDisconnects>,
 }
 
 impl Store {
@@ -63,10 +64,7 @@ impl Store {
     pub async fn journal(&self, context: &Arc<ConnectionContext>) -> Result<(), NotJournalled> {
         let (written, wait) = oneshot::channel();
         let change = Lifecycle::Connecting(Arc::clone(context));
-        if self.changes.push(change, Some(written)) {
-            // When the queue is full the writer is awake.
-            let _ = self.queue.try_send(Command::Wake);
-        }
+        self.change(change, Some(written));
         wait.await.map_err(|_| NotJournalled)
     }
 
@@ -75,22 +73,23 @@ impl Store {
         self.owed_at_start
     }
 
-    /// Takes what is due, behind all that was recorded before. Blocks.
-    pub fn take_owed(&self, now_ms: u64, at_most: usize) -> OwedDisconnects {
-        let (done, wait) = mpsc::sync_channel(1);
+    /// Takes what is due, behind all that was recorded before.
+    pub async fn take_owed(&self, now_ms: u64, at_most: usize) -> OwedDisconnects {
+        let (done, wait) = oneshot::channel();
         let asked = Asked {
             now_ms,
             at_most,
             done,
         };
-        if self.queue.send(Command::TakeOwed(asked)).is_err() {
-            return OwedDisconnects::default();
-        }
-        // Not answered, the disk did not take it: nothing was taken, and it is asked again.
-        wait.recv().unwrap_or(OwedDisconnects {
+        // Where the queue is full, or the disk does not take it, nothing is taken: it is asked again.
+        let later = OwedDisconnects {
             taken: Vec::new(),
             next_due_ms: Some(now_ms.saturating_add(1000)),
-        })
+        };
+        match self.tell(Command::TakeOwed(asked)) {
+            Ok(()) => wait.await.unwrap_or(later),
+            Err(_) => later,
+        }
     }
 }
 
@@ -141,13 +140,17 @@ pub(super) fn take(
     beside: &Beside,
 ) -> rusqlite::Result<OwedDisconnects> {
     let now = sql_ms(asked.now_ms);
+    // None is put off for longer than that: the clock was set back meanwhile.
+    let never = sql_ms(asked.now_ms.saturating_add(LONGEST_PAUSE_MS));
     let mut due = database.prepare_cached(
         "SELECT id, api_id, context, cause, code, reason, ended_at_ms, disconnect_tries
-         FROM connections WHERE context IS NOT NULL AND disconnect_due_ms <= ?1
-         AND run IS NOT ?3 ORDER BY disconnect_due_ms LIMIT ?2",
+         FROM connections WHERE context IS NOT NULL
+         AND (disconnect_due_ms <= ?1 OR disconnect_due_ms > ?2)
+         AND run IS NOT ?4 ORDER BY disconnect_due_ms LIMIT ?3",
     )?;
     let at_most = i64::try_from(asked.at_most).unwrap_or(i64::MAX);
-    let taken = due.query_map(params![now, at_most, beside.number()], |row| {
+    let parameters = params![now, never, at_most, beside.number()];
+    let taken = due.query_map(parameters, |row| {
         let slug = row.get::<_, Option<String>>(3)?.unwrap_or_default();
         Ok(OwedDisconnect {
             connection_id: ConnectionId::from_bytes(row.get(0)?),

@@ -15,7 +15,8 @@ const AROUND_MS: i64 = 5_000;
 const MAX_LOOKED_AT: i64 = 100_000;
 /// Lines of an invocation that are told.
 const MAX_LINES: usize = 200;
-const OF_FUNCTIONS: &str = "/aws/lambda/";
+/// How the names of functions' log groups begin.
+pub(crate) const OF_FUNCTIONS: &str = "/aws/lambda/";
 
 /// A request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

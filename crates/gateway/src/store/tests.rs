@@ -1,6 +1,6 @@
 //! What a restart leaves, what a full disk costs, and whole lives.
 
-use gatepost_model::{connection::CloseCause, fault::FaultKind};
+use gatepost_model::{connection::CloseCause, fault::FaultKind, request_context::Identity};
 
 use super::*;
 use crate::{lifecycle::Life, tombstones::End};
@@ -270,7 +270,7 @@ fn callers_of_what_is_gone_are_told_by_those_calls_alone() {
     let mut nth = 0;
     let mut refuse = |id: &str, caller: &str, status: u16, reason: &str| {
         nth += 1;
-        store.log(LogEntry::Refused(Box::new(RefusedCall {
+        store.log(LogEntry::Refused(Arc::new(RefusedCall {
             connection_id: id.into(),
             at_ms: now + nth,
             operation: "PostToConnection".into(),
@@ -342,7 +342,7 @@ fn of_many_refused_calls_the_first_and_the_latest_are_kept_and_all_are_counted()
         text: "why".into(),
     };
     for nth in 1..=100 {
-        store.log(LogEntry::Refused(Box::new(call(nth))));
+        store.log(LogEntry::Refused(Arc::new(call(nth))));
     }
     store.flush();
     let calls = reader.refused_calls("gbgBH8-ydQAYKEjZQA==").unwrap();
@@ -351,4 +351,46 @@ fn of_many_refused_calls_the_first_and_the_latest_are_kept_and_all_are_counted()
     assert_eq!(calls.kept, kept);
     assert_eq!(reader.refused_call("95").unwrap(), Some(call(95)));
     assert_eq!(reader.refused_calls("x").unwrap(), RefusedCalls::default());
+}
+
+#[tokio::test]
+async fn what_is_synced_is_in_the_file_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = Store::open(&path, RETENTION).unwrap();
+    store.record(Lifecycle::Deployed {
+        api_id: api(),
+        name: "chat".into(),
+    });
+    store.synced().await;
+    let copy = folder.path().join("copy.sqlite");
+    std::fs::copy(&path, &copy).unwrap();
+    let reader = LifeReader::open(&copy).unwrap();
+    assert_eq!(reader.deployed_apis().unwrap(), [(api(), "chat".into())]);
+}
+
+#[tokio::test]
+async fn no_disconnect_waits_for_a_clock_that_was_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store.sqlite"), RETENTION).unwrap();
+    let id = store.connection_id_key().issue(&api(), 0, [1; 7]);
+    let context = ConnectionContext {
+        connection_id: id,
+        api_id: api(),
+        stage: "prod".into(),
+        connected_at_ms: 0,
+        domain_name: "localhost".into(),
+        identity: Identity::anonymous("::1", None),
+        authorizer: None,
+    };
+    store.journal(&Arc::new(context)).await.unwrap();
+    let (hour, now) = (3_600_000, 10 * 3_600_000);
+    store.record(Lifecycle::DisconnectWaits {
+        id,
+        due_ms: now + 1_000,
+    });
+    assert_eq!(store.take_owed(now, 1).await.taken.len(), 0);
+    let taken = store.take_owed(now - hour, 1).await.taken;
+    assert_eq!(taken.len(), 1);
+    assert_eq!(taken[0].connection_id, id);
 }

@@ -4,6 +4,8 @@ mod lives;
 mod log_changes;
 mod log_entries;
 mod prune;
+#[cfg(feature = "simulation")]
+mod simulated;
 
 use std::{
     sync::{
@@ -18,14 +20,21 @@ use rusqlite::{Connection as Database, Transaction, TransactionBehavior, params}
 
 use self::{log_entries::LogGroups, prune::Pruning};
 use super::{
-    Command, Lifecycle, LogChange, LogChangeError, LogQueue, OwedDisconnects, Retention,
+    Command, Lifecycle, LogChange, LogChangeError, OwedDisconnects, Retention,
     changes::{Change, Changes},
     log_changes::AskedLogChange,
     metrics, owed,
     runs::{Beside, Run},
     usage,
 };
-use crate::clock::now_ms;
+use crate::{
+    clock::now_ms,
+    observe::{Backlog, metrics::LabelledCount},
+    simulation::{Variant, is_broken},
+};
+
+#[cfg(feature = "simulation")]
+pub use simulated::SimulatedWriter;
 
 /// Log entries committed at once at most: handshakes wait for no longer than they take.
 const BATCH: usize = 512;
@@ -41,7 +50,9 @@ pub(super) struct Writer {
     retention: Retention,
     changes: Arc<Changes>,
     dropped: Arc<AtomicU64>,
-    log_queue: Arc<LogQueue>,
+    log_backlog: Arc<Backlog>,
+    /// What was removed because it was older, or more, than is kept.
+    pub(super) evictions: Arc<LabelledCount>,
     log_groups: LogGroups,
     run: Run,
     beside: Arc<Beside>,
@@ -77,7 +88,7 @@ impl Writer {
         retention: Retention,
         changes: Arc<Changes>,
         dropped: Arc<AtomicU64>,
-        log_queue: Arc<LogQueue>,
+        log_backlog: Arc<Backlog>,
         run: Run,
         beside: Arc<Beside>,
     ) -> Self {
@@ -86,7 +97,8 @@ impl Writer {
             retention,
             changes,
             dropped,
-            log_queue,
+            log_backlog,
+            evictions: Arc::default(),
             log_groups: LogGroups::default(),
             run,
             beside,
@@ -126,7 +138,7 @@ impl Writer {
             }
             if pruning
                 .as_mut()
-                .is_some_and(|pruning| !pruning.step(&self.database))
+                .is_some_and(|pruning| !pruning.step(&self.database, &self.evictions))
             {
                 pruning = None;
             }
@@ -149,7 +161,7 @@ impl Writer {
         let is_written = written.is_ok();
         if written.is_err() {
             self.log_groups.forget();
-            self.log_queue.drop_entries(logged.entries as u64);
+            self.log_backlog.drop_entries(logged.entries as u64);
             self.dropped
                 .fetch_add(changes.len() as u64, Ordering::Relaxed);
         } else {
@@ -158,13 +170,20 @@ impl Writer {
                 let _ = written.send(());
             }
         }
-        self.log_queue.leave(logged.entries, logged.bytes);
+        self.log_backlog.leave(logged.entries, logged.bytes);
         let Answers { changed, owed } = written.unwrap_or_default();
         let (mut changes, mut owed) = (changed.into_iter(), owed.into_iter());
         let mut retention = false;
         for command in batch {
             match command {
                 Command::Flush(done) => {
+                    let _ = done.send(());
+                }
+                Command::Sync(done) => {
+                    // A commit syncs only what it writes itself.
+                    let _ = self
+                        .database
+                        .query_row("PRAGMA wal_checkpoint", [], |_| Ok(()));
                     let _ = done.send(());
                 }
                 Command::ChangeLogGroup(asked) => {
@@ -196,10 +215,14 @@ impl Writer {
             || batch.iter().any(|command| {
                 matches!(
                     command,
-                    Command::ChangeFunction(_) | Command::ChangeLogGroup(_)
+                    Command::ChangeFunction(_) | Command::ChangeLogGroup(_) | Command::Sync(_)
                 )
             });
-        let synchronous = if is_awaited { "FULL" } else { "NORMAL" };
+        let synchronous = if is_awaited && !is_broken(Variant::UnsyncedJournal) {
+            "FULL"
+        } else {
+            "NORMAL"
+        };
         self.database
             .pragma_update(None, "synchronous", synchronous)?;
         // Others write too: what is read in it is still so when it is written.
@@ -225,7 +248,7 @@ impl Writer {
                     let owed = owed::take(&transaction, asked, self.run, &self.beside)?;
                     answers.owed.push(owed);
                 }
-                Command::Wake | Command::Flush(_) => {}
+                Command::Wake | Command::Flush(_) | Command::Sync(_) => {}
             }
         }
         self.log_groups.finish(&transaction)?;

@@ -29,6 +29,12 @@ pub(crate) fn unique_name<'a>(
     name: &str,
     others: impl IntoIterator<Item = &'a Authorizer>,
 ) -> Result<(), Inadmissible> {
+    if name.is_empty() {
+        return Err(Inadmissible::of_ours(
+            "the authorizer has no name",
+            "give it one",
+        ));
+    }
     if others.into_iter().all(|other| other.name != name) {
         return Ok(());
     }

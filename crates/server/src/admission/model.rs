@@ -35,19 +35,23 @@ pub(crate) fn unique_name<'a>(
 /// Which of the models, by index, have schemas that cannot be compiled, and why. A fault of a model
 /// that others refer to is told of that one alone.
 pub(crate) fn invalid_schemas(api_id: &str, models: &[Model]) -> Vec<(usize, InvalidSchema)> {
-    let schemas: BTreeMap<&str, &str> = models
-        .iter()
-        .map(|model| (model.name.as_str(), model.schema.as_str()))
-        .collect();
-    let of_api = Models {
-        api_id,
-        schemas: &schemas,
-    };
-    let invalid = |(at, model): (usize, &Model)| {
-        let error = JsonSchema::compile(&model.name, of_api).err()?;
-        (error.model == model.name).then_some((at, error))
-    };
-    models.iter().enumerate().filter_map(invalid).collect()
+    let schemas = schemas(models);
+    let numbered = models.iter().enumerate();
+    numbered
+        .filter_map(|(at, model)| Some((at, fault(model, api_id, &schemas)?)))
+        .collect()
+}
+
+/// Why the schema of the model at this index cannot be compiled.
+pub(crate) fn invalid_schema_of(
+    api_id: &str,
+    models: &[Model],
+    at: usize,
+) -> Result<(), Inadmissible> {
+    match fault(&models[at], api_id, &schemas(models)) {
+        Some(error) => Err(invalid_schema(&error)),
+        None => Ok(()),
+    }
 }
 
 /// The model, if there is one, whose schema refers to a model of this name, which is not there.
@@ -56,18 +60,31 @@ pub(crate) fn missing_model<'a>(
     api_id: &str,
     models: &'a [Model],
 ) -> Option<&'a Model> {
-    let refers = |error: &InvalidSchema| match &error.problem {
+    let schemas = schemas(models);
+    let refers = |error: InvalidSchema| match error.problem {
         Problem::Reference { reference, .. } => {
             let document = reference.split('#').next().unwrap_or_default();
-            document
-                .rsplit_once("/models/")
-                .is_some_and(|(_, model)| model == name)
+            let model = document.rsplit_once("/models/");
+            model.is_some_and(|(_, model)| model == name)
         }
         _ => false,
     };
-    let invalid = invalid_schemas(api_id, models);
-    let found = invalid.iter().find(|(_, error)| refers(error))?;
-    models.get(found.0)
+    let mut naming = models.iter().filter(|model| model.schema.contains(name));
+    naming.find(|model| fault(model, api_id, &schemas).is_some_and(refers))
+}
+
+/// The schemas by the models' names.
+fn schemas(models: &[Model]) -> BTreeMap<&str, &str> {
+    let models = models.iter();
+    models
+        .map(|model| (model.name.as_str(), model.schema.as_str()))
+        .collect()
+}
+
+/// What is wrong with a model's own schema.
+fn fault(model: &Model, api_id: &str, schemas: &BTreeMap<&str, &str>) -> Option<InvalidSchema> {
+    let error = JsonSchema::compile(&model.name, Models { api_id, schemas }).err()?;
+    (error.model == model.name).then_some(error)
 }
 
 /// What is said of a schema, unless `disableSchemaValidation` lets it be.

@@ -5,6 +5,7 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{Arc, OnceLock},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -60,6 +61,7 @@ pub(super) struct Call {
     /// Who signed, once that is known.
     signer: OnceLock<Signer>,
     domain_name: Box<str>,
+    began: Instant,
     began_at_ms: u64,
     /// `x-amzn-RequestId`.
     request_id: RequestId,
@@ -127,6 +129,7 @@ impl Call {
             },
             signer: OnceLock::new(),
             domain_name: target.authority.as_str().into(),
+            began: Instant::now(),
             began_at_ms: now_ms(),
             request_id: new_id::uuid().into(),
             extended_request_id: new_id::request_id(),
@@ -182,15 +185,16 @@ impl Call {
         let Some(deployed) = stage.deployed.load_full() else {
             return;
         };
-        let (store, settings) = (server.gateway.store(), &deployed.log_settings);
+        let (logs, settings) = (server.gateway.logs(), &deployed.log_settings);
         if let Some(refused) = failure.and_then(|failure| self.refused(failure, status)) {
-            store.log(LogEntry::Refused(Box::new(refused)));
+            let store = server.gateway.store();
+            store.log(LogEntry::Refused(Arc::new(refused)));
         }
         if let Some(access_log) = &settings.access_log {
-            access_log.write(self.row(stage, status), store);
+            access_log.write(self.row(stage, status), logs);
         }
         let mut log = RequestLog::begin_connections_call(
-            store,
+            logs,
             stage,
             settings,
             &self.request_id,
@@ -270,6 +274,7 @@ impl Call {
         let operation = self.operation().unwrap_or("other");
         let outcome = failure.map_or("ok", |failure| failure.slug().unwrap_or("refused"));
         metrics.calls.add(operation, outcome);
+        metrics.call_durations.observe(self.began.elapsed());
         if let Some(Failure::Gone(reason)) = failure {
             metrics.gone.add(reason.slug(), operation);
         }

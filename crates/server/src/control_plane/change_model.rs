@@ -82,11 +82,8 @@ fn check_schema(
     if definition.disable_schema_validation {
         return Ok(());
     }
-    let invalid = admission::invalid_schemas(api_id, &definition.models);
-    match invalid.iter().find(|(model, _)| *model == at) {
-        Some((_, error)) => Err(admission::invalid_schema(error).into()),
-        None => Ok(()),
-    }
+    admission::invalid_schema_of(api_id, &definition.models, at)?;
+    Ok(())
 }
 
 pub(super) fn delete(

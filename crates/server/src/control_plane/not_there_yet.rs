@@ -1,15 +1,12 @@
-//! The operations that Gatepost does not have yet, so that each is refused by its name and none
-//! looks like a success.
+//! The operations that Gatepost does not have, so that each is refused by its name and none looks
+//! like a success.
 
 use http::Method;
 
 use super::rescue::{ControlPlaneError, bad_request};
 use crate::shapes::{Matched, apigateway, apigatewayv2};
 
-const CHANGE: &str = "its APIs come from templates; change the template, and it is deployed again";
-const READ: &str = "nothing in Gatepost depends on it; call it on AWS, or leave it out";
-
-/// What AWS has for HTTP APIs only.
+/// What AWS has for HTTP APIs only (control-and-observability spec D.2).
 const OF_HTTP_APIS: [&str; 5] = [
     "DeleteCorsConfiguration",
     "ExportApi",
@@ -25,15 +22,13 @@ pub(super) fn refuse(method: &Method, segments: &[&str], query: &str) -> Control
     } else {
         Matched::<apigateway::Operation>::find(method, segments, query).map(|found| found.name())
     };
-    if let Some(operation) = operation.filter(|operation| OF_HTTP_APIS.contains(operation)) {
-        return bad_request(format!(
+    match operation {
+        None => ControlPlaneError::UnknownOperation,
+        Some(operation) if OF_HTTP_APIS.contains(&operation) => bad_request(format!(
             "{operation} is supported for HTTP APIs only, and Gatepost serves WebSocket APIs"
-        ));
+        )),
+        Some(operation) => ControlPlaneError::NotThereYet(operation),
     }
-    let mend = if method == Method::GET { READ } else { CHANGE };
-    operation.map_or(ControlPlaneError::UnknownOperation, |operation| {
-        ControlPlaneError::NotThereYet { operation, mend }
-    })
 }
 
 /// The error for a path under `/v2/` that nothing here reads.

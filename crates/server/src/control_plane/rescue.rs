@@ -45,15 +45,17 @@ pub(super) enum ControlPlaneError {
     Conflict(String),
     #[error("{0}")]
     OfTemplate(String),
+    #[error("{0}")]
+    LimitExceeded(String),
     #[error("the change could not be kept, so it was not made: {0}")]
     NotKept(String),
     #[error("Missing Authentication Token")]
     UnknownOperation,
-    #[error("{operation} is not there yet in Gatepost: {mend}")]
-    NotThereYet {
-        operation: &'static str,
-        mend: &'static str,
-    },
+    #[error(
+        "{0} is not there yet in Gatepost: nothing in it depends on that; call it on AWS, or leave \
+         it out"
+    )]
+    NotThereYet(&'static str),
 }
 
 /// What the caller asks for cannot be.
@@ -94,6 +96,7 @@ impl ControlPlaneError {
                 (StatusCode::BAD_REQUEST, "SerializationException")
             }
             Self::Conflict(_) | Self::OfTemplate(_) => (StatusCode::CONFLICT, "ConflictException"),
+            Self::LimitExceeded(_) => (StatusCode::TOO_MANY_REQUESTS, "LimitExceededException"),
             Self::NotKept(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalServerErrorException",
@@ -102,7 +105,7 @@ impl ControlPlaneError {
             Self::UnknownOperation => {
                 (StatusCode::FORBIDDEN, "MissingAuthenticationTokenException")
             }
-            Self::NotThereYet { .. } => (StatusCode::NOT_IMPLEMENTED, "NotImplementedException"),
+            Self::NotThereYet(_) => (StatusCode::NOT_IMPLEMENTED, "NotImplementedException"),
         }
     }
 }

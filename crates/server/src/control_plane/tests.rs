@@ -15,6 +15,7 @@ fn call(method: &Method, path_and_query: &str) -> Response<Bytes> {
         domain_names: &[domain_name()],
         endpoint: &endpoint,
         usage_plans: &ServedPlans::default(),
+        client_certificates: &[],
         cloudwatch_role_arn: None,
         account_throttle: ThrottleSettings::default(),
     }
@@ -451,67 +452,73 @@ fn what_is_not_found_is_named() {
 }
 
 #[test]
+fn a_models_template_is_made_from_its_schema() {
+    assert_eq!(
+        get("/v2/apis/abcdef0123/models/model1/template"),
+        json!({ "value": "#set($inputRoot = $input.path('$'))\n{ }" })
+    );
+    assert_refused(
+        &Method::GET,
+        "/v2/apis/abcdef0123/models/none/template",
+        404,
+        "NotFoundException",
+        "Invalid Model identifier specified none",
+    );
+}
+
+#[test]
 fn what_does_not_exist_yet_is_refused_by_its_name() {
-    let change = "its APIs come from templates; change the template, and it is deployed again";
-    let read = "nothing in Gatepost depends on it; call it on AWS, or leave it out";
-    for (method, path, operation, mend) in [
-        (Method::POST, "/v2/apis", "CreateApi", change),
-        (Method::PUT, "/v2/apis", "ImportApi", change),
-        (Method::PATCH, "/v2/apis/abcdef0123", "UpdateApi", change),
+    for (method, path, operation) in [
+        (Method::POST, "/v2/vpclinks", "CreateVpcLink"),
+        (Method::GET, "/v2/vpclinks", "GetVpcLinks"),
         (
-            Method::DELETE,
-            "/v2/apis/x/stages/%24default",
-            "DeleteStage",
-            change,
+            Method::PUT,
+            "/v2/domainnames/a.example.com/routingrules/rule%2F1",
+            "PutRoutingRule",
         ),
-        (
-            Method::DELETE,
-            "/v2/apis/x/routes/y/requestparameters/route.request.header.a%2Fb",
-            "DeleteRouteRequestParameter",
-            change,
-        ),
-        (
-            Method::POST,
-            "/v2/tags/arn%3Aaws%3Aapigateway%3A%3A%3A%2Fapis",
-            "TagResource",
-            change,
-        ),
-        (Method::GET, "/v2/vpclinks", "GetVpcLinks", read),
-        (
-            Method::GET,
-            "/v2/apis/abcdef0123/exports/OAS30",
-            "ExportApi",
-            read,
-        ),
-        (
-            Method::GET,
-            "/v2/apis/abcdef0123/models/model1/template",
-            "GetModelTemplate",
-            read,
-        ),
-        (Method::GET, "/v2/portals", "ListPortals", read),
-        (
-            Method::GET,
-            "/clientcertificates",
-            "GetClientCertificates",
-            read,
-        ),
-        (Method::GET, "/restapis", "GetRestApis", read),
-        (
-            Method::POST,
-            "/apikeys?mode=import",
-            "ImportApiKeys",
-            change,
-        ),
+        (Method::GET, "/v2/portals", "ListPortals"),
+        (Method::GET, "/clientcertificates", "GetClientCertificates"),
+        (Method::GET, "/restapis", "GetRestApis"),
+        (Method::POST, "/apikeys?mode=import", "ImportApiKeys"),
         (
             Method::PATCH,
             "/usageplans/plan01/keys/abcdefghij/usage",
             "UpdateUsage",
-            change,
         ),
     ] {
-        let message = format!("{operation} is not there yet in Gatepost: {mend}");
+        let message = format!(
+            "{operation} is not there yet in Gatepost: nothing in it depends on that; call it on \
+             AWS, or leave it out"
+        );
         assert_refused(&method, path, 501, "NotImplementedException", &message);
+    }
+}
+
+#[test]
+fn what_only_http_apis_have_is_a_bad_request() {
+    for (method, path, operation) in [
+        (Method::PUT, "/v2/apis", "ImportApi"),
+        (Method::PUT, "/v2/apis/abcdef0123", "ReimportApi"),
+        (
+            Method::GET,
+            "/v2/apis/abcdef0123/exports/OAS30?outputType=JSON",
+            "ExportApi",
+        ),
+        (
+            Method::DELETE,
+            "/v2/apis/abcdef0123/cors",
+            "DeleteCorsConfiguration",
+        ),
+        (
+            Method::DELETE,
+            "/v2/apis/abcdef0123/stages/%24default/cache/authorizers",
+            "ResetAuthorizersCache",
+        ),
+    ] {
+        let message = format!(
+            "{operation} is supported for HTTP APIs only, and Gatepost serves WebSocket APIs"
+        );
+        assert_refused(&method, path, 400, "BadRequestException", &message);
     }
 }
 

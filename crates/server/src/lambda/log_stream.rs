@@ -7,7 +7,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use gatepost_gateway::observe::{Event, Observer};
+use gatepost_gateway::{
+    observe::{Event, Logs, Observer},
+    store::{LogEntry, LogEvent},
+};
 use gatepost_model::FunctionName;
 use parking_lot::Mutex;
 use time::{OffsetDateTime, macros::format_description};
@@ -25,9 +28,16 @@ const DRAIN: usize = 65_536;
 /// One log stream of `/aws/lambda/{function}`.
 pub(super) struct LogStream {
     function: FunctionName,
+    log_group: Arc<str>,
     name: Arc<str>,
-    observer: Observer,
+    readers: Readers,
     state: Mutex<State>,
+}
+
+/// Who reads what functions print.
+pub(super) struct Readers {
+    pub observer: Observer,
+    pub logs: Option<Arc<Logs>>,
 }
 
 #[derive(Default)]
@@ -72,14 +82,15 @@ pub(super) enum Ending<'a> {
 }
 
 impl LogStream {
-    pub fn new(function: FunctionName, version: &str, observer: Observer) -> Self {
+    pub fn new(function: FunctionName, version: &str, readers: Readers) -> Self {
         let today = OffsetDateTime::now_utc().date();
         let (year, month, day) = (today.year(), u8::from(today.month()), today.day());
         let instance = hex(&gatepost_gateway::new_id::random_bytes::<16>());
         Self {
+            log_group: format!("/aws/lambda/{function}").into(),
             function,
             name: format!("{year:04}/{month:02}/{day:02}/[{version}]{instance}").into(),
-            observer,
+            readers,
             state: Mutex::default(),
         }
     }
@@ -91,7 +102,8 @@ impl LogStream {
 
     /// Whether somebody reads, so that Lambda's lines are worth writing.
     fn is_read(&self, state: &State) -> bool {
-        state.tail.is_some() || self.observer.is_listening()
+        let Readers { observer, logs } = &self.readers;
+        state.tail.is_some() || logs.is_some() || observer.follows_traffic()
     }
 
     /// Opens the pipe that shall be the process's stdout and stderr: the end that tells when there
@@ -185,12 +197,24 @@ impl LogStream {
                 tail.drain(..tail.ceil_char_boundary(excess));
             }
         }
-        self.observer.emit(Event::FunctionLog {
-            function: self.function.clone(),
-            stream: Arc::clone(&self.name),
-            timestamp_ms: epoch_millis(),
-            message,
-        });
+        let Readers { observer, logs } = &self.readers;
+        let timestamp_ms = epoch_millis();
+        if observer.follows_traffic() {
+            observer.emit(Event::FunctionLog {
+                function: self.function.clone(),
+                stream: Arc::clone(&self.name),
+                timestamp_ms,
+                message: message.clone(),
+            });
+        }
+        if let Some(logs) = logs {
+            logs.log(LogEntry::Event(Arc::new(LogEvent {
+                log_group: Arc::clone(&self.log_group),
+                stream: Arc::clone(&self.name),
+                timestamp_ms,
+                message,
+            })));
+        }
     }
 
     /// A line of Lambda's own outside of an invocation.
@@ -290,6 +314,13 @@ mod tests {
 
     use super::*;
 
+    fn told(observer: Observer) -> Readers {
+        Readers {
+            observer,
+            logs: None,
+        }
+    }
+
     fn messages(events: &mut tokio::sync::mpsc::Receiver<Event>) -> Vec<String> {
         std::iter::from_fn(|| events.try_recv().ok())
             .map(|event| match event {
@@ -312,7 +343,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_printed_stands_between_start_and_end() {
         let (observer, mut events) = Observer::new(100);
-        let log = LogStream::new("chat".into(), "$LATEST", observer);
+        let log = LogStream::new("chat".into(), "$LATEST", told(observer));
         let (_pipe, mut writer) = log.open().unwrap();
         log.start("r-1", "$LATEST", true);
         writer.write_all(b"one\ntwo\rlines\nno line break").unwrap();
@@ -333,7 +364,7 @@ mod tests {
     #[tokio::test]
     async fn a_timeout_is_said_before_end() {
         let (observer, mut events) = Observer::new(100);
-        let log = LogStream::new("chat".into(), "$LATEST", observer);
+        let log = LogStream::new("chat".into(), "$LATEST", told(observer));
         log.finish(&report(Ending::TimedOut(Duration::from_secs(3))), || 36);
         let lines = messages(&mut events);
         assert!(
@@ -347,7 +378,7 @@ mod tests {
     #[tokio::test]
     async fn a_line_without_end_is_cut_at_the_size_of_a_log_event() {
         let (observer, mut events) = Observer::new(100);
-        let log = LogStream::new("chat".into(), "$LATEST", observer);
+        let log = LogStream::new("chat".into(), "$LATEST", told(observer));
         let state = &mut State::default();
         for _ in 0..5 {
             log.take(state, &vec![b'x'; 131_072]);
@@ -359,7 +390,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_tail_is_the_last_4_kb_of_this_invocation() {
-        let log = LogStream::new("chat".into(), "$LATEST", Observer::none());
+        let log = LogStream::new("chat".into(), "$LATEST", told(Observer::none()));
         let (_pipe, mut writer) = log.open().unwrap();
         log.start("r-1", "$LATEST", true);
         writer.write_all("ü".repeat(5000).as_bytes()).unwrap();

@@ -9,12 +9,16 @@ operations! { {
     CreateUsagePlan "POST" "/usageplans" 201,
     CreateUsagePlanKey "POST" "/usageplans/{usageplanId}/keys" 201,
     DeleteApiKey "DELETE" "/apikeys/{api_Key}" 202,
+    DeleteClientCertificate "DELETE" "/clientcertificates/{clientcertificate_id}" 202,
     DeleteUsagePlan "DELETE" "/usageplans/{usageplanId}" 202,
     DeleteUsagePlanKey "DELETE" "/usageplans/{usageplanId}/keys/{keyId}" 202,
+    GenerateClientCertificate "POST" "/clientcertificates" 201,
     TagResource "PUT" "/tags/{resource_arn}" 204,
     UntagResource "DELETE" "/tags/{resource_arn}" 204,
     UpdateAccount "PATCH" "/account" 200,
     UpdateApiKey "PATCH" "/apikeys/{api_Key}" 200,
+    UpdateClientCertificate "PATCH" "/clientcertificates/{clientcertificate_id}" 200,
+    UpdateUsage "PATCH" "/usageplans/{usageplanId}/keys/{keyId}/usage" 200,
     UpdateUsagePlan "PATCH" "/usageplans/{usageplanId}" 200,
 } others {
     CreateAuthorizer "POST" "/restapis/{restapi_id}/authorizers",
@@ -32,7 +36,6 @@ operations! { {
     CreateVpcLink "POST" "/vpclinks",
     DeleteAuthorizer "DELETE" "/restapis/{restapi_id}/authorizers/{authorizer_id}",
     DeleteBasePathMapping "DELETE" "/domainnames/{domain_name}/basepathmappings/{base_path}",
-    DeleteClientCertificate "DELETE" "/clientcertificates/{clientcertificate_id}",
     DeleteDeployment "DELETE" "/restapis/{restapi_id}/deployments/{deployment_id}",
     DeleteDocumentationPart "DELETE" "/restapis/{restapi_id}/documentation/parts/{part_id}",
     DeleteDocumentationVersion "DELETE" "/restapis/{restapi_id}/documentation/versions/{doc_version}",
@@ -51,7 +54,6 @@ operations! { {
     DeleteVpcLink "DELETE" "/vpclinks/{vpclink_id}",
     FlushStageAuthorizersCache "DELETE" "/restapis/{restapi_id}/stages/{stage_name}/cache/authorizers",
     FlushStageCache "DELETE" "/restapis/{restapi_id}/stages/{stage_name}/cache/data",
-    GenerateClientCertificate "POST" "/clientcertificates",
     GetAccount "GET" "/account",
     GetApiKey "GET" "/apikeys/{api_Key}",
     GetApiKeys "GET" "/apikeys",
@@ -113,7 +115,6 @@ operations! { {
     TestInvokeMethod "POST" "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
     UpdateAuthorizer "PATCH" "/restapis/{restapi_id}/authorizers/{authorizer_id}",
     UpdateBasePathMapping "PATCH" "/domainnames/{domain_name}/basepathmappings/{base_path}",
-    UpdateClientCertificate "PATCH" "/clientcertificates/{clientcertificate_id}",
     UpdateDeployment "PATCH" "/restapis/{restapi_id}/deployments/{deployment_id}",
     UpdateDocumentationPart "PATCH" "/restapis/{restapi_id}/documentation/parts/{part_id}",
     UpdateDocumentationVersion "PATCH" "/restapis/{restapi_id}/documentation/versions/{doc_version}",
@@ -128,7 +129,6 @@ operations! { {
     UpdateResource "PATCH" "/restapis/{restapi_id}/resources/{resource_id}",
     UpdateRestApi "PATCH" "/restapis/{restapi_id}",
     UpdateStage "PATCH" "/restapis/{restapi_id}/stages/{stage_name}",
-    UpdateUsage "PATCH" "/usageplans/{usageplanId}/keys/{keyId}/usage",
     UpdateVpcLink "PATCH" "/vpclinks/{vpclink_id}",
 } }
 
@@ -177,6 +177,10 @@ request! { DeleteApiKeyRequest {
     path api_key "api_Key": String,
 } }
 
+request! { DeleteClientCertificateRequest {
+    path clientcertificate_id "clientcertificate_id": String,
+} }
+
 request! { DeleteUsagePlanKeyRequest {
     path usageplan_id "usageplanId": String,
     path key_id "keyId": String,
@@ -184,6 +188,11 @@ request! { DeleteUsagePlanKeyRequest {
 
 request! { DeleteUsagePlanRequest {
     path usageplan_id "usageplanId": String,
+} }
+
+request! { GenerateClientCertificateRequest {
+    body description "description": Option<String>,
+    body tags "tags": Option<BTreeMap<String, String>>,
 } }
 
 request! { TagResourceRequest {
@@ -205,8 +214,19 @@ request! { UpdateApiKeyRequest {
     body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
 } }
 
+request! { UpdateClientCertificateRequest {
+    path clientcertificate_id "clientcertificate_id": String,
+    body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
+} }
+
 request! { UpdateUsagePlanRequest {
     path usageplan_id "usageplanId": String,
+    body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
+} }
+
+request! { UpdateUsageRequest {
+    path usageplan_id "usageplanId": String,
+    path key_id "keyId": String,
     body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
 } }
 

@@ -155,6 +155,17 @@ pub enum Severity {
     DataTrace,
 }
 
+impl Severity {
+    /// Its name, for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "ERROR",
+            Self::Info => "INFO",
+            Self::DataTrace => "TRACE",
+        }
+    }
+}
+
 impl Entry<'_> {
     /// At which level it is written.
     pub fn severity(&self) -> Severity {

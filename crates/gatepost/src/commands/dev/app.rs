@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::PathBuf,
-    sync::Arc,
 };
 
 use gatepost_gateway::{auth::AuthMode, clock::now_ms};
@@ -88,7 +87,7 @@ impl App {
             beside: None,
         };
         let (mut node, events) = Node::open(prepared, state, node_options)?;
-        tokio::spawn(terminal.follow(events, Arc::clone(node.server.gateway.store())));
+        terminal.follow(events)?;
         let mut warnings = node
             .deploy(&template::App::default(), &loaded, &settings)
             .map_err(StartError::Deploy)?;
@@ -225,7 +224,8 @@ impl App {
 
     /// Closes the connections, runs the `$disconnect` routes, ends the functions.
     pub async fn stop(&self) {
-        self.node.stop().await;
+        let lost = self.node.stop().await;
+        self.terminal.last_words(lost);
     }
 
     /// The keys as they are served, which have a value even when the template gives none.

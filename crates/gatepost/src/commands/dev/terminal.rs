@@ -3,19 +3,19 @@
 mod json;
 mod text;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::mpsc, thread, time::Duration};
 
-use gatepost_gateway::{
-    observe::{Event, Refused},
-    store::{LogEntry, LogEvent, Store},
-};
+use gatepost_gateway::observe::{Event, Refused};
 use gatepost_server::endpoint::Endpoint;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::Receiver;
 
 pub use self::text::{Style, printable};
 use super::super::output;
 use crate::node::StartError;
+
+/// How long the end waits for a terminal.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Where `dev` prints. Data goes to stdout, warnings and errors to stderr.
 #[derive(Clone, Copy)]
@@ -154,13 +154,29 @@ impl Terminal {
         self.style
     }
 
-    /// Tells that the app stops.
+    /// Tells that the app stops; which does not wait for a terminal that nobody reads.
     pub fn stopping(self) {
         if !self.json {
-            output::line(
-                "Stopping: connections are closed, $disconnect routes run; Ctrl-C again stops at once.",
-            );
+            thread::spawn(|| {
+                output::line(
+                    "Stopping: connections are closed, $disconnect routes run; Ctrl-C again stops at \
+                     once.",
+                );
+            });
         }
+    }
+
+    /// Tells last words, for which nobody waits long: nobody may read the terminal.
+    pub fn last_words(self, warnings: Vec<String>) {
+        let (told, done) = mpsc::channel();
+        let tell = move || {
+            for warning in warnings {
+                self.warning(&warning);
+            }
+            let _ = told.send(());
+        };
+        thread::spawn(tell);
+        let _ = done.recv_timeout(LAST_WORDS);
     }
 
     /// Tells that another Gatepost has taken over.
@@ -181,33 +197,31 @@ impl Terminal {
         }
     }
 
-    /// Prints what happens and keeps functions' log lines, until the gateway is gone.
-    pub async fn follow(self, mut events: mpsc::Receiver<Event>, store: Arc<Store>) {
-        while let Some(event) = events.recv().await {
-            if self.quiet && !matches!(event, Event::Warning(_)) {
-                // Log lines are kept all the same.
-            } else if self.json {
-                Self::event(&json::event(&event));
-            } else if let Event::Warning(text) = &event {
-                self.warning(text);
-            } else {
-                output::line(&self.style.event(&event));
+    /// Prints what happens, until the gateway is gone: on a thread of its own, for a terminal that
+    /// nobody reads holds up whoever writes.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn follow(self, mut events: Receiver<Event>) -> io::Result<()> {
+        let run = move || {
+            while let Some(event) = events.blocking_recv() {
+                self.happened(&event);
             }
-            if let Event::FunctionLog {
-                function,
-                stream,
-                timestamp_ms,
-                message,
-            } = event
-            {
-                let event = LogEvent {
-                    log_group: format!("/aws/lambda/{function}").into(),
-                    stream,
-                    timestamp_ms,
-                    message,
-                };
-                store.log(LogEntry::Event(Box::new(event)));
-            }
+        };
+        thread::Builder::new().name("terminal".into()).spawn(run)?;
+        Ok(())
+    }
+
+    fn happened(self, event: &Event) {
+        if self.quiet && event.is_traffic() {
+            return;
+        }
+        if self.json {
+            Self::event(&json::event(event));
+        } else if let Event::Warning(text) = event {
+            self.warning(text);
+        } else {
+            output::line(&self.style.event(event));
         }
     }
 }

@@ -8,25 +8,19 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use gatepost_gateway::{
     clock::now_ms,
     integration::{
-        aws_service::{ServiceEndpoints, is_of_aws},
-        credentials::{CredentialsError, CredentialsProvider},
+        aws_service::ServiceEndpoints,
+        cloudwatch_logs::{CallError, CloudWatchLogs},
+        credentials::CredentialsError,
         egress::Egress,
         http_client::{HttpClient, HttpClientConfig},
-        sign::{Scope, sign},
     },
 };
 use gatepost_wire::aws_logs::{
     AccessRow, ExecutionLine, FunctionLine, PrintedEvent, execution_line, function_line,
     printed_events,
-};
-use http_body_util::Full;
-use hyper::{
-    Method, Request,
-    header::{CONTENT_TYPE, HOST},
 };
 use serde_json::{Value, json};
 
@@ -58,10 +52,7 @@ pub(super) fn events(arguments: &Arguments, id: &str) -> Result<Vec<PrintedEvent
 }
 
 struct CloudWatch {
-    client: HttpClient,
-    credentials: CredentialsProvider,
-    region: String,
-    url: String,
+    logs: CloudWatchLogs,
     since_ms: u64,
 }
 
@@ -99,10 +90,13 @@ impl CloudWatch {
         });
         let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         Ok(Self {
-            client: http.map_err(|error| error.to_string())?,
-            credentials,
-            region,
-            url,
+            logs: CloudWatchLogs {
+                http: http.map_err(|error| error.to_string())?,
+                credentials,
+                region,
+                url,
+                timeout: TIMEOUT,
+            },
             since_ms: now_ms().saturating_sub(age_ms),
         })
     }
@@ -217,61 +211,23 @@ impl CloudWatch {
     }
 
     async fn call(&self, operation: &str, input: &Value) -> Result<String, String> {
-        let body = Bytes::from(input.to_string());
-        let host = self.url.split("://").nth(1).unwrap_or(&self.url);
-        let host = host.split('/').next().unwrap_or(host);
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("{}/", self.url))
-            .header(HOST, host)
-            .header(CONTENT_TYPE, "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("Logs_20140328.{operation}"))
-            .body(Full::new(body.clone()))
-            .map_err(|error| format!("{} is no endpoint: {error}", self.url))?;
-        let scope = Scope {
-            region: &self.region,
-            service: "logs",
-        };
-        let is_real_aws = is_of_aws(&self.url);
-        let credentials = self.credentials.credentials_for(is_real_aws).await;
-        let credentials = credentials.map_err(|error| match error {
-            CredentialsError::Nowhere | CredentialsError::NoInstance(_) => {
+        let answer = self.logs.call(operation, input.to_string().into()).await;
+        let answer = answer.map_err(|error| match error {
+            CallError::Credentials(CredentialsError::Nowhere | CredentialsError::NoInstance(_)) => {
                 "there are no credentials for AWS: set AWS_ACCESS_KEY_ID and \
                  AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or --profile"
                     .to_owned()
             }
             error => error.to_string(),
         })?;
-        sign(&mut request, &body, &credentials, scope).map_err(|error| error.to_string())?;
-        let answer = tokio::time::timeout(TIMEOUT, self.client.send(request)).await;
-        let answer = answer
-            .map_err(|_| "CloudWatch Logs does not answer".to_owned())?
-            .map_err(|error| error.to_string())?;
-        let text = String::from_utf8_lossy(answer.body()).into_owned();
-        if answer.status().is_success() {
-            return Ok(text);
-        }
-        let error: Value = serde_json::from_str(&text).unwrap_or_default();
-        let kind = error["__type"].as_str().unwrap_or("no type");
-        let said = error["message"].as_str().or(error["Message"].as_str());
-        Err(format!(
-            "CloudWatch Logs answered {}: {} ({kind})",
-            answer.status().as_u16(),
-            said.unwrap_or("nothing")
-        ))
+        Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 }
 
 /// The endpoint that the SDKs would call.
 fn endpoint(region: &str, environment: BTreeMap<String, String>) -> Result<String, String> {
-    let endpoints =
-        ServiceEndpoints::of_environment(environment).map_err(|error| error.to_string())?;
-    if let Some(url) = env::var("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS")
-        .ok()
-        .filter(|url| !url.is_empty())
-    {
-        return Ok(url.trim_end_matches('/').to_owned());
-    }
+    let endpoints = ServiceEndpoints::of_environment(environment);
+    let endpoints = endpoints.map_err(|error| error.to_string())?;
     Ok(endpoints.url_of("logs", region))
 }
 

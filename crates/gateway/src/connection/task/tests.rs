@@ -23,7 +23,7 @@ use crate::{
         invoke_function::{Invocation, InvokeFunction},
         outward::Outward,
     },
-    observe::Observer,
+    observe::{Logs, Observer},
     store::{Retention, Store},
 };
 
@@ -42,6 +42,7 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
         log_age: Duration::from_secs(3600),
         max_bytes: 1 << 30,
     };
+    let store = Store::open(&folder.path().join("store.sqlite"), retention).unwrap();
     Gateway::new(GatewayConfig {
         limits: Limits {
             drain: Duration::from_millis(50),
@@ -52,7 +53,8 @@ fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
         auth_mode: AuthMode::Off,
         access_keys: Arc::default(),
         node: 0,
-        store: Store::open(&folder.path().join("store.sqlite"), retention).unwrap(),
+        logs: Logs::new(Arc::clone(&store), true, Vec::new()),
+        store,
         lambda: Arc::new(NoFunctions),
         outward: Outward::unconfigured(&Limits::default()).unwrap(),
         observer: Observer::none(),

@@ -56,7 +56,7 @@ impl<'a> Surroundings<'a> {
             .client_certificate_id
             .as_ref()
             .map(|id| {
-                let found = outward.client_certificates.get(id).cloned();
+                let found = outward.client_certificates.get(id);
                 found.ok_or_else(|| {
                     let place = format!("stage {}", stage.stage_name);
                     CompileError::new(place, UnknownClientCertificate(id.clone()).to_string())

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use gatepost_model::connection_id::ConnectionId;
-use gatepost_wire::execution_log::{Line, Record, RecordedRequest, Severity, lines as lines_of};
+use gatepost_wire::execution_log::{Line, Record};
 use rusqlite::{Connection as Database, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::{
     GroupLine, LINE_BITS, LogLine, LogPage, LogPosition, LogQuery, LoggedStream, OF_REQUEST,
+    rendered::record_lines,
 };
 use crate::store::MAX_RECORD;
 
@@ -76,26 +77,9 @@ impl KeptRequest {
             .collect()
     }
 
-    /// Its lines; one that says so when they cannot be read.
     fn recorded_lines(&self, log_group: &str) -> Vec<Line> {
-        let mut parts = log_group.rsplit('/');
-        let stage = parts.next().unwrap_or_default();
-        let api_id = parts.next().unwrap_or_default();
         let connection_id = self.connection_id.map(ConnectionId::from_bytes);
-        let connection_id = connection_id.map(|id| id.to_string()).unwrap_or_default();
-        let request = RecordedRequest {
-            api_id,
-            stage,
-            request_id: &self.request_id,
-            connection_id: &connection_id,
-        };
-        lines_of(&request, &self.record).unwrap_or_else(|error| {
-            vec![Line {
-                offset_ms: 0,
-                severity: Severity::Error,
-                message: format!("({}) {error}", self.request_id),
-            }]
-        })
+        record_lines(log_group, &self.request_id, connection_id, &self.record)
     }
 
     /// Its lines among those of its group.

@@ -7,7 +7,7 @@ use gatepost_model::connection_id::ConnectionId;
 use gatepost_wire::execution_log::Severity;
 use rusqlite::{Connection as Database, OpenFlags, Row, params};
 
-use super::{execution::KeptRequest, packed};
+use super::{execution::KeptRequest, packed, rendered::severity_of};
 use crate::store::{ReadError, StoreError, schema};
 
 /// Rows of each kind that one read looks at, whatever it then picks.
@@ -272,19 +272,6 @@ fn read_events(row: &Row<'_>, log_group: &str) -> rusqlite::Result<Vec<GroupLine
     Ok(messages.map(line).collect())
 }
 
-/// How grave it is what a function printed: its runtimes mark errors, and so does Lambda.
-fn severity_of(message: &str) -> Severity {
-    let is_error = message.starts_with("[ERROR]")
-        || message.contains("\tERROR\t")
-        || message.contains(" Task timed out after ")
-        || message.contains("\tStatus: error");
-    if is_error {
-        Severity::Error
-    } else {
-        Severity::Info
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -313,7 +300,7 @@ mod tests {
             },
         );
         record.push(2, &Entry::Failed("it failed"));
-        store.log(LogEntry::Execution(Box::new(ExecutionLogRecord {
+        store.log(LogEntry::Execution(Arc::new(ExecutionLogRecord {
             log_group: API.into(),
             began_at_ms,
             duration_ms: 2,
@@ -325,7 +312,7 @@ mod tests {
     }
 
     fn print(store: &Store, log_group: &str, timestamp_ms: u64, message: &str) {
-        store.log(LogEntry::Event(Box::new(LogEvent {
+        store.log(LogEntry::Event(Arc::new(LogEvent {
             log_group: log_group.into(),
             stream: "s".into(),
             timestamp_ms,

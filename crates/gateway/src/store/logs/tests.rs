@@ -23,7 +23,7 @@ fn store(folder: &tempfile::TempDir) -> Arc<Store> {
 }
 
 fn print(store: &Store, log_group: &str, stream: &str, timestamp_ms: u64, message: &str) {
-    store.log(LogEntry::Event(Box::new(LogEvent {
+    store.log(LogEntry::Event(Arc::new(LogEvent {
         log_group: log_group.into(),
         stream: stream.into(),
         timestamp_ms,
@@ -37,7 +37,7 @@ fn carry_out(store: &Store, log_group: &str, request_id: &str, began_at_ms: u64,
     for offset in offsets {
         record.push(*offset, &Entry::Failed(&offset.to_string()));
     }
-    store.log(LogEntry::Execution(Box::new(ExecutionLogRecord {
+    store.log(LogEntry::Execution(Arc::new(ExecutionLogRecord {
         log_group: log_group.into(),
         began_at_ms,
         duration_ms: *offsets.last().unwrap(),

@@ -7,11 +7,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::lives::write_refused_call;
 use crate::{
     clock::now_ms,
-    store::{
-        ExecutionLogRecord, LogEntry, LogEvent,
-        logs::{packed::Pack, stream_of},
-        sql_ms,
-    },
+    store::{ExecutionLogRecord, LogEntry, LogEvent, logs::packed::Pack, sql_ms},
 };
 
 /// The log groups: their numbers, as far as they were needed, and the lines that wait for others to
@@ -50,14 +46,8 @@ impl LogGroups {
                 self.write_event(transaction, group, event)
             }
             LogEntry::Access(entry) => {
-                let log = &entry.access_log;
-                let group = self.number(transaction, &log.log_group)?;
-                let event = LogEvent {
-                    log_group: Arc::clone(&log.log_group),
-                    stream: stream_of(&log.log_group, entry.row.subject.request_id()).into(),
-                    timestamp_ms: entry.timestamp_ms,
-                    message: log.format.render(&entry.row),
-                };
+                let event = entry.render();
+                let group = self.number(transaction, &event.log_group)?;
                 self.write_event(transaction, group, &event)
             }
             LogEntry::Refused(call) => write_refused_call(transaction, call),
