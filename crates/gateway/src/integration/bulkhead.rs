@@ -208,7 +208,7 @@ impl Bulkheads {
     /// authorizers. A `$disconnect` that waits is not among them.
     pub fn calls(&self) -> (usize, usize) {
         let by_owner = self.by_owner.lock();
-        let bulkheads = by_owner.values().filter_map(Weak::upgrade);
+        let bulkheads = by_owner.bulkheads.values().filter_map(Weak::upgrade);
         bulkheads.fold((0, 0), |(under_way, waiting), bulkhead| {
             let Bounds {
                 under_way: most,
