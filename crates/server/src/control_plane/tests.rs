@@ -477,14 +477,8 @@ fn what_does_not_exist_yet_is_refused_by_its_name() {
             "PutRoutingRule",
         ),
         (Method::GET, "/v2/portals", "ListPortals"),
-        (Method::GET, "/clientcertificates", "GetClientCertificates"),
         (Method::GET, "/restapis", "GetRestApis"),
         (Method::POST, "/apikeys?mode=import", "ImportApiKeys"),
-        (
-            Method::PATCH,
-            "/usageplans/plan01/keys/abcdefghij/usage",
-            "UpdateUsage",
-        ),
     ] {
         let message = format!(
             "{operation} is not there yet in Gatepost: nothing in it depends on that; call it on \
