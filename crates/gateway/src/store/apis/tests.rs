@@ -20,10 +20,6 @@ fn map(key: &str, value: &str) -> BTreeMap<String, String> {
     BTreeMap::from([(key.to_owned(), value.to_owned())])
 }
 
-fn text(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 /// Something of everything.
 fn definition() -> ApiDefinition {
     ApiDefinition {
@@ -40,7 +36,7 @@ fn definition() -> ApiDefinition {
             model_selection_expression: None,
             request_models: map("a", "Model"),
             request_parameters: BTreeMap::from([("route.request.header.a".to_owned(), true)]),
-            route_response_selection_expression: text("$default"),
+            route_response_selection_expression: Some("$default".to_owned()),
             route_responses: vec![RouteResponse {
                 route_response_id: "reply1".into(),
                 route_response_key: "$default".to_owned(),
@@ -53,8 +49,8 @@ fn definition() -> ApiDefinition {
         integrations: vec![Integration {
             integration_id: "integr1".into(),
             integration_type: IntegrationType::HttpProxy,
-            integration_uri: text("https://example.com"),
-            integration_method: text("POST"),
+            integration_uri: Some("https://example.com".to_owned()),
+            integration_method: Some("POST".to_owned()),
             connection_type: ConnectionType::VpcLink("link01".to_owned()),
             credentials_arn: None,
             request_parameters: BTreeMap::new(),
@@ -85,7 +81,7 @@ fn definition() -> ApiDefinition {
         models: vec![Model {
             model_id: "model01".into(),
             name: "Model".to_owned(),
-            content_type: text("application/json"),
+            content_type: Some("application/json".to_owned()),
             description: None,
             schema: "{}".to_owned(),
         }],
@@ -166,7 +162,7 @@ fn stage() -> Stage {
         stage_name: "prod".into(),
         deployment_id: Some("deploy".into()),
         auto_deploy: true,
-        last_deployment_status_message: text("Successfully"),
+        last_deployment_status_message: Some("Successfully".to_owned()),
         description: None,
         stage_variables: map("a", "1"),
         default_route_settings: RouteSettings::default(),
@@ -231,7 +227,7 @@ fn api() -> Api {
     Api {
         api_id: "abcdef0123".into(),
         name: "chat".to_owned(),
-        description: text("first"),
+        description: Some("first".to_owned()),
         version: None,
         ip_address_type: IpAddressType::Dualstack,
         tags: map("team", "web"),
@@ -298,7 +294,7 @@ fn an_api_is_kept_from_change_to_change_and_forgotten_whole() {
     let mut third = second.clone();
     third.deployments = vec![Deployment {
         deployment_id: "later1".into(),
-        description: text("second"),
+        description: Some("second".to_owned()),
         created_at_ms: 5,
         auto_deployed: false,
         definition: Arc::clone(&second.definition),
@@ -329,7 +325,7 @@ fn deployments_stay_in_the_order_in_which_they_were_made() {
             ..before.deployments[0].clone()
         });
         // A description that changes moves nothing.
-        after.deployments[0].description = text(id);
+        after.deployments[0].description = Some(id.to_owned());
         store.keep_api(Some(&before), &after).unwrap();
         before = after;
     }
