@@ -2,6 +2,7 @@
 //! configuration is understood, addresses are listened on), then opened (store, TLS, functions,
 //! gateway), and last it listens.
 
+mod descriptors;
 mod functions;
 mod inherited;
 mod names;
@@ -16,7 +17,7 @@ use std::{
     env,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -344,6 +345,11 @@ impl Node {
             instance: new_id::uuid().into(),
             gone_reason_header: options.gone_reason_header,
             neighbours: Neighbours::default(),
+            max_sockets: config
+                .limits
+                .max_sockets
+                .unwrap_or_else(descriptors::most_sockets),
+            sockets: AtomicUsize::new(0),
         });
         let listeners = listeners.into_iter();
         let mut warnings = access.warnings;

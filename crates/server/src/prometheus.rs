@@ -6,9 +6,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatepost_gateway::observe::{
-    LogLoad, Logs,
-    metrics::{Counted, FunctionSeries, Histogram, LabelledCount, Metric, RouteSeries, SeriesKey},
+use gatepost_gateway::{
+    connection::outbox::waiting_bytes,
+    observe::{
+        LogLoad, Logs,
+        metrics::{
+            Counted, FunctionSeries, Histogram, LabelledCount, Metric, RouteSeries, SeriesKey,
+        },
+    },
 };
 use http_body_util::Full;
 use hyper::{Response, header::CONTENT_TYPE, header::HeaderValue};
@@ -125,6 +130,24 @@ fn render(server: &Server) -> String {
         "Handshakes and messages that failed, by error.",
         ["error", "request"],
         &metrics.faults,
+    );
+    page.labelled(
+        "gatepost_limits_total",
+        "What was refused or cut off for a limit, by its key in [limits].",
+        ["limit", ""],
+        &metrics.limits,
+    );
+    page.single(
+        "gatepost_handshakes",
+        "gauge",
+        "Handshakes under way.",
+        gateway.admission.handshakes(),
+    );
+    page.single(
+        "gatepost_outbox_bytes",
+        "gauge",
+        "Bytes that wait for clients.",
+        waiting_bytes(),
     );
     page.of_sinks(
         "gatepost_dropped_log_entries_total",

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     io,
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -274,6 +274,8 @@ fn server(world: &Shared, store: Arc<Store>, folder: &Path) -> io::Result<Arc<Se
         admin: AdminAccess::ThisMachine,
         instance: "simulated".into(),
         neighbours: Neighbours::default(),
+        max_sockets: usize::MAX,
+        sockets: AtomicUsize::new(0),
         gone_reason_header: true,
     }))
 }

@@ -376,6 +376,8 @@ impl Drop for Live {
         let stage = &connection.stage;
         pipeline::on_disconnect(gateway, Arc::clone(context), stage, &cause, at_ms);
         gateway.registry.remove(&context.connection_id);
+        let source_ip = &context.identity.source_ip;
+        gateway.admission.left(&context.api_id, source_ip);
         gateway.observer().emit(Event::ConnectionClosed {
             api_id: context.api_id.clone(),
             connection_id: context.connection_id,

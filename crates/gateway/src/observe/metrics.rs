@@ -86,6 +86,8 @@ pub struct Metrics {
     pub gone: LabelledCount,
     /// Refused requests, by what was exceeded or wrong.
     pub faults: LabelledCount,
+    /// What was refused or cut off for a limit, by its key.
+    pub limits: LabelledCount,
     /// How long handshakes took until they were answered.
     pub handshakes: Histogram,
     /// How long messages took until all that they cause was done, but for `$disconnect`.
@@ -106,6 +108,7 @@ impl Default for Metrics {
             calls: LabelledCount::default(),
             gone: LabelledCount::default(),
             faults: LabelledCount::default(),
+            limits: LabelledCount::default(),
             handshakes: Histogram::default(),
             messages: Histogram::default(),
             call_durations: Histogram::default(),

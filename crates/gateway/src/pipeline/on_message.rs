@@ -15,10 +15,12 @@ use super::{
     rescue,
     route_reply::route_reply,
     select_route::{ReceivedMessage, RoutedRequest},
+    throttle::Throttled,
     usage_plan,
     validate::validate,
 };
 use crate::{
+    admission::TooMany,
     clock::{Moment, millis_since},
     connection::{Connection, message::Message},
     gateway::Gateway,
@@ -76,7 +78,9 @@ pub(crate) fn on_message(
         series: Arc::clone(series),
         started,
     };
-    let passed = gateway.throttle.pass_message(route.as_deref());
+    let paced = connection.pass(message.bytes().len());
+    let paced = paced.map_err(|too_many| too_fast(gateway, too_many));
+    let passed = paced.and_then(|()| gateway.throttle.pass_message(route.as_deref()));
     let selected = selected.map_err(|unrouted| unrouted.fault);
     let passed = passed.map_err(Fault::from).and(selected);
     let passed = passed.and_then(|routed| {
@@ -104,6 +108,12 @@ pub(crate) fn on_message(
         }
     };
     Walked::Done(outcome.of(&routed, replied))
+}
+
+/// The client sends faster than `[limits]` allow.
+fn too_fast(gateway: &Gateway, TooMany(limit): TooMany) -> Throttled {
+    gateway.metrics().limits.add(limit, "");
+    Throttled::of_client(limit)
 }
 
 fn log_received(routed: &RoutedRequest, log: &mut RequestLog) {

@@ -188,7 +188,7 @@ async fn a_handshake_whose_task_is_lost_leaves_the_registry() {
     let folder = tempfile::tempdir().unwrap();
     let gateway = gateway(&folder);
     let stage = StageSlot::new(api(), "prod".into(), Arc::default());
-    let issued = pipeline::IssuedId::new(&gateway, &Arc::new(stage));
+    let issued = pipeline::IssuedId::new(&gateway, &Arc::new(stage), "192.0.2.1").unwrap();
     let id = issued.connection_id;
     let lost = tokio::spawn(async move {
         let _issued = issued;
