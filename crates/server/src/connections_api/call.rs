@@ -146,16 +146,14 @@ impl Call {
         }
     }
 
-    /// Gives an answer that carries request ids those of this call.
+    /// Gives an answer the ids of this call.
     pub fn put_ids(&self, response: &mut Response<Full<Bytes>>) {
         let headers = response.headers_mut();
         for (name, id) in [
             (respond::REQUEST_ID, &self.request_id),
             (respond::APIGW_ID, &self.extended_request_id),
         ] {
-            if headers.contains_key(&name) {
-                respond::insert(headers, name, id.as_str());
-            }
+            respond::insert(headers, name, id.as_str());
         }
     }
 
