@@ -30,7 +30,7 @@ macro_rules! pages {
     };
 }
 
-const PAGES: [(&str, &str); 40] = pages![
+const PAGES: [(&str, &str); 41] = pages![
     "access-denied",
     "api-configuration",
     "authorizer-configuration",
