@@ -185,6 +185,9 @@ impl Call {
         };
         let (logs, settings) = (server.gateway.logs(), &deployed.log_settings);
         if let Some(refused) = failure.and_then(|failure| self.refused(failure, status)) {
+            if let Some(warning) = server.gateway.stale_callers.refused(&refused) {
+                server.gateway.observer().emit(Event::Warning(warning));
+            }
             let store = server.gateway.store();
             store.log(LogEntry::Refused(Arc::new(refused)));
         }
