@@ -163,6 +163,13 @@ def counted(app, stage):
     return []
 
 
+def is_quiet(app):
+    """Whether no connection is left, and no `$disconnect` is to come."""
+    found = metrics_of(app)
+    names = ("connections", "disconnects_under_way")
+    return not any(found.get((name, frozenset())) for name in names)
+
+
 async def drain(app, stage, count):
     """So many clients that are there while Gatepost stops; then it starts again."""
     loop = asyncio.get_running_loop()
@@ -215,6 +222,8 @@ def run(app, seed, count):
             await look(told, stage)
             for client in kept:
                 client.vanish()
+            # All at once they take more processes than there may be, which others would miss.
+            await loop.run_in_executor(threads, until, lambda: is_quiet(app), "no connection", 60)
             ended = [it for it in told if it.disconnect][:at_the_end]
             await look(*await drain(app, stage, at_the_end))
             await look(*await forget(app, ended))

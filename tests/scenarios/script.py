@@ -382,6 +382,7 @@ async def error_frame(stage, chance):
 async def until_drained(stage, stop):
     """A client that is there while Gatepost stops: it hears that it goes away. `stop` is awaited by all."""
     client = await stage.connect()
+    assert client.answer.status == 101, client.answer.body
     own = await client.whoami()
     frame_ = (1001, "Going away")
     told = Told("drain", own, "draining", own=own, disconnect=frame_)
