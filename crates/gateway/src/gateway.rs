@@ -38,6 +38,7 @@ use crate::{
     pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
     simulation::{Variant, is_broken},
+    stale_callers::StaleCallers,
     store::{ReadError, Run, Store},
     tombstones::Tombstones,
     usage_plans::ServedPlans,
@@ -94,6 +95,8 @@ pub struct Gateway {
     pub applied_posts: AppliedPosts,
     /// The `$disconnect` routes that are owed.
     pub disconnects: Disconnects,
+    /// Who keeps calling what is gone.
+    pub stale_callers: StaleCallers,
     /// The posts that wait for connections.
     pub(crate) held: Arc<HeldInAll>,
     draining: AtomicBool,
@@ -233,6 +236,7 @@ impl Gateway {
             sources,
             work: Work::default(),
             disconnects: Disconnects::default(),
+            stale_callers: StaleCallers::default(),
             held,
             draining: AtomicBool::new(false),
             handed_over: AtomicBool::new(false),

@@ -23,6 +23,7 @@ pub mod observe;
 pub mod pipeline;
 pub mod registry;
 pub mod simulation;
+pub mod stale_callers;
 pub mod store;
 mod sweeper;
 pub mod tombstones;

@@ -182,6 +182,8 @@ pub const DEPLOYMENTS: usize = 200;
 /// Routes, integrations, integration responses, authorizers or models that calls may give an API.
 /// Gatepost's own; AWS's quotas are 300 routes, 300 integrations and 10 authorizers, and may be raised.
 pub const RESOURCES_OF_A_KIND: usize = 1000;
+/// The size of all those of an API together, as JSON, bytes. Gatepost's own.
+pub const DEFINITION_BYTES: usize = 16 * 1024 * 1024;
 /// Of the deployments that `autoDeploy` makes, and no stage serves, the latest so many are kept.
 /// Gatepost's own.
 pub const AUTOMATIC_DEPLOYMENTS: usize = 10;

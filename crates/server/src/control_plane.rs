@@ -29,6 +29,7 @@ mod model_template;
 mod not_there_yet;
 mod page;
 mod patch;
+mod quota;
 mod rescue;
 mod route;
 mod route_response;

@@ -354,7 +354,13 @@ impl Drop for Live {
             connection,
         } = self;
         let now = Moment::now();
-        connection.close(CloseCause::ClientVanished, now);
+        // The first cause wins: without any, its client is gone, or its task panicked.
+        let cause = if std::thread::panicking() {
+            CloseCause::InternalError
+        } else {
+            CloseCause::ClientVanished
+        };
+        connection.close(cause, now);
         connection.transport.shut_down_write();
         let (cause, at_ms) = match connection.ending() {
             Some(ending) => (ending.cause, ending.since.epoch_ms),

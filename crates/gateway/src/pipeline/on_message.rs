@@ -3,7 +3,9 @@
 
 use std::{sync::Arc, time::Instant};
 
-use gatepost_model::{RequestId, connection_id::ConnectionId, fault::Fault, route::RouteKey};
+use gatepost_model::{
+    RequestId, connection::CloseCause, connection_id::ConnectionId, fault::Fault, route::RouteKey,
+};
 use gatepost_wire::{
     execution_log::{Entry, Severity, mask_context, shown},
     lambda_event::message_event,
@@ -172,6 +174,11 @@ struct RequestInFlight<'a> {
 
 impl Drop for RequestInFlight<'_> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Its client would wait for a reply that does not come.
+            self.connection
+                .close(CloseCause::InternalError, Moment::now());
+        }
         self.connection
             .end_request(self.gateway.limits().in_flight_per_connection);
     }

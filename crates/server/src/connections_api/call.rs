@@ -146,16 +146,14 @@ impl Call {
         }
     }
 
-    /// Gives an answer that carries request ids those of this call.
+    /// Gives an answer the ids of this call.
     pub fn put_ids(&self, response: &mut Response<Full<Bytes>>) {
         let headers = response.headers_mut();
         for (name, id) in [
             (respond::REQUEST_ID, &self.request_id),
             (respond::APIGW_ID, &self.extended_request_id),
         ] {
-            if headers.contains_key(&name) {
-                respond::insert(headers, name, id.as_str());
-            }
+            respond::insert(headers, name, id.as_str());
         }
     }
 
@@ -187,6 +185,9 @@ impl Call {
         };
         let (logs, settings) = (server.gateway.logs(), &deployed.log_settings);
         if let Some(refused) = failure.and_then(|failure| self.refused(failure, status)) {
+            if let Some(warning) = server.gateway.stale_callers.refused(&refused) {
+                server.gateway.observer().emit(Event::Warning(warning));
+            }
             let store = server.gateway.store();
             store.log(LogEntry::Refused(Arc::new(refused)));
         }

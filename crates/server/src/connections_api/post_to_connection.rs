@@ -88,7 +88,9 @@ impl<'a> Post<'a> {
         if settings.extensions.binary_frames && self.is_binary() {
             Message::Binary((&**self.body).into())
         } else {
-            Message::Text(String::from_utf8_lossy(self.body))
+            // What is UTF-8 is so found sooner.
+            let text = std::str::from_utf8(self.body).map(Into::into);
+            Message::Text(text.unwrap_or_else(|_| String::from_utf8_lossy(self.body)))
         }
     }
 }

@@ -6,16 +6,14 @@ use bytes::Bytes;
 use gatepost_gateway::{
     control::Change, gateway::Gateway, store::ReadError, usage_plans::ServedPlans,
 };
-use gatepost_model::{ApiId, api::ApiDefinition, limits::RESOURCES_OF_A_KIND};
+use gatepost_model::{ApiId, api::ApiDefinition};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
 use super::{
     change_api, change_authorizer, change_deployment, change_domain_name, change_integration,
     change_integration_response, change_model, change_route, change_route_response, change_stage,
-    change_vpc_link,
-    rescue::{ControlPlaneError, bad_request},
-    tags, uri, v1,
+    change_vpc_link, quota::Extent, rescue::ControlPlaneError, tags, uri, v1,
 };
 use crate::{
     auth::VerifiedRequest,
@@ -193,31 +191,12 @@ fn define<R: FromInput>(
     let api_id = api_id.map_or("", |(_, api_id)| api_id.as_str());
     let (_, body) = gateway.change_api(api_id, |api| {
         let definition = Arc::make_mut(&mut api.definition);
-        let before = numbers(definition);
+        let before = Extent::of(definition);
         let body = change(definition, request)?;
-        let mut grown = before.into_iter().zip(numbers(definition));
-        match grown.find(|(before, after)| after.1 > RESOURCES_OF_A_KIND.max(before.1)) {
-            None => Ok(body),
-            Some(((kind, _), _)) => Err(bad_request(format!(
-                "Maximum number of {kind} for this API has been reached: there are \
-                 {RESOURCES_OF_A_KIND}"
-            ))),
-        }
+        before.may_become(&Extent::of(definition))?;
+        Ok::<_, ControlPlaneError>(body)
     })?;
     Ok(body)
-}
-
-/// How many there are of each kind.
-fn numbers(definition: &ApiDefinition) -> [(&'static str, usize); 5] {
-    let integrations = definition.integrations.iter();
-    let responses = integrations.map(|integration| integration.integration_responses.len());
-    [
-        ("Routes", definition.routes.len()),
-        ("Integrations", definition.integrations.len()),
-        ("Integration Responses", responses.sum()),
-        ("Authorizers", definition.authorizers.len()),
-        ("Models", definition.models.len()),
-    ]
 }
 
 /// Makes a change, then shows what it gave as it is served now.
