@@ -16,8 +16,7 @@ fn main() -> io::Result<()> {
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
     // Whole, for each piece of it would be a packet of its own.
-    let next =
-        format!("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: {api}\r\n\r\n");
+    let next = format!("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: {api}\r\n\r\n");
     loop {
         writer.write_all(next.as_bytes())?;
         let (request_id, event) = answer(&mut reader)?;
