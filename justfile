@@ -25,7 +25,7 @@ instructions *arguments:
 simulate *arguments="--seconds 3600":
     cargo run --release --locked -p gatepost-simulation -- {{arguments}}
 
-# Fuzz a target (`template`, `expression`, `iam_policy`, `json_schema`, `logs`) until it finds something, or all for a moment:
+# Fuzz a target (`template`, `expression`, `iam_policy`, `json_schema`, `logs`, `websocket`) until it finds something, or all for a moment:
 # `--check`.
 fuzz *arguments:
     fuzz/run {{arguments}}

@@ -3,6 +3,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.aws import plain, refused, status
@@ -166,6 +167,29 @@ def test_a_raw_call_without_what_is_required_is_told_all(app, api):
     answer = request(app.port, "POST", path, json.dumps(body).encode())
     assert answer.status == 201
     assert "identitySource" not in answer.json()
+
+
+def test_calls_at_once_all_hold_and_a_key_is_given_once(app, v2, api):
+    """Terraform makes ten resources at once."""
+
+    def create(key):
+        # A client of its own each, so that none waits for another's connection.
+        body = json.dumps({"routeKey": key}).encode()
+        return request(app.port, "POST", f"/v2/apis/{api['ApiId']}/routes", body).status
+
+    with ThreadPoolExecutor(10) as pool:
+        assert set(pool.map(create, [f"key{number}" for number in range(30)])) == {201}
+        assert sorted(pool.map(create, ["same"] * 10)) == [201] + [409] * 9
+    keys = [route["RouteKey"] for route in v2.get_routes(**api)["Items"]]
+    assert sorted(keys) == sorted([f"key{number}" for number in range(30)] + ["same"])
+
+
+def test_lists_come_in_pages(v2, api):
+    made = {v2.create_route(**api, RouteKey=f"key{number}")["RouteId"] for number in range(5)}
+    pages = v2.get_paginator("get_routes").paginate(**api, PaginationConfig={"PageSize": 2})
+    pages = [[route["RouteId"] for route in page["Items"]] for page in pages]
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert {route for page in pages for route in page} == made
 
 
 def test_what_is_not_deployed_is_not_served_and_what_is_changes_under_live_connections(

@@ -219,7 +219,7 @@ def test_help_has_an_example(arguments):
 def test_help_names_nothing_that_is_not_there():
     text = run("--help").stdout
     assert re.search(r"^\s+dev\b", text, re.M)
-    assert not re.search(r"^\s+(apply|export|backup|console|connections)\b", text, re.M)
+    assert not re.search(r"^\s+(apply|export|console)\b", text, re.M)
 
 
 def test_the_version_is_that_of_the_package():

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
 )
-from support.app import App
+from scenarios.script import CANARIES, secrets
 from support.environment import BINARY
 from support.fixtures import dedent, write_app
 from support.logs import events, group_of, logged
@@ -579,6 +579,51 @@ def test_whatever_clients_write_is_one_line_in_each_sink(dev, raw_socket, collec
     of_stage = [put for put in puts if put["logGroupName"] == group_of(app)]
     messages = [event["message"] for put in of_stage for event in put["logEvents"]]
     assert messages and all("\n" not in message for message in messages)
+
+
+@pytest.mark.parametrize("level", ["INFO", "ERROR"])
+def test_no_secret_that_a_client_presents_is_in_any_sink(dev, raw_socket, collector, level):
+    cloud, otlp = collector((200, b"{}")), collector((200, b""))
+    config = f"""
+        [logs.stdout]
+        enabled = true
+        [logs.file]
+        enabled = true
+        [logs.cloudwatch]
+        enabled = true
+        endpoint = "{cloud.url}"
+        [logs.otlp]
+        enabled = true
+        endpoint = "{otlp.url}"
+        """
+    rows = {
+        "stage_properties": {
+            "DefaultRouteSettings": {"LoggingLevel": level, "DataTraceEnabled": True},
+            "AccessLogSettings": {
+                **ACCESS["stage_properties"]["AccessLogSettings"],
+                "Format": "$context.identity.apiKey $context.identity.userAgent $context.requestId",
+            },
+        },
+        "resources": ACCESS["resources"],
+    }
+    app = dev(recording_app(**rows), config=config)
+    for more, status in (({}, 101), ({"raise": "no"}, 502)):
+        headers, query = secrets()
+        answer = raw_socket(app).upgrade(asking(app.path(), **query, **more), headers=headers)
+        assert answer.status == status
+    file = app.folder / ".gatepost" / "gatepost.log"
+
+    def sinks():
+        bodies = {"cloudwatch": cloud, "otlp": otlp}
+        texts = {name: b"".join(it[2] for it in there.requests) for name, there in bodies.items()}
+        return texts | {"file": file.read_bytes(), "stdout": app.stdout.encode()}
+
+    last = b"Lambda execution failed with status 200"
+    until(lambda: all(last in text for text in sinks().values()), "the failure in each sink")
+    app.stop()
+    found = sinks() | {"stderr": app.stderr.encode()}
+    for name, canary in CANARIES.items():
+        assert [place for place, text in found.items() if canary.encode() in text] == [], name
 
 
 def test_a_sink_that_needs_credentials_says_which(dev, tmp_path):

@@ -17,6 +17,11 @@ KEYS = {
     "ofalias": [allow("lambda:*", f"{ARN}:live")],
     "notfunction": [allow(), deny("lambda:*", ARN)],
     "ofmappings": [allow("apigateway:*", f"{DOMAIN}/*")],
+    "ofroutes": [allow("apigateway:*", "arn:aws:apigateway:us-east-1::/apis/*/routes*")],
+    "notroutes": [
+        allow(),
+        deny("apigateway:*", "arn:aws:apigateway:us-east-1::/apis/*/routes/*"),
+    ],
     "notdomain": [allow(), deny("apigateway:*", [DOMAIN, TAGS + DOMAIN])],
 }
 CODE = json.dumps(
@@ -166,3 +171,30 @@ def test_a_path_with_an_empty_step_changes_nothing(domain, call):
     for path in (f"/v2/domainnames/{NAME}/", f"/v2//domainnames/{NAME}", f"/v2/domainnames//{NAME}"):
         assert call("DELETE", path, service="apigateway")[0] == 403
     assert domain.get_domain_names()["Items"]
+
+
+def test_a_policy_on_routes_holds_for_routes_however_they_are_written(app, call):
+    v2 = app.aws("apigatewayv2", key=ADMIN)
+    made = v2.create_api(
+        Name="made", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
+    )
+    api = made["ApiId"]
+    route = v2.create_route(ApiId=api, RouteKey="$connect")["RouteId"]
+    parameter = "route.request.header.x"
+    v2.update_route(ApiId=api, RouteId=route, RequestParameters={parameter: {"Required": True}})
+
+    def status(user, method, path, body=b""):
+        return call(method, path, body=body, key=key_of(user), service="apigateway")[0]
+
+    mock = b'{"integrationType":"MOCK"}'
+    assert status("ofroutes", "POST", f"/v2/apis/{api}/integrations", mock) == 403
+    assert status("notroutes", "POST", f"/v2/apis/{api}/integrations", mock) == 201
+    assert status("ofroutes", "POST", f"/v2/apis/{api}/routes", b'{"routeKey":"a"}') == 201
+    for written in (f"{api}/routes/{route}", f"{api}/%72outes/{route}", f"%{ord(api[0]):x}{api[1:]}/routes/{route}"):
+        path = f"/v2/apis/{written}"
+        assert status("notroutes", "PATCH", path, b'{"operationName":"b"}') == 403
+        assert status("notroutes", "DELETE", f"{path}/requestparameters/{parameter}") == 403
+        assert status("ofroutes", "PATCH", path, b'{"operationName":"c"}') == 201
+    assert status("ofroutes", "DELETE", f"/v2/apis/{api}/routes/{route}/requestparameters/{parameter}") == 204
+    assert "RequestParameters" not in v2.get_route(ApiId=api, RouteId=route)
+    v2.delete_api(ApiId=api)

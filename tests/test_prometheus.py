@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 import urllib.request
 
 import pytest
@@ -9,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.environment import ROOT
 from support.poll import until
 from support.talk import connection_id, say
-from support.template import Function, Mock, python, websocket_app
+from support.template import Function, Http, Mock, python, websocket_app
 
 ANSWERS = python('def handler(event, context):\n    return {"statusCode": 200, "body": "hi"}')
 
@@ -113,14 +114,102 @@ def test_a_page_of_another_site_reads_nothing(app):
         urllib.request.urlopen(request, timeout=10)
 
 
-def test_the_dashboard_asks_for_metrics_that_are_there(app, connect):
+def asked_for(text):
+    return set(re.findall(r"gatepost_[a-z_]+", text))
+
+
+def test_the_dashboard_and_the_page_about_metrics_name_those_that_are_there(app, connect):
     client = connect(app.url())
     say(client, "two")
     client.recv(timeout=10)
     dashboard = json.loads((ROOT / "dashboards" / "gatepost.json").read_text())
     queries = [t["expr"] for panel in dashboard["panels"] for t in panel.get("targets", ())]
-    asked = {name for query in queries for name in re.findall(r"gatepost_\w+", query)}
+    asked = asked_for(" ".join(queries))
     there = set(re.findall(r"^# TYPE (\w+)", page(app), re.MULTILINE))
     suffixes = re.compile("_(bucket|sum|count)$")
     assert asked
     assert {n for n in asked if n not in there and suffixes.sub("", n) not in there} == set()
+    assert asked_for((ROOT / "docs" / "metrics.md").read_text()) == there
+
+
+def test_each_metric_is_told_once_and_its_histograms_are_whole(app, connect):
+    say(connect(app.url()), "two")
+    text = page(app)
+    types = re.findall(r"^# TYPE (\w+)", text, re.MULTILINE)
+    assert len(types) == len(set(types))
+    samples = re.findall(r"^(gatepost_\S+) ", text, re.MULTILINE)
+    assert len(samples) == len(set(samples))
+
+
+def test_cold_starts_durations_and_errors_of_functions_are_counted(dev, connect):
+    slow = python(
+        "import time\ndef handler(event, context):\n    time.sleep(0.3)\n    raise Exception()"
+    )
+    template = websocket_app(
+        {"fast": Function("Fast", two_way=True), "slow": Function("Slow", two_way=True)},
+        {"Fast": ANSWERS, "Slow": slow},
+    )
+    app = dev(template)
+    client = connect(app.url())
+    for route in ("fast", "fast", "slow"):
+        say(client, route)
+        client.recv(timeout=10)
+    of_fast, of_slow = {"function": app.function("Fast")}, {"function": app.function("Slow")}
+    duration = "gatepost_function_duration_seconds"
+    assert value(app, f"{duration}_count", **of_fast) == 2
+    assert value(app, "gatepost_function_init_duration_seconds_count", **of_fast) == 1
+    assert value(app, "gatepost_function_errors_total", **of_fast) == 0
+    assert value(app, "gatepost_function_errors_total", **of_slow) == 1
+    assert value(app, f"{duration}_bucket", le="0.25", **of_slow) == 0
+    assert value(app, f"{duration}_bucket", le="+Inf", **of_slow) == 1
+    assert value(app, f"{duration}_sum", **of_slow) >= 0.3
+
+
+def test_latencies_are_histograms(app, connect):
+    client = connect(app.url())
+    own = connection_id(client)
+    app.client().post_to_connection(ConnectionId=own, Data=b"x")
+    for name in ("handshake", "message", "connections_call"):
+        name = f"gatepost_{name}_duration_seconds"
+        assert value(app, f"{name}_count") == 1
+        assert value(app, f"{name}_bucket", le="+Inf") == 1
+        assert value(app, f"{name}_bucket", le="30") == 1
+        assert 0 < value(app, f"{name}_sum") < 30
+
+
+def test_what_waits_is_told(dev, connect, http_backend):
+    release = threading.Event()
+    http_backend.answer("/slow", delay=release)
+    slow = Http(http_backend.url + "/slow")
+    app = dev(
+        websocket_app({"slow": slow}),
+        config="[limits]\nin_flight_per_integration = 1",
+    )
+    client = connect(app.url())
+    try:
+        for _ in range(3):
+            say(client, "slow")
+        queue = {"queue": "integrations"}
+        until(lambda: value(app, "gatepost_queue_entries", **queue) == 2, "two that wait")
+        assert value(app, "gatepost_integrations_under_way") == 1
+    finally:
+        release.set()
+    until(lambda: value(app, "gatepost_queue_entries", **queue) == 0, "none")
+
+
+def test_what_is_forgotten_is_counted(dev, connect):
+    app = dev(two_way_app(), config="[limits]\nmax_tombstones = 1\nmax_applied_posts = 1")
+    for _ in range(3):
+        client = connect(app.url())
+        own = connection_id(client)
+        app.client().post_to_connection(ConnectionId=own, Data=b"x")
+        client.close()
+    forgotten = "gatepost_evictions_total"
+    until(lambda: value(app, forgotten, kind="applied-posts") == 2, "two posts")
+    until(lambda: value(app, "gatepost_connections") == 0, "the last close")
+    # The store is looked through at the start, and then every minute.
+    app.restart()
+    connect(app.url())
+    until(lambda: (value(app, forgotten, kind="ended-connections") or 0) >= 2, "two connections")
+
+

@@ -1,8 +1,8 @@
 """The calls that Terraform's AWS provider makes for its resources of WebSocket APIs, with their
 bodies, and that every read-back is what it would store, so that the next plan is empty.
 
-Of `aws_api_gateway_api_key`, `_usage_plan`, `_usage_plan_key` and `_account`, and of
-`aws_apigatewayv2_domain_name` and `_api_mapping`.
+Of `aws_api_gateway_api_key`, `_usage_plan`, `_usage_plan_key`, `_client_certificate`, `_vpc_link` and
+`_account`, and of `aws_apigatewayv2_domain_name`, `_api_mapping` and `_vpc_link`.
 """
 
 import pytest
@@ -225,3 +225,85 @@ def test_domain_name_and_api_mapping(app):
     assert_gone(v2.get_api_mapping, **ids)
     v2.delete_domain_name(DomainName=name)
     assert_gone(v2.get_domain_name, DomainName=name)
+
+
+def test_client_certificate(api_gateway):
+    read = ("description", "createdDate", "expirationDate", "pemEncodedCertificate", "tags")
+    made = api_gateway.generate_client_certificate(
+        description="Managed by Terraform", tags={"env": "test"}
+    )
+    own = made["clientCertificateId"]
+    state = kept(api_gateway.get_client_certificate(clientCertificateId=own), *read)
+    assert state == {
+        "description": "Managed by Terraform",
+        "createdDate": made["createdDate"],
+        "expirationDate": made["expirationDate"],
+        "pemEncodedCertificate": made["pemEncodedCertificate"],
+        "tags": {"env": "test"},
+    }
+    arn = f"arn:aws:apigateway:us-east-1::/clientcertificates/{own}"
+    api_gateway.untag_resource(resourceArn=arn, tagKeys=["env"])
+    api_gateway.update_client_certificate(
+        clientCertificateId=own,
+        patchOperations=patches(("replace", "/description", "changed")),
+    )
+    changed = kept(api_gateway.get_client_certificate(clientCertificateId=own), *read)
+    assert changed == {**state, "description": "changed", "tags": None}
+    api_gateway.delete_client_certificate(clientCertificateId=own)
+    assert_gone(api_gateway.get_client_certificate, clientCertificateId=own)
+
+
+def test_vpc_link(api_gateway):
+    read = ("name", "description", "targetArns", "tags")
+    balancer = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/tf/0123456789"
+    made = api_gateway.create_vpc_link(
+        name="tf", description="Managed by Terraform", targetArns=[balancer], tags={"env": "test"}
+    )
+    own = made["id"]
+    # The provider waits for this.
+    assert api_gateway.get_vpc_link(vpcLinkId=own)["status"] == "AVAILABLE"
+    assert kept(api_gateway.get_vpc_link(vpcLinkId=own), *read) == {
+        "name": "tf",
+        "description": "Managed by Terraform",
+        "targetArns": [balancer],
+        "tags": {"env": "test"},
+    }
+    api_gateway.untag_resource(
+        resourceArn=f"arn:aws:apigateway:us-east-1::/vpclinks/{own}", tagKeys=["env"]
+    )
+    api_gateway.update_vpc_link(
+        vpcLinkId=own,
+        patchOperations=patches(("replace", "/name", "new"), ("replace", "/description", "changed")),
+    )
+    assert kept(api_gateway.get_vpc_link(vpcLinkId=own), *read) == {
+        "name": "new",
+        "description": "changed",
+        "targetArns": [balancer],
+        "tags": None,
+    }
+    api_gateway.delete_vpc_link(vpcLinkId=own)
+    assert_gone(api_gateway.get_vpc_link, vpcLinkId=own)
+
+
+def test_vpc_link_v2(app):
+    apis = app.aws("apigatewayv2")
+    read = ("Name", "SecurityGroupIds", "SubnetIds", "Tags")
+    made = apis.create_vpc_link(
+        Name="tf", SecurityGroupIds=["sg-1"], SubnetIds=["subnet-1"], Tags={"env": "test"}
+    )
+    own = made["VpcLinkId"]
+    # The provider waits for this.
+    assert apis.get_vpc_link(VpcLinkId=own)["VpcLinkStatus"] == "AVAILABLE"
+    state = kept(apis.get_vpc_link(VpcLinkId=own), *read)
+    assert state == {
+        "Name": "tf",
+        "SecurityGroupIds": ["sg-1"],
+        "SubnetIds": ["subnet-1"],
+        "Tags": {"env": "test"},
+    }
+    arn = f"arn:aws:apigateway:us-east-1::/vpclinks/{own}"
+    apis.untag_resource(ResourceArn=arn, TagKeys=["env"])
+    apis.update_vpc_link(VpcLinkId=own, Name="new")
+    assert kept(apis.get_vpc_link(VpcLinkId=own), *read) == {**state, "Name": "new", "Tags": {}}
+    apis.delete_vpc_link(VpcLinkId=own)
+    assert_gone(apis.get_vpc_link, VpcLinkId=own)

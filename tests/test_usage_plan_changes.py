@@ -4,10 +4,12 @@ import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 from support.aws import plain, refused, status
 from support.keys import NEVER, REQUIRED, VALUE, api_key, keyed, usage_plan
+from support.poll import until
 from support.template import Mock
 
 OWN = "by-a-call-0123456789abcdef"
@@ -238,3 +240,91 @@ def test_reading_does_not_wait_for_a_change_that_waits_for_the_disk(app, api_gat
             another.execute("ROLLBACK")
             assert changing.result()["cloudwatchRoleArn"] == role
     assert api_gateway.get_account()["cloudwatchRoleArn"] == role
+
+
+def today():
+    return datetime.now(UTC).date().isoformat()
+
+
+def usage_of(api_gateway, plan, key):
+    usage = api_gateway.get_usage(usagePlanId=plan, startDate=today(), endDate=today())
+    return usage["items"][key]
+
+
+def test_usage_that_is_extended_lets_a_key_go_on_until_the_period_ends(app, api_gateway, present):
+    key, plan = let_in(app, api_gateway, quota={"limit": 1, "period": "MONTH"})
+    assert present(app, OWN).status == 101
+    assert present(app, OWN).status == 429
+    extended = api_gateway.update_usage(
+        usagePlanId=plan, keyId=key, patchOperations=[patch("replace", "/remaining", "2")]
+    )
+    assert status(extended) == 200
+    assert plain(extended) == {
+        "usagePlanId": plan,
+        "startDate": today(),
+        "endDate": today(),
+        "items": {key: [[1, 2]]},
+    }
+    assert present(app, OWN).status == 101
+    until(lambda: usage_of(api_gateway, plan, key) == [[2, 1]], "the second request")
+    app.restart()
+    api_gateway = app.aws("apigateway")
+    assert usage_of(api_gateway, plan, key) == [[2, 1]]
+    assert present(app, OWN).status == 101
+    assert present(app, OWN).status == 429
+    # The plan itself is as it was, and another quota ends what was granted.
+    assert api_gateway.get_usage_plan(usagePlanId=plan)["quota"]["limit"] == 1
+    api_gateway.update_usage_plan(
+        usagePlanId=plan, patchOperations=[patch("replace", "/quota/limit", "9")]
+    )
+    assert usage_of(api_gateway, plan, key) == [[3, 6]]
+
+
+def test_usage_can_be_taken_away(app, api_gateway, present):
+    key, plan = let_in(app, api_gateway, quota={"limit": 100, "period": "DAY"})
+    assert present(app, OWN).status == 101
+    api_gateway.update_usage(
+        usagePlanId=plan, keyId=key, patchOperations=[patch("replace", "/remaining", "0")]
+    )
+    assert present(app, OWN).status == 429
+
+
+def test_a_plan_of_the_template_is_extended_too(dev, present):
+    """Usage is no part of what the template declares."""
+    quota = {"Quota": {"Limit": 1, "Period": "DAY"}}
+    resources = {"Ann": api_key(VALUE), **usage_plan("Ann", **quota)}
+    app = dev(keyed(resources, routes={"$connect": Mock(route=REQUIRED)}))
+    api_gateway = app.aws("apigateway")
+    [plan] = api_gateway.get_usage_plans()["items"]
+    [key] = api_gateway.get_api_keys()["items"]
+    assert present(app, VALUE).status == 101
+    assert present(app, VALUE).status == 429
+    api_gateway.update_usage(
+        usagePlanId=plan["id"],
+        keyId=key["id"],
+        patchOperations=[patch("replace", "/remaining", "1")],
+    )
+    assert present(app, VALUE).status == 101
+
+
+def test_usage_that_cannot_be_extended_says_why(app, api_gateway):
+    key, plan = let_in(app, api_gateway)
+    update = api_gateway.update_usage
+    remaining = [patch("replace", "/remaining", "1")]
+    assert refused(update, usagePlanId=plan, keyId=key, patchOperations=remaining) == (
+        400,
+        "BadRequestException",
+        f"Usage Plan {plan} has no quota",
+    )
+    assert refused(update, usagePlanId="none", keyId=key)[:2] == (404, "NotFoundException")
+    other = api_gateway.create_api_key(name="other")["id"]
+    assert refused(update, usagePlanId=plan, keyId=other)[:2] == (404, "NotFoundException")
+    for operation, text in [
+        (patch("replace", "/remaining", "-1"), "Invalid value '-1' for patch path '/remaining'"),
+        (
+            patch("add", "/used", "1"),
+            "Invalid patch path '/used' specified for op 'add'. Must be one of: [/remaining]",
+        ),
+    ]:
+        code = refused(update, usagePlanId=plan, keyId=key, patchOperations=[operation])
+        assert code == (400, "BadRequestException", text)

@@ -663,6 +663,8 @@ MISTAKES = [
         "      RouteId: !Ref PingRoute\n",
         "      RouteId: !GetAtt AskRoute.RouteId\n",
         "      RouteResponseSelectionExpression: $default\n",
+        # Then PingRoute has two.
+        also=("template",),
     ),
     Mistake(
         "route-response-without-expression",

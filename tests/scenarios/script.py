@@ -2,7 +2,9 @@
 
 import asyncio
 import itertools
+import json
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
@@ -71,18 +73,38 @@ class Stage:
     def __init__(self, app):
         self.port = app.port
         self.paths = {
-            name: app.path(name, "Open") for name in ("prod", "idle", "old")
-        } | {"guarded": app.path("prod", "Guarded")}
+            name: app.path(name, "Open") for name in ("prod", "idle", "old", "full")
+        } | {"guarded": app.path("prod", "Guarded"), "keyed": app.path("prod", "Keyed")}
         self.api_id = app.api("Open")["apiId"]
+        #: What the metrics must come to: metric and labels to a number.
+        self.counts = Counter()
+
+    def count(self, metric, **labels):
+        """One more of a metric, by the script."""
+        self.counts[metric, frozenset(labels.items())] += 1
+
+    def ended(self, cause):
+        """A connection that was established ends so."""
+        self.count("closes_total", cause=cause)
 
     async def connect(self, path="prod", **query):
         headers, secret = secrets()
         place = f"{self.paths[path]}?{urlencode(query | secret)}"
-        return await Client.open(self.port, place, headers)
+        client = await Client.open(self.port, place, headers)
+        if client.answer.status == 101:
+            self.count("connects_total")
+        return client
 
     async def post(self, own, path="prod", body=b"x", raw=None):
         place = raw or quote(own, safe="")
-        return await call(self.port, "POST", f"{self.paths[path]}/@connections/{place}", body)
+        answer = await call(self.port, "POST", f"{self.paths[path]}/@connections/{place}", body)
+        if answer.status in (200, 429):
+            self.called({200: "ok", 429: "limit-exceeded"}[answer.status])
+        return answer
+
+    def called(self, outcome, operation="PostToConnection"):
+        """A call of `@connections` that must be counted so."""
+        self.count("connections_calls_total", operation=operation, outcome=outcome)
 
     async def gone(self, told, path="prod"):
         """Posts until it is refused, as it must be, with the reason."""
@@ -92,6 +114,8 @@ class Stage:
                 break
             await asyncio.sleep(0.05)
         reason = told.gone or told.reason
+        self.called(reason)
+        self.count("gone_total", reason=reason, operation="PostToConnection")
         told.expect("status", answer.status, 410)
         told.expect("body", answer.body, b"")
         told.expect("header", answer.headers.get("x-gatepost-gone-reason"), reason)
@@ -109,6 +133,7 @@ async def by_client(stage, chance):
     reason = "" if code is None else reason
     client.send(close_frame(code, reason))
     heard = (1005, "Client-side close frame status not set") if code is None else (code, reason)
+    stage.ended("closed-by-client")
     return await stage.gone(
         Told("client close", own, "closed-by-client", own=own, disconnect=heard)
     )
@@ -118,6 +143,7 @@ async def by_vanishing(stage, chance):
     client = await stage.connect()
     own = await client.whoami()
     client.vanish()
+    stage.ended("client-vanished")
     heard = (1006, "Connection closed abnormally")
     return await stage.gone(Told("vanish", own, "client-vanished", own=own, disconnect=heard))
 
@@ -128,6 +154,7 @@ async def _closed_here(stage, scenario, reason, path, act, frame_):
     told = Told(scenario, own, reason, own=own, disconnect=frame_)
     await act(client, own)
     told.expect("close frame", await client.closed(), frame_)
+    stage.ended(reason)
     await stage.gone(told)
     client.vanish()
     return told
@@ -154,6 +181,7 @@ async def by_delete(stage, chance):
         path = f"{stage.paths['prod']}/@connections/{quote(own, safe='')}"
         answer = await call(stage.port, "DELETE", path)
         assert answer.status == 204, answer.status
+        stage.called("ok", "DeleteConnection")
 
     frame_ = (1000, "Connection Closed Normally")
     return await _closed_here(stage, "delete", "deleted", "prod", delete, frame_)
@@ -202,6 +230,10 @@ async def by_slowness(stage, chance):
             break
         if answer.status == 429:
             await asyncio.sleep(0.2)
+    # The call that ended the loop.
+    stage.called("slow-consumer")
+    stage.count("gone_total", reason="slow-consumer", operation="PostToConnection")
+    stage.ended("slow-consumer")
     await stage.gone(told)
     client.vanish()
     return told
@@ -212,6 +244,7 @@ async def by_coming_back(stage, chance):
     first = await stage.connect("guarded", principal=principal)
     own = await first.whoami()
     first.send(close_frame(1000, ""))
+    stage.ended("closed-by-client")
     await first.closed()
     # In what is kept, a millisecond later is later.
     await asyncio.sleep(0.005)
@@ -233,7 +266,10 @@ async def of_another_api(stage, chance):
 
 
 async def before_open(stage, chance):
+    # Its `$connect` function posts to it.
     client = await stage.connect(post="early")
+    stage.called("not-established")
+    stage.count("gone_total", reason="not-established", operation="PostToConnection")
     own = await client.whoami()
     return Told("before open", own, "not-established", own=own), client
 
@@ -252,6 +288,7 @@ async def malformed(stage, chance):
     client = await stage.connect()
     own = await client.whoami()
     client.vanish()
+    stage.ended("client-vanished")
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     made = "".join(chance.choices(letters, k=17))
     reason, id_, raw = chance.choice(
@@ -263,6 +300,7 @@ async def malformed(stage, chance):
         ]
     )
     answer = await stage.post(id_, raw=raw)
+    stage.called(reason)
     told = Told(reason, id_, reason, gone=reason)
     told.expect("status", answer.status, 400)
     told.expect("header", answer.headers.get("x-gatepost-gone-reason"), reason)
@@ -282,15 +320,23 @@ async def refused_handshake(stage, chance):
             ("guarded", {"principal": "a", "resource": "arn:x"}, 403, "implicit-deny"),
             ("guarded", {"principal": "a", "raise": "broken"}, 500, "authorizer-failure"),
             ("guarded", {"principal": "a", "answer": "{}"}, 500, "authorizer-configuration"),
+            ("keyed", {}, 403, "invalid-api-key"),
+            ("full", {}, 429, "throttled"),
         ]
     )
     client = await stage.connect(path, **query)
+    if client.answer.status == 101 and reason == "throttled":
+        # One handshake passes.
+        client.vanish()
+        stage.ended("client-vanished")
+        client = await stage.connect(path, **query)
     told = Told(f"refused handshake, {reason}", "", reason)
     told.expect("status", client.answer.status, status)
     client.vanish()
     if told.problems or reason == "not-established":
         # The answer of a function tells no id.
         return told if told.problems else None
+    stage.count("faults_total", error=reason, request="handshake")
     body = client.answer.json()
     told.asked = chance.choice([body["connectionId"], body["requestId"]])
     # A refused connection never was one.
@@ -314,16 +360,41 @@ async def error_frame(stage, chance):
                 "Endpoint request timed out",
                 "integration-timeout",
             ),
+            ("prod", {"action": "limited"}, "Too Many Requests", "throttled"),
         ]
     )
     client = await stage.connect(path, principal=f"x{chance.random()}")
     own = await client.whoami()
     client.say(**message)
-    heard = await client.hear()
+    heard = (await client.read_frame())[1]
+    if heard == b"passed":
+        # One message passes.
+        client.say(**message)
+        heard = (await client.read_frame())[1]
+    heard = json.loads(heard)
     reason = reason or "integration-failure"
+    stage.count("faults_total", error=reason, request="message")
     told = Told(f"error frame, {reason}", heard["requestId"], reason, own=own)
     told.expect("frame", (heard["message"], heard["connectionId"]), (text, own))
     return told, client
+
+
+async def until_drained(stage, stop):
+    """A client that is there while Gatepost stops: it hears that it goes away. `stop` is awaited by all."""
+    client = await stage.connect()
+    assert client.answer.status == 101, client.answer.body
+    own = await client.whoami()
+    frame_ = (1001, "Going away")
+    told = Told("drain", own, "draining", own=own, disconnect=frame_)
+    await stop(client)
+    told.expect("close frame", await client.closed(), frame_)
+    client.vanish()
+    return told
+
+
+async def of_another_day(stage, ended):
+    """An id that ended longer ago than is kept."""
+    return await stage.gone(Told("forgotten", ended.own, "forgotten", own=ended.own))
 
 
 #: How often each is played, by weight.

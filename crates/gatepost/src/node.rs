@@ -2,6 +2,7 @@
 //! configuration is understood, addresses are listened on), then opened (store, TLS, functions,
 //! gateway), and last it listens.
 
+mod descriptors;
 mod functions;
 mod inherited;
 mod names;
@@ -16,7 +17,7 @@ use std::{
     env,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -27,7 +28,7 @@ use gatepost_gateway::{
     gateway::{Gateway, GatewayConfig},
     integration::outward::Outward,
     new_id,
-    observe::{Event, Logs, Observer},
+    observe::{Event, Logs, Observer, metrics::Metrics},
     store::{Retention, Run, Store},
 };
 use gatepost_model::{ApiId, FunctionName, function::Function, stage_settings::SettingsByStage};
@@ -163,8 +164,13 @@ impl Prepared {
             now_ms: now_ms(),
             endpoint: self.endpoint.clone(),
             configured: Configured {
-                vpc_links: self.outward.vpc_links.keys().cloned().collect(),
-                client_certificates: self.outward.client_certificates.keys().cloned().collect(),
+                vpc_links: self.outward.vpc_links.configured().cloned().collect(),
+                client_certificates: self
+                    .outward
+                    .client_certificates
+                    .configured()
+                    .cloned()
+                    .collect(),
             },
         }
     }
@@ -274,6 +280,7 @@ impl Node {
         })?;
 
         let sinks = sinks::open(&config, state.path(), &region, &outward)?;
+        let metrics = Arc::<Metrics>::default();
         let logs = Logs::new(Arc::clone(&store), config.logs.store, sinks);
 
         let (mut observer, events) = Observer::new(EVENT_QUEUE);
@@ -296,6 +303,7 @@ impl Node {
                 access_keys: Arc::clone(&access.keys),
                 permissions: Arc::clone(&access.function_permissions),
                 logs: Some(Arc::clone(&logs)),
+                metrics: Arc::clone(&metrics),
                 ..RunnerConfig::new(
                     state.path().to_owned(),
                     format!("http://{local_authority}"),
@@ -319,7 +327,7 @@ impl Node {
             lambda,
             outward,
             observer,
-            metrics: Arc::default(),
+            metrics,
         });
         let server = Arc::new(Server {
             gateway,
@@ -337,10 +345,19 @@ impl Node {
             instance: new_id::uuid().into(),
             gone_reason_header: options.gone_reason_header,
             neighbours: Neighbours::default(),
+            max_sockets: config
+                .limits
+                .max_sockets
+                .unwrap_or_else(descriptors::most_sockets),
+            sockets: AtomicUsize::new(0),
         });
         let listeners = listeners.into_iter();
         let mut warnings = access.warnings;
         warnings.extend(trusts_everybody(&config));
+        let links = server.gateway.vpc_links();
+        let lost = links.made();
+        let lost = lost.iter().filter_map(|link| links.address(link).err());
+        warnings.extend(lost.map(|unknown| unknown.to_string()));
         let node = Self {
             server,
             config,

@@ -7,11 +7,12 @@ use std::{collections::BTreeMap, path::PathBuf};
 use gatepost_gateway::integration::{
     aws_service::{AwsServices, ServiceEndpoints},
     bulkhead::{Bounds, Bulkheads},
-    client_certificate::{CertificateFileError, ClientCertificate},
+    client_certificate::{CertificateFileError, ClientCertificate, ClientCertificates},
     credentials::CredentialsProvider,
     egress::{Egress, InvalidPrefix, Prefix},
     http_client::{HttpClient, HttpClientConfig},
     outward::Outward,
+    vpc_link::VpcLinks,
 };
 
 pub use self::credentials::SourceError;
@@ -62,11 +63,12 @@ pub fn outward(
             Ok((id.clone(), certificate))
         })
         .collect::<Result<_, CertificateFileError>>()?;
+    let client_certificates = ClientCertificates::new(client_certificates);
     let endpoints = ServiceEndpoints::of_environment(environment.clone())?;
     let credentials = provider(integrations, environment, &endpoints)?;
     Ok(Outward {
         http,
-        vpc_links: integrations.vpc_links.clone(),
+        vpc_links: VpcLinks::new(integrations.vpc_links.clone()),
         client_certificates,
         services: AwsServices {
             endpoints,

@@ -74,6 +74,13 @@ impl AppliedPosts {
         Invocation(self.key.hash_one((connection, invocation_id, bytes)))
     }
 
+    /// How many posts are known no longer, since so many came after them.
+    pub fn forgotten(&self) -> u64 {
+        self.applied
+            .load(Ordering::Relaxed)
+            .saturating_sub(self.latest)
+    }
+
     /// Sends what an attempt asks for, unless its call was applied by another: by one before it, or by
     /// one behind it that was quicker, since networks overtake. Attempts of one call wait for each
     /// other.

@@ -4,6 +4,7 @@ pub mod client;
 pub(crate) mod due;
 pub mod message;
 pub mod outbox;
+mod pace;
 pub mod task;
 pub mod transport;
 mod wake;
@@ -21,10 +22,11 @@ use gatepost_model::{
 use gatepost_wire::websocket::{self, Decoder, Deflate, Role};
 use parking_lot::Mutex;
 
-use crate::{clock::Moment, deployed::StageSlot, lifecycle::Activity};
+use crate::{admission::TooMany, clock::Moment, deployed::StageSlot, lifecycle::Activity};
 use client::ClientKey;
 use message::Message;
-use outbox::{Ending, Outbox, SendError};
+use outbox::{Ending, Outbox, Room, SendError};
+use pace::Pace;
 use transport::Transport;
 use wake::Wake;
 
@@ -48,6 +50,8 @@ pub struct Connection {
     last_active_at_ms: AtomicU64,
     last_active_epoch_ms: AtomicU64,
     in_flight: AtomicU16,
+    /// How fast the client may send, where that is limited.
+    pace: Option<Box<Pace>>,
     /// What it did, for the record of its life.
     pub activity: Activity,
     /// Wakes the connection's task: to write, to end, or to read on.
@@ -75,8 +79,26 @@ impl Connection {
             last_active_at_ms: AtomicU64::new(now.monotonic_ms),
             last_active_epoch_ms: AtomicU64::new(now.epoch_ms),
             in_flight: AtomicU16::new(0),
+            pace: None,
             activity: Activity::default(),
             wake: Wake::default(),
+        }
+    }
+
+    /// The same, whose client may send as fast as `limits` say.
+    pub fn paced(mut self, limits: &Limits) -> Self {
+        self.pace = Pace::new(limits).map(Box::new);
+        self
+    }
+
+    /// Whether the client may send a message of so many bytes now; it is counted.
+    ///
+    /// # Errors
+    /// [`TooMany`].
+    pub(crate) fn pass(&self, bytes: usize) -> Result<(), TooMany> {
+        match &self.pace {
+            Some(pace) => pace.pass(bytes),
+            None => Ok(()),
         }
     }
 
@@ -152,7 +174,7 @@ impl Connection {
         now: Moment,
     ) -> Result<(), SendError> {
         let mut outbox = self.outbox.lock();
-        let sent = outbox.send(&self.transport, frames, limits.outbox_bytes, now);
+        let sent = outbox.send(&self.transport, frames, Room::of(limits), now);
         let must_wake = outbox.is_waiting();
         drop(outbox);
         if must_wake {

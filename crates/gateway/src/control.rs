@@ -7,12 +7,15 @@ mod apis;
 use std::{collections::BTreeMap, sync::Arc};
 
 use gatepost_model::{
-    ApiId, api::Api, domain_name::DomainName, stage_settings::SettingsByStage,
-    usage_plan::UsagePlans,
+    ApiId, ApiKeyId, UsagePlanId, api::Api, calendar::Day, client_certificate::ClientCertificate,
+    domain_name::DomainName, stage_settings::SettingsByStage, usage_plan::UsagePlans,
+    vpc_link::VpcLink,
 };
 
 use crate::{
     gateway::{ApiTable, Gateway},
+    integration::vpc_link::VpcLinks,
+    observe::Event,
     store::ReadError,
 };
 
@@ -27,6 +30,10 @@ pub struct Made {
     pub cloudwatch_role_arn: Option<String>,
     /// Custom domain names. Their mappings may lead to a template's APIs.
     pub domain_names: Vec<DomainName>,
+    /// Client certificates, which stages may name.
+    pub client_certificates: Vec<ClientCertificate>,
+    /// VPC links, which integrations may name.
+    pub vpc_links: Vec<VpcLink>,
 }
 
 /// What the templates declare.
@@ -110,6 +117,13 @@ impl Gateway {
             if before.plans != sources.made.plans {
                 self.serve_plans(sources.plans());
             }
+            if before.client_certificates != sources.made.client_certificates {
+                let made = &sources.made.client_certificates;
+                self.config.outward.client_certificates.replace_made(made);
+            }
+            if before.vpc_links != sources.made.vpc_links {
+                self.serve_vpc_links(&before.vpc_links, &sources.made.vpc_links);
+            }
             if before.cloudwatch_role_arn != sources.made.cloudwatch_role_arn {
                 let role = sources.made.cloudwatch_role_arn.clone();
                 self.cloudwatch_role_arn.store(role.map(Arc::new));
@@ -122,6 +136,45 @@ impl Gateway {
             }
         }
         Ok(result)
+    }
+
+    /// Lets a key make `remaining` requests until the present period of its plan's quota ends; `false`
+    /// when the plan has no quota, or the key is not in it. Blocks until that is kept.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the store does not take it; then nothing changes.
+    pub fn extend_quota(
+        &self,
+        plan: &UsagePlanId,
+        key: &ApiKeyId,
+        remaining: u32,
+        today: Day,
+    ) -> Result<bool, ReadError> {
+        // One grant after the other, and none while plans change.
+        let _sources = self.sources.lock();
+        let plans = self.usage_plans();
+        let keep = |extension| self.store().keep_extension(plan, key, extension);
+        let granted = plans.extend(plan, key, remaining, today, keep);
+        granted.transpose().map(|granted| granted.is_some())
+    }
+
+    fn serve_vpc_links(&self, before: &[VpcLink], made: &[VpcLink]) {
+        self.config.outward.vpc_links.replace_made(made);
+        for new in made.iter().filter(|made| !before.contains(made)) {
+            if let Err(unknown) = self.vpc_links().address(new) {
+                self.observer().emit(Event::Warning(unknown.to_string()));
+            }
+        }
+    }
+
+    /// The VPC links that calls made, and where they lead.
+    pub fn vpc_links(&self) -> &VpcLinks {
+        &self.config.outward.vpc_links
+    }
+
+    /// The client certificates that calls made.
+    pub fn client_certificates(&self) -> Arc<Vec<ClientCertificate>> {
+        self.config.outward.client_certificates.made()
     }
 
     /// `cloudwatchRoleArn` of the account, if a call set it.

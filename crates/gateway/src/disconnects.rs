@@ -181,6 +181,7 @@ pub(crate) fn done(
         &disconnects.delivered
     };
     count.fetch_add(1, Ordering::Relaxed);
+    gateway.stale_callers.disconnected(id, &record);
     if is_broken(Variant::UnstruckJournal) {
         return;
     }

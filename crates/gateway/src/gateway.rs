@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
+    admission::Admission,
     applied_posts::AppliedPosts,
     auth::{AccessKeys, Auth, AuthMode},
     clock::Moment,
@@ -37,6 +38,7 @@ use crate::{
     pipeline::throttle::AccountThrottle,
     registry::{Entry, Registry},
     simulation::{Variant, is_broken},
+    stale_callers::StaleCallers,
     store::{ReadError, Run, Store},
     tombstones::Tombstones,
     usage_plans::ServedPlans,
@@ -87,10 +89,14 @@ pub struct Gateway {
     /// Held while a change goes to the disk: who serves a call reads what is published beside it.
     pub(crate) sources: Mutex<Sources>,
     work: Work,
+    /// Who may connect.
+    pub admission: Admission,
     /// The posts that SDKs may make again.
     pub applied_posts: AppliedPosts,
     /// The `$disconnect` routes that are owed.
     pub disconnects: Disconnects,
+    /// Who keeps calling what is gone.
+    pub stale_callers: StaleCallers,
     /// The posts that wait for connections.
     pub(crate) held: Arc<HeldInAll>,
     draining: AtomicBool,
@@ -204,9 +210,13 @@ impl Gateway {
             Arc::clone(&config.access_keys),
         );
         let held = Arc::new(HeldInAll::new(&config.limits));
+        let admission = Admission::new(&config.limits);
         let applied_posts = AppliedPosts::new(config.limits.max_applied_posts);
         let made = config.store.made();
         let role = made.cloudwatch_role_arn.clone().map(Arc::new);
+        let certificates = &config.outward.client_certificates;
+        certificates.replace_made(&made.client_certificates);
+        config.outward.vpc_links.replace_made(&made.vpc_links);
         let sources = Mutex::new(Sources {
             made,
             made_apis: config.store.made_apis(),
@@ -214,6 +224,7 @@ impl Gateway {
         });
         let gateway = Arc::new(Self {
             config,
+            admission,
             applied_posts,
             throttle,
             auth,
@@ -225,6 +236,7 @@ impl Gateway {
             sources,
             work: Work::default(),
             disconnects: Disconnects::default(),
+            stale_callers: StaleCallers::default(),
             held,
             draining: AtomicBool::new(false),
             handed_over: AtomicBool::new(false),
@@ -288,6 +300,11 @@ impl Gateway {
     /// The API keys and usage plans as they are served now.
     pub fn usage_plans(&self) -> arc_swap::Guard<Arc<ServedPlans>> {
         self.usage_plans.load()
+    }
+
+    /// How many posts wait for their connections.
+    pub fn held_posts(&self) -> usize {
+        self.held.posts()
     }
 
     /// How many connections handshake, are open or close.
@@ -402,11 +419,16 @@ impl Gateway {
         held: Option<&Arc<HeldPosts>>,
     ) -> ConnectionId {
         loop {
-            let id = self.key().issue(api_id, self.config.node, random_bytes());
+            let id = self.issue_id(api_id);
             if self.registry.begin_handshake(id, since_ms, held.cloned()) {
                 return id;
             }
         }
+    }
+
+    /// An id of `api_id` that nobody has, nor may have had.
+    pub(crate) fn issue_id(&self, api_id: &ApiId) -> ConnectionId {
+        self.key().issue(api_id, self.config.node, random_bytes())
     }
 
     fn key(&self) -> &ConnectionIdKey {

@@ -117,6 +117,11 @@ impl HeldInAll {
         }
     }
 
+    /// How many posts wait.
+    pub fn posts(&self) -> usize {
+        self.posts.load(Ordering::Acquire)
+    }
+
     fn take(self: &Arc<Self>, bytes: usize) -> Option<Permit> {
         let posts = self.posts.fetch_add(1, Ordering::AcqRel);
         let bytes_before = self.bytes.fetch_add(bytes, Ordering::AcqRel);

@@ -22,7 +22,12 @@ pub mod sign;
 mod trace;
 pub mod vpc_link;
 
-use std::{pin::pin, sync::Arc, time::Instant};
+use std::{
+    future::ready,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Instant,
+};
 
 use bytes::Bytes;
 use gatepost_model::fault::Fault;
@@ -108,16 +113,15 @@ pub async fn invoke(
     let (bulkhead, series) = (&request.integration.bulkhead, &request.integration.series);
     let config = &gateway.config;
     let began = Instant::now();
-    let call = async {
-        match request.call {
-            Call::Mock(call) => Ok(call.answer()),
-            Call::Lambda(call) => call.invoke(&*config.lambda).await,
-            Call::Service(call) => {
-                let services = &config.outward.services;
-                call.send(&config.outward.http, services).await
-            }
-            Call::Http(call) => call.send().await,
+    // In a box of the call's own size: all that is around it is moved and kept for each message.
+    let call: Pin<Box<dyn Future<Output = _> + Send + '_>> = match request.call {
+        Call::Mock(call) => Box::pin(ready(Ok(call.answer()))),
+        Call::Lambda(call) => Box::pin(call.invoke(&*config.lambda)),
+        Call::Service(call) => {
+            let services = &config.outward.services;
+            Box::pin(call.send(&config.outward.http, services))
         }
+        Call::Http(call) => Box::pin(call.send()),
     };
     let answer = pin!(bulkhead.call(wait, timeout, call));
     let answer = log.while_waiting(answer).await;

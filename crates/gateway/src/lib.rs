@@ -1,6 +1,7 @@
 //! The core of Gatepost: what happens to a connection, a message and a post. It knows no socket
 //! address and no template; servers hand it verified requests.
 
+pub mod admission;
 pub mod applied_posts;
 pub mod auth;
 mod blocking;
@@ -22,6 +23,7 @@ pub mod observe;
 pub mod pipeline;
 pub mod registry;
 pub mod simulation;
+pub mod stale_callers;
 pub mod store;
 mod sweeper;
 pub mod tombstones;

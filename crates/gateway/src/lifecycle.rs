@@ -98,6 +98,12 @@ pub struct RefusedCall {
 }
 
 impl RefusedCall {
+    /// The caller, whichever of its invocations it was: each has a request id of its own.
+    pub fn caller_name(&self) -> &str {
+        let mut parts = self.caller.split(" (request ");
+        parts.next().unwrap_or_default()
+    }
+
     /// Whether it found no connection, and none that was about to be.
     pub fn is_gone(&self) -> bool {
         matches!(self.status, 400 | 410) && &*self.reason != "not-established"

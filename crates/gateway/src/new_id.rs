@@ -61,15 +61,31 @@ pub fn uuid() -> String {
     let mut bytes = random_bytes::<16>();
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let number = u128::from_be_bytes(bytes);
-    let (low, high) = (number & 0xffff_ffff_ffff, number >> 48);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{low:012x}",
-        high >> 48,
-        high >> 32 & 0xffff,
-        high >> 16 & 0xffff,
-        high & 0xffff,
-    )
+    let mut uuid = String::with_capacity(36);
+    for (at, byte) in bytes.into_iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            uuid.push('-');
+        }
+        push_hex(&mut uuid, byte);
+    }
+    uuid
+}
+
+/// Appends two hexadecimal digits: ids have many, and `format!` takes its time for each number.
+fn push_hex(text: &mut String, byte: u8) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for digit in [byte >> 4, byte & 15] {
+        text.push(char::from(DIGITS[usize::from(digit)]));
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        push_hex(&mut text, *byte);
+    }
+    text
 }
 
 /// An id of the control plane: `N` lower-case letters and digits.
@@ -84,8 +100,17 @@ pub fn resource_id<const N: usize>() -> String {
 
 /// An `X-Amzn-Trace-Id`: `Root=1-{8 hex}-{24 hex}`, the first being the time in seconds.
 pub fn trace_id(now_ms: u64) -> String {
-    let random = u128::from_be_bytes(random_bytes::<16>()) >> 32;
-    format!("Root=1-{:08x}-{random:024x}", (now_ms / 1000) & 0xffff_ffff)
+    let [.., a, b, c, d] = (now_ms / 1000).to_be_bytes();
+    let mut trace_id = String::with_capacity("Root=1-5759e988-bd862e3fe1be46a994272793".len());
+    trace_id.push_str("Root=1-");
+    for byte in [a, b, c, d] {
+        push_hex(&mut trace_id, byte);
+    }
+    trace_id.push('-');
+    for byte in random_bytes::<12>() {
+        push_hex(&mut trace_id, byte);
+    }
+    trace_id
 }
 
 #[cfg(test)]

@@ -192,6 +192,11 @@ impl Observer {
         }
     }
 
+    /// How many events wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
     /// How many events did not fit so far.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)

@@ -8,6 +8,7 @@ mod control;
 mod functions;
 mod lives;
 mod log_changes;
+mod log_queue;
 mod logs;
 mod metrics;
 mod owed;
@@ -48,11 +49,15 @@ use crate::{
     control::Made,
     lifecycle::{ActivityRecord, DisconnectRecord, HandshakeRecord, RefusedCall},
     new_id::random_bytes,
-    observe::{AccessLogEntry, Backlog, metrics::MetricRow},
+    observe::{
+        AccessLogEntry,
+        metrics::{LabelledCount, MetricRow},
+    },
     tombstones::Tombstone,
 };
 
 use changes::Changes;
+use log_queue::LogQueue;
 use runs::Beside;
 use writer::Writer;
 
@@ -74,12 +79,12 @@ pub use stale::StaleCaller;
 #[cfg(feature = "simulation")]
 pub use writer::SimulatedWriter;
 
-/// Log entries and questions that may wait for the disk; more are counted as dropped.
+/// Questions that may wait for the disk; who asks more waits to ask.
 /// The channel touches its whole ring in time, so this is memory too.
-const QUEUE: usize = 8192;
-/// Log events among those.
-const LOG_QUEUE: usize = QUEUE / 2;
-/// The bytes of those log events.
+const QUEUE: usize = 1024;
+/// Log entries that may wait for the disk; more are counted as dropped.
+const LOG_QUEUE: usize = 4096;
+/// The bytes of those log entries.
 const LOG_QUEUE_BYTES: usize = 16 * 1024 * 1024;
 /// How long a full queue is left alone before it is tried again.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(10);
@@ -298,7 +303,8 @@ impl LogEntry {
 enum Command {
     /// There are changes again.
     Wake,
-    Log(LogEntry),
+    /// There are log entries again, or a batch of them.
+    Logged,
     TakeOwed(owed::Asked),
     ChangeLogGroup(Box<log_changes::AskedLogChange>),
     ChangeFunction(Box<functions::FunctionChange>),
@@ -329,7 +335,8 @@ pub struct Store {
     changes: Arc<Changes>,
     owed_at_start: u64,
     dropped: Arc<AtomicU64>,
-    log_backlog: Arc<Backlog>,
+    log_queue: Arc<LogQueue>,
+    evictions: Arc<LabelledCount>,
     control: Mutex<Database>,
     made: Made,
     made_apis: BTreeMap<ApiId, Arc<Api>>,
@@ -430,16 +437,17 @@ impl Store {
         let (queue, commands) = mpsc::sync_channel(QUEUE);
         let changes = Arc::new(Changes::default());
         let dropped = Arc::new(AtomicU64::new(0));
-        let log_backlog = Arc::new(Backlog::new(LOG_QUEUE, LOG_QUEUE_BYTES));
+        let log_queue = Arc::new(LogQueue::default());
         let writer = Writer::new(
             writer,
             retention,
             Arc::clone(&changes),
             Arc::clone(&dropped),
-            Arc::clone(&log_backlog),
+            Arc::clone(&log_queue),
             run,
             Arc::clone(&beside),
         );
+        let evictions = Arc::clone(&writer.evictions);
         let store = Self {
             reader: Mutex::new(reader),
             logs_reader: Mutex::new(logs_reader),
@@ -447,7 +455,8 @@ impl Store {
             changes,
             owed_at_start,
             dropped,
-            log_backlog,
+            log_queue,
+            evictions,
             control: Mutex::new(control),
             made,
             made_apis,
@@ -499,22 +508,31 @@ impl Store {
 
     /// Writes a log entry soon. One that does not fit the queue is counted as dropped.
     pub fn log(&self, entry: LogEntry) {
-        let bytes = entry.len();
-        if self.log_backlog.enter(bytes) && self.tell(Command::Log(entry)).is_err() {
-            self.log_backlog.leave(1, bytes);
-            self.log_backlog.drop_entries(1);
+        if self.log_queue.push(entry) {
+            // When the queue is full the writer is awake.
+            let _ = self.tell(Command::Logged);
         }
     }
 
     /// Log entries that were dropped so far: they did not fit the queue, or the disk did not take
     /// them.
     pub fn dropped_log_entries(&self) -> u64 {
-        self.log_backlog.dropped()
+        self.log_queue.backlog.dropped()
     }
 
     /// Log entries that wait for the disk.
     pub fn waiting_log_entries(&self) -> usize {
-        self.log_backlog.waiting()
+        self.log_queue.backlog.waiting()
+    }
+
+    /// Changes that wait for the disk.
+    pub fn waiting_changes(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// What was removed so far because it was older, or more, than is kept.
+    pub fn evictions(&self) -> &LabelledCount {
+        &self.evictions
     }
 
     /// Changes that were dropped so far: the disk did not take them.

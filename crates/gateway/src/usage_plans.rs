@@ -22,7 +22,7 @@ use crate::{
     clock,
     store::{Lifecycle, Store},
 };
-use meter::Meter;
+use meter::{Extension, Meter, Usage};
 
 /// Days of usage that are kept and may be asked for with `GetUsage`: AWS's 90, and this one.
 pub const USAGE_DAYS: u32 = 91;
@@ -114,10 +114,27 @@ impl ServedPlans {
         self.by_id.get(id)
     }
 
-    /// What a key used of a plan's quota, by day.
-    pub fn usage(&self, plan: &UsagePlanId, key: &ApiKeyId) -> BTreeMap<Day, u32> {
+    /// What a key used of a plan's quota.
+    pub fn usage(&self, plan: &UsagePlanId, key: &ApiKeyId) -> Usage {
         let membership = self.by_id.get(key).and_then(|key| key.membership(plan));
-        membership.map_or_else(BTreeMap::new, |membership| membership.meter.by_day())
+        membership.map_or_else(Usage::default, |membership| membership.meter.usage())
+    }
+
+    /// Lets a key make `remaining` requests until the present period of its plan's quota ends, once
+    /// `keep` has it on the disk; `None` when there is no such quota.
+    pub(crate) fn extend<E>(
+        &self,
+        plan: &UsagePlanId,
+        key: &ApiKeyId,
+        remaining: u32,
+        today: Day,
+        keep: impl FnOnce(Extension) -> Result<(), E>,
+    ) -> Option<Result<(), E>> {
+        let membership = self.by_id.get(key)?.membership(plan)?;
+        let extension = membership
+            .meter
+            .extension(membership.quota?, today, remaining);
+        Some(keep(extension).map(|()| membership.meter.extend(extension)))
     }
 
     /// Hands what has been used since the last call to the store.

@@ -57,6 +57,8 @@ pub enum CloseCause {
     StageDeleted,
     /// The node that held the connection is lost.
     NodeLost,
+    /// Gatepost itself failed at the connection, and at no other.
+    InternalError,
 }
 
 impl CloseCause {
@@ -75,6 +77,7 @@ impl CloseCause {
             Self::BinaryRefused => "binary-refused",
             Self::StageDeleted => "stage-deleted",
             Self::NodeLost => "node-lost",
+            Self::InternalError => "internal-error",
         }
     }
 
@@ -106,6 +109,7 @@ impl CloseCause {
             "message-too-big" => Self::MessageTooBig,
             "binary-refused" => Self::BinaryRefused,
             "stage-deleted" => Self::StageDeleted,
+            "internal-error" => Self::InternalError,
             // `node-lost`, and whatever a damaged row holds: what is known is that it is gone.
             _ => Self::NodeLost,
         }
@@ -125,6 +129,7 @@ impl CloseCause {
             Self::ProtocolError { code } => Some((*code, "Protocol error")),
             Self::MessageTooBig => Some((1009, "Message too big")),
             Self::BinaryRefused => Some((1003, "Binary is not supported")),
+            Self::InternalError => Some((1011, "Internal error")),
         }
     }
 
@@ -174,6 +179,7 @@ impl CloseCause {
             Self::BinaryRefused => "was closed because the client sent a binary frame".into(),
             Self::StageDeleted => "was closed because its stage was deleted".into(),
             Self::NodeLost => "ended when Gatepost stopped without closing it".into(),
+            Self::InternalError => "was closed because Gatepost itself failed at it".into(),
         }
     }
 }
@@ -267,6 +273,9 @@ impl GoneReason {
             }
             Self::Closed { cause: CloseCause::SlowConsumer, .. } => {
                 "delete the id; post less at once to a client that reads slowly".into()
+            }
+            Self::Closed { cause: CloseCause::InternalError, .. } => {
+                "delete the id, and report the line that says `panicked`: it is a bug".into()
             }
             Self::Closed { .. } | Self::Forgotten => {
                 "delete the id when $disconnect runs and on GoneException".into()

@@ -7,6 +7,7 @@ pub mod api;
 pub mod arn;
 pub mod authorizer;
 pub mod calendar;
+pub mod client_certificate;
 pub mod connection;
 pub mod connection_id;
 pub mod deployment;
@@ -29,5 +30,6 @@ pub mod stage;
 pub mod stage_settings;
 pub mod throttle;
 pub mod usage_plan;
+pub mod vpc_link;
 
 pub use ids::*;

@@ -20,6 +20,25 @@ pub struct Limits {
     pub integration_timeout: Duration,
     /// From accepting the socket to the last header of the handshake. Gatepost's own.
     pub handshake_timeout: Duration,
+    /// Sockets that may be open at once, over all listeners; one more is closed at once. Unset: 95 %
+    /// of the file descriptors that the system allows. Gatepost's own.
+    pub max_sockets: Option<usize>,
+    /// Connections at once; a handshake beyond them is answered 429. Gatepost's own.
+    pub max_connections: Option<usize>,
+    /// Those of one API.
+    pub max_connections_per_api: Option<usize>,
+    /// Those from one address, or from one IPv6 network of 64 bits.
+    pub max_connections_per_address: Option<usize>,
+    /// Handshakes that may be under way at once, from their last header to their answer; one more is
+    /// answered 429. Gatepost's own.
+    pub max_handshakes: usize,
+    /// Messages of one connection in a second; one more gets the frame of a throttled one. Gatepost's
+    /// own.
+    pub messages_per_second: Option<u32>,
+    /// Bytes of messages of one connection in a second, or one message. Gatepost's own.
+    pub bytes_per_second: Option<u32>,
+    /// Bytes that may wait for all clients together. Gatepost's own.
+    pub max_outbox_bytes: usize,
     /// Bytes that may wait for one client before posts to it answer 429. Gatepost's own.
     pub outbox_bytes: usize,
     /// How long a full socket may stay full before the client counts as a slow consumer.
@@ -86,6 +105,14 @@ impl Default for Limits {
             max_frame_bytes: 32_768,
             integration_timeout: Duration::from_secs(29),
             handshake_timeout: Duration::from_secs(10),
+            max_sockets: None,
+            max_connections: None,
+            max_connections_per_api: None,
+            max_connections_per_address: None,
+            max_handshakes: 10_000,
+            messages_per_second: None,
+            bytes_per_second: None,
+            max_outbox_bytes: 1 << 30,
             outbox_bytes: 262_144,
             write_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
@@ -142,6 +169,10 @@ pub const STAGE_VARIABLES: usize = 100;
 pub const STAGE_VARIABLE_NAME_LENGTH: usize = 64;
 /// The greatest value of a stage variable, characters.
 pub const STAGE_VARIABLE_VALUE_LENGTH: usize = 512;
+/// Client certificates of an account in a region ("Quotas for …").
+pub const CLIENT_CERTIFICATES: usize = 60;
+/// VPC links of an account in a region ("Quotas for …", of `apigateway`'s), of both kinds together.
+pub const VPC_LINKS: usize = 20;
 /// APIs that calls may make. Gatepost's own; AWS's quota is 600 in a region, and may be raised.
 pub const APIS: usize = 1000;
 /// Stages of an API that calls may make. Gatepost's own; AWS's quota is 10, and may be raised.
@@ -151,6 +182,8 @@ pub const DEPLOYMENTS: usize = 200;
 /// Routes, integrations, integration responses, authorizers or models that calls may give an API.
 /// Gatepost's own; AWS's quotas are 300 routes, 300 integrations and 10 authorizers, and may be raised.
 pub const RESOURCES_OF_A_KIND: usize = 1000;
+/// The size of all those of an API together, as JSON, bytes. Gatepost's own.
+pub const DEFINITION_BYTES: usize = 16 * 1024 * 1024;
 /// Of the deployments that `autoDeploy` makes, and no stage serves, the latest so many are kept.
 /// Gatepost's own.
 pub const AUTOMATIC_DEPLOYMENTS: usize = 10;

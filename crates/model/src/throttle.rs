@@ -99,12 +99,17 @@ impl TokenBucket {
 
     /// Takes one token; `false` when there is none.
     pub fn take(&self, now: Duration) -> bool {
+        self.take_many(1, now)
+    }
+
+    /// Takes so many tokens, or none; `false` when there are fewer.
+    pub fn take_many(&self, tokens: u32, now: Duration) -> bool {
         let come = self.come(now);
         let most = come + f64::from(self.limit.burst);
         let mut bits = self.given.load(Ordering::Relaxed);
         loop {
             // Tokens that came while the bucket was full are lost.
-            let given = f64::from_bits(bits).max(come) + 1.0;
+            let given = f64::from_bits(bits).max(come) + f64::from(tokens);
             if given > most {
                 return false;
             }

@@ -142,6 +142,12 @@ impl QuotaPeriod {
         }
     }
 
+    /// Reads the period as it stands on the wire.
+    pub fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Day, Self::Week, Self::Month];
+        all.into_iter().find(|period| period.as_str() == text)
+    }
+
     /// The greatest `offset`.
     pub fn max_offset(self) -> u32 {
         match self {

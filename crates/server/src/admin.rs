@@ -150,7 +150,7 @@ pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response
     }
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/_gatepost/health") => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
-        (&Method::GET, "/_gatepost/metrics") => prometheus::response(&server.gateway),
+        (&Method::GET, "/_gatepost/metrics") => prometheus::response(server),
         (&Method::GET, "/_gatepost/ready") => ready(&server.gateway),
         _ => respond::error(
             StatusCode::NOT_FOUND,

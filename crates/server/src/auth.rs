@@ -9,6 +9,7 @@ use gatepost_gateway::{
     auth::{Auth, Caller, Identified, RequestFacts},
     clock::now_ms,
 };
+use gatepost_model::arn::ExecuteApiArn;
 use gatepost_wire::sigv4::{SigV4Error, SignedRequest};
 use http::{HeaderMap, HeaderName, header, request::Parts};
 
@@ -122,18 +123,30 @@ impl VerifiedRequest<'_> {
     /// # Errors
     /// [`AccessDenied`].
     pub fn authorize(&self, action: &str, resource: &str) -> Result<Authorized<'_>, AccessDenied> {
-        self.authorize_shown(action, resource, resource)
+        self.decide(action, resource, || resource.to_owned())
     }
 
-    /// As [`Self::authorize`], where a refusal names the resource as `shown`.
+    /// As [`Self::authorize`], on what an API has; a refusal does not show the whole account.
     ///
     /// # Errors
     /// [`AccessDenied`].
-    pub fn authorize_shown(
+    pub fn authorize_on_api<'r>(
+        &self,
+        action: &str,
+        resource: impl FnOnce() -> ExecuteApiArn<'r>,
+    ) -> Result<Authorized<'_>, AccessDenied> {
+        if !self.caller.is_verified() {
+            return Ok(Authorized(self));
+        }
+        let resource = resource();
+        self.decide(action, &resource.to_string(), || resource.masked())
+    }
+
+    fn decide(
         &self,
         action: &str,
         resource: &str,
-        shown: &str,
+        shown: impl FnOnce() -> String,
     ) -> Result<Authorized<'_>, AccessDenied> {
         let facts = RequestFacts {
             source_ip: Some(self.source_ip),
@@ -147,7 +160,7 @@ impl VerifiedRequest<'_> {
             Ok(()) => Ok(Authorized(self)),
             Err(denial) => {
                 let caller = self.caller.principal().to_string();
-                Err(AccessDenied(denial.message(&caller, action, shown)))
+                Err(AccessDenied(denial.message(&caller, action, &shown())))
             }
         }
     }

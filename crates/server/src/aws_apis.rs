@@ -181,6 +181,8 @@ async fn answer(
                 domain_names: &table.domain_names,
                 endpoint: &endpoint,
                 usage_plans: &gateway.usage_plans(),
+                vpc_links: gateway.vpc_links(),
+                client_certificates: &gateway.client_certificates(),
                 cloudwatch_role_arn: role.as_deref().map(String::as_str),
                 account_throttle: gateway.limits().account_throttle,
             };

@@ -39,20 +39,30 @@ async fn read(mut body: Incoming, max_bytes: usize) -> Result<Bytes, BodyError> 
     if body.size_hint().lower() > MAX_DRAINED_BYTES {
         return Err(BodyError::TooLarge);
     }
-    let mut read = BytesMut::new();
+    // Most bodies come whole, and stay where they were read to.
+    let (mut first, mut read) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| BodyError::Broken)?;
-        let Some(data) = frame.data_ref() else {
+        let Ok(data) = frame.into_data() else {
             continue;
         };
-        if read.len() + data.len() > max_bytes {
+        if first.len() + read.len() + data.len() > max_bytes {
             // Whether the rest comes or not, the answer is the same.
             let _ = tokio::time::timeout(DRAIN_TIME, drain(body)).await;
             return Err(BodyError::TooLarge);
         }
-        read.extend_from_slice(data);
+        if first.is_empty() && read.is_empty() {
+            first = data;
+        } else {
+            read.extend_from_slice(&std::mem::take(&mut first));
+            read.extend_from_slice(&data);
+        }
     }
-    Ok(read.freeze())
+    Ok(if read.is_empty() {
+        first
+    } else {
+        read.freeze()
+    })
 }
 
 async fn drain(mut body: Incoming) {

@@ -51,15 +51,17 @@ pub async fn handle(
     let call = Call::new(server, peer, &target, &head);
     let payload = read_body(body, call.max_message_bytes).await;
     let answer = carry_out(server, peer, &target, &call, head, payload.clone()).await;
-    let (mut response, failure) = match answer {
-        Ok(response) => (response, None),
+    let (response, failure) = match answer {
+        Ok(mut response) => {
+            call.put_ids(&mut response);
+            (response, None)
+        }
         Err(failure) => {
             let reasons_at = server.gone_reason_header.then_some(&server.endpoint);
             let response = rescue::response(&failure, &target, &call, reasons_at);
             (response, Some(failure))
         }
     };
-    call.put_ids(&mut response);
     let posted = payload.as_deref().unwrap_or_default();
     call.log(server, posted, response.status(), failure.as_ref());
     call.count(server, failure.as_ref());
@@ -118,22 +120,19 @@ fn authorize<'a>(
     stage: &StageSlot,
 ) -> Result<Authorized<'a>, AccessDenied> {
     let (api_id, stage_name, method) = (&stage.api_id, &stage.stage_name, &verified.head.method);
-    let resource = ExecuteApiArn {
+    verified.authorize_on_api(MANAGE_CONNECTIONS, || ExecuteApiArn {
         region: server.gateway.region(),
         account: server.gateway.account_id(),
         resource: format!("{api_id}/{stage_name}/{method}/@connections/{{connectionId}}"),
-    };
-    let masked = resource.masked();
-    verified.authorize_shown(MANAGE_CONNECTIONS, &resource.to_string(), &masked)
+    })
 }
 
-/// The headers of every answer that comes from the API itself.
+/// The headers of every answer that comes from the API itself, besides the call's ids.
 fn success(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    respond::add_request_ids(headers);
     respond::insert(headers, TRACE_ID, &new_id::trace_id(now_ms()));
     response
 }

@@ -17,6 +17,7 @@ mod change_model;
 mod change_route;
 mod change_route_response;
 mod change_stage;
+mod change_vpc_link;
 mod changes;
 mod deployment;
 mod domain_name;
@@ -24,9 +25,11 @@ mod integration;
 mod integration_response;
 mod json;
 mod model;
+mod model_template;
 mod not_there_yet;
 mod page;
 mod patch;
+mod quota;
 mod rescue;
 mod route;
 mod route_response;
@@ -34,17 +37,21 @@ mod stage;
 mod tags;
 mod uri;
 mod v1;
+mod vpc_link;
 
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use gatepost_gateway::usage_plans::ServedPlans;
-use gatepost_model::{ApiId, api::Api, domain_name::DomainName, throttle::ThrottleSettings};
+use gatepost_gateway::{integration::vpc_link::VpcLinks, usage_plans::ServedPlans};
+use gatepost_model::{
+    ApiId, api::Api, client_certificate::ClientCertificate, domain_name::DomainName,
+    throttle::ThrottleSettings,
+};
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
 
-use self::{changes::ChangeRequest, page::Page, rescue::ControlPlaneError};
+use self::{changes::ChangeRequest, page::Page, rescue::ControlPlaneError, vpc_link::Kind};
 use crate::{
     auth::{AccessDenied, Authorized, VerifiedRequest},
     respond,
@@ -126,6 +133,10 @@ pub struct ControlPlane<'a> {
     pub endpoint: &'a dyn Fn(&ApiId) -> String,
     /// The API keys and usage plans.
     pub usage_plans: &'a ServedPlans,
+    /// The VPC links that calls made, and where they lead.
+    pub vpc_links: &'a VpcLinks,
+    /// The client certificates that calls made.
+    pub client_certificates: &'a [ClientCertificate],
     /// `cloudwatchRoleArn` of the account.
     pub cloudwatch_role_arn: Option<&'a str>,
     /// The rates of the account that are in force.
@@ -183,6 +194,9 @@ impl ControlPlane<'_> {
                 .ok_or_else(|| not_there_yet::refuse_read(resource)),
             ["apis", api_id, kind, id] => one_of_api(find_api(api_id)?, kind, id)
                 .unwrap_or_else(|| Err(not_there_yet::refuse_read(resource))),
+            ["apis", api_id, "models", model_id, "template"] => {
+                model::find(find_api(api_id)?, model_id).map(model_template::body)
+            }
             ["apis", api_id, "routes", route_id, "routeresponses"] => {
                 let route = route::find(find_api(api_id)?, route_id)?;
                 Ok(page.list(
@@ -233,7 +247,19 @@ impl ControlPlane<'_> {
                 let domain_name = domain_name::find(self.domain_names, name)?;
                 domain_name::find_mapping(domain_name, id).map(domain_name::mapping_body)
             }
-            ["tags", arn] => tags::body(self.apis, self.domain_names, arn),
+            ["vpclinks"] => {
+                let made = self.vpc_links.made();
+                let made = made.iter().filter(|link| Kind::of(link) == Kind::V2);
+                let made: Vec<_> = made.cloned().collect();
+                let body = |link: &_| vpc_link::body(self.vpc_links, link);
+                Ok(page.list(&made, vpc_link::id, body))
+            }
+            ["vpclinks", id] => {
+                let made = self.vpc_links.made();
+                let link = vpc_link::find(&made, Kind::V2, id)?;
+                Ok(vpc_link::body(self.vpc_links, link))
+            }
+            ["tags", arn] => tags::body(self, arn),
             _ => Err(not_there_yet::refuse_read(resource)),
         }
     }

@@ -30,7 +30,7 @@ macro_rules! pages {
     };
 }
 
-const PAGES: [(&str, &str); 40] = pages![
+const PAGES: [(&str, &str); 41] = pages![
     "access-denied",
     "api-configuration",
     "authorizer-configuration",
@@ -51,6 +51,7 @@ const PAGES: [(&str, &str); 40] = pages![
     "implicit-deny",
     "integration-failure",
     "integration-timeout",
+    "internal-error",
     "invalid-api-key",
     "invalid-signature",
     "limit-exceeded",
@@ -104,7 +105,8 @@ mod tests {
             CloseCause::MessageTooBig => Some(CloseCause::BinaryRefused),
             CloseCause::BinaryRefused => Some(CloseCause::StageDeleted),
             CloseCause::StageDeleted => Some(CloseCause::NodeLost),
-            CloseCause::NodeLost => None,
+            CloseCause::NodeLost => Some(CloseCause::InternalError),
+            CloseCause::InternalError => None,
         };
         std::iter::successors(Some(first), next).collect()
     }

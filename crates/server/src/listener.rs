@@ -49,7 +49,13 @@ pub async fn serve(
     loop {
         match listener.accept().await {
             Ok((socket, address)) => {
+                let Some(place) = OpenSocket::take(&server) else {
+                    // Whoever may not stay shall not cost more than this.
+                    drop(socket);
+                    continue;
+                };
                 let connection = Incoming {
+                    _place: place,
                     server: Arc::clone(&server),
                     tls: tls.clone(),
                     peer: Peer {
@@ -74,9 +80,16 @@ pub async fn serve_simulated(
     socket: gatepost_gateway::simulation::Socket,
     peer: Peer,
 ) {
+    let Some(place) = OpenSocket::take(&server) else {
+        return;
+    };
     let deadline = Instant::now() + server.gateway.limits().handshake_timeout;
-    let tls = None;
-    let connection = Incoming { server, tls, peer };
+    let connection = Incoming {
+        _place: place,
+        server,
+        tls: None,
+        peer,
+    };
     let stream = ServerStream::Simulated(socket);
     connection.serve_http(stream, deadline).await;
 }
@@ -96,8 +109,34 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(4096)
 }
 
+/// A socket that speaks HTTP, or does not speak yet, among those that may be open.
+struct OpenSocket(Arc<Server>);
+
+impl OpenSocket {
+    /// `None` when there are as many as may be, those of connections included.
+    fn take(server: &Arc<Server>) -> Option<Self> {
+        let connections = server.gateway.admission.connections();
+        let more = |sockets| (sockets + connections < server.max_sockets).then_some(sockets + 1);
+        let taken = server
+            .sockets
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        if taken.is_err() {
+            server.gateway.metrics().limits.add("max_sockets", "");
+            return None;
+        }
+        Some(Self(Arc::clone(server)))
+    }
+}
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        self.0.sockets.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// A socket that has just been accepted.
 struct Incoming {
+    _place: OpenSocket,
     server: Arc<Server>,
     tls: Option<TlsAcceptor>,
     peer: Peer,
@@ -108,10 +147,11 @@ impl Incoming {
         // Without it every small frame waits for the client's acknowledgement.
         let _ = socket.set_nodelay(true);
         let deadline = Instant::now() + self.server.gateway.limits().handshake_timeout;
-        let Ok(Some(stream)) = timeout_at(deadline, self.open(socket)).await else {
-            return;
-        };
-        self.serve_http(stream, deadline).await;
+        match timeout_at(deadline, self.open(socket)).await {
+            Ok(Some(stream)) => self.serve_http(stream, deadline).await,
+            Ok(None) => {}
+            Err(_) => is_late(&self.server),
+        }
     }
 
     /// Decides between plaintext and TLS, and does the TLS handshake. `None` when it fails.
@@ -131,10 +171,11 @@ impl Incoming {
     }
 
     async fn serve_http(self, stream: ServerStream, deadline: Instant) {
+        let late = Arc::clone(&self.server);
         let asked = Arc::new(AtomicBool::new(false));
         let service = {
             let asked = Arc::clone(&asked);
-            let server = self.server;
+            let server = Arc::clone(&self.server);
             let peer = Arc::new(self.peer);
             service_fn(move |request| {
                 asked.store(true, Ordering::Relaxed);
@@ -166,8 +207,15 @@ impl Incoming {
         }
         if asked.load(Ordering::Relaxed) {
             let _ = connection.await;
+        } else {
+            is_late(&late);
         }
     }
+}
+
+/// A client said nothing, or not all of it, in time.
+fn is_late(server: &Server) {
+    server.gateway.metrics().limits.add("handshake_timeout", "");
 }
 
 /// A client's socket while it speaks HTTP.

@@ -2,19 +2,23 @@
 
 use std::{
     fmt::{Display, Write},
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
 };
 
 use bytes::Bytes;
 use gatepost_gateway::{
-    gateway::Gateway,
+    connection::outbox::waiting_bytes,
     observe::{
         LogLoad, Logs,
-        metrics::{LabelledCount, Metric, RouteSeries, SeriesKey},
+        metrics::{
+            Counted, FunctionSeries, Histogram, LabelledCount, Metric, RouteSeries, SeriesKey,
+        },
     },
 };
 use http_body_util::Full;
 use hyper::{Response, header::CONTENT_TYPE, header::HeaderValue};
+
+use crate::server::Server;
 
 /// The bounds of latencies: 1 ms to 32 s, doubling.
 const LATENCY_BOUNDS: u32 = 16;
@@ -49,8 +53,8 @@ const COUNTS: [(Metric, &str, &str); 5] = [
 ];
 
 /// Answers a scrape.
-pub fn response(gateway: &Gateway) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(render(gateway)));
+pub fn response(server: &Server) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(render(server)));
     response.headers_mut().insert(
         CONTENT_TYPE,
         HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
@@ -58,7 +62,8 @@ pub fn response(gateway: &Gateway) -> Response<Full<Bytes>> {
     response
 }
 
-fn render(gateway: &Gateway) -> String {
+fn render(server: &Server) -> String {
+    let gateway = &*server.gateway;
     let (metrics, store) = (gateway.metrics(), gateway.store());
     let mut page = Page::default();
     let series = metrics.all_series();
@@ -69,6 +74,27 @@ fn render(gateway: &Gateway) -> String {
         }
     }
     page.latencies(&series);
+    for (name, help, histogram) in [
+        (
+            "gatepost_handshake_duration_seconds",
+            "How long handshakes took until they were answered.",
+            &metrics.handshakes,
+        ),
+        (
+            "gatepost_message_duration_seconds",
+            "How long messages took, with their integrations and replies.",
+            &metrics.messages,
+        ),
+        (
+            "gatepost_connections_call_duration_seconds",
+            "How long calls of @connections took until they were answered.",
+            &metrics.call_durations,
+        ),
+    ] {
+        page.begin(name, "histogram", help);
+        page.histogram(name, &[], histogram);
+    }
+    page.functions(&metrics.functions.all());
     page.single(
         "gatepost_connections",
         "gauge",
@@ -105,6 +131,24 @@ fn render(gateway: &Gateway) -> String {
         ["error", "request"],
         &metrics.faults,
     );
+    page.labelled(
+        "gatepost_limits_total",
+        "What was refused or cut off for a limit, by its key in [limits].",
+        ["limit", ""],
+        &metrics.limits,
+    );
+    page.single(
+        "gatepost_handshakes",
+        "gauge",
+        "Handshakes under way.",
+        gateway.admission.handshakes(),
+    );
+    page.single(
+        "gatepost_outbox_bytes",
+        "gauge",
+        "Bytes that wait for clients.",
+        waiting_bytes(),
+    );
     page.of_sinks(
         "gatepost_dropped_log_entries_total",
         "counter",
@@ -118,6 +162,47 @@ fn render(gateway: &Gateway) -> String {
         "Log entries that wait for the store or another sink.",
         gateway.logs(),
         |load| load.waiting as u64,
+    );
+    page.begin(
+        "gatepost_queue_entries",
+        "gauge",
+        "What waits in each bounded queue.",
+    );
+    let (calls_under_way, waiting_calls) = gateway.outward().bulkheads.calls();
+    for (queue, waiting) in [
+        ("events", gateway.observer().waiting()),
+        ("changes", store.waiting_changes()),
+        ("held-posts", gateway.held_posts()),
+        ("integrations", waiting_calls),
+        (
+            "asynchronous-invocations",
+            server.functions.waiting_invocations(),
+        ),
+    ] {
+        page.sample("gatepost_queue_entries", &[("queue", queue)], waiting);
+    }
+    page.single(
+        "gatepost_integrations_under_way",
+        "gauge",
+        "Calls of integrations and authorizers that are under way.",
+        calls_under_way,
+    );
+    page.single(
+        "gatepost_disconnects_under_way",
+        "gauge",
+        "$disconnect routes that run.",
+        gateway.disconnects.running(),
+    );
+    page.labelled(
+        "gatepost_evictions_total",
+        "What was forgotten since it was older, or more, than is kept.",
+        ["kind", ""],
+        store.evictions(),
+    );
+    page.sample(
+        "gatepost_evictions_total",
+        &[("kind", "applied-posts")],
+        gateway.applied_posts.forgotten(),
     );
     page.single(
         "gatepost_dropped_changes_total",
@@ -196,7 +281,54 @@ impl Page {
         }
     }
 
-    fn latencies(&mut self, series: &[(SeriesKey, std::sync::Arc<RouteSeries>)]) {
+    /// A function's durations and cold starts.
+    fn functions(&mut self, functions: &[(Box<str>, Arc<FunctionSeries>)]) {
+        const DURATION: &str = "gatepost_function_duration_seconds";
+        const ERRORS: &str = "gatepost_function_errors_total";
+        const INIT: &str = "gatepost_function_init_duration_seconds";
+        self.begin(
+            DURATION,
+            "histogram",
+            "How long invocations of functions that run here took.",
+        );
+        for (name, series) in functions {
+            self.histogram(DURATION, &[("function", name)], &series.durations);
+        }
+        self.begin(
+            ERRORS,
+            "counter",
+            "Invocations of functions that run here that failed.",
+        );
+        for (name, series) in functions {
+            let errors = series.errors.load(Ordering::Relaxed);
+            self.sample(ERRORS, &[("function", name)], errors);
+        }
+        self.begin(
+            INIT,
+            "histogram",
+            "How long cold starts took: processes, until they asked for their first event.",
+        );
+        for (name, series) in functions {
+            self.histogram(INIT, &[("function", name)], &series.inits);
+        }
+    }
+
+    fn histogram(&mut self, name: &str, labels: &[(&str, &str)], histogram: &Histogram) {
+        let Counted { until, count, sum } = histogram.counted();
+        let bounds = until.into_iter().map(|(bound, counted)| {
+            let bound = bound.as_secs_f64().to_string();
+            (bound, counted)
+        });
+        let bucket = format!("{name}_bucket");
+        for (bound, counted) in bounds.chain([("+Inf".to_owned(), count)]) {
+            let labels = [labels, &[("le", &*bound)]].concat();
+            self.sample(&bucket, &labels, counted);
+        }
+        self.sample(&format!("{name}_sum"), labels, sum.as_secs_f64());
+        self.sample(&format!("{name}_count"), labels, count);
+    }
+
+    fn latencies(&mut self, series: &[(SeriesKey, Arc<RouteSeries>)]) {
         const NAME: &str = "gatepost_integration_latency_seconds";
         let help = "How long integrations took, as IntegrationLatency of CloudWatch.";
         self.begin(NAME, "histogram", help);

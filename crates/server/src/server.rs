@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
 };
 
 use bytes::Bytes;
@@ -46,6 +46,10 @@ pub struct Server {
     pub instance: Box<str>,
     /// Whether 410 and 400 answers of `@connections` carry `x-gatepost-gone-reason`.
     pub gone_reason_header: bool,
+    /// Sockets that may be open at once.
+    pub max_sockets: usize,
+    /// Those that speak HTTP, or do not speak yet.
+    pub sockets: AtomicUsize,
     /// The Gatepost that is taken over, or that takes over.
     pub neighbours: Neighbours,
 }
@@ -122,6 +126,7 @@ impl Server {
             .path_and_query()
             .map_or(0, |url| url.as_str().len());
         if url_bytes > self.gateway.limits().max_url_bytes {
+            self.gateway.metrics().limits.add("max_url_bytes", "");
             return respond::status(StatusCode::URI_TOO_LONG);
         }
         if !target::has_valid_host(&request) {

@@ -98,7 +98,7 @@ impl Target {
         let at = target
             .segments
             .iter()
-            .position(|segment| decode(segment) == "@connections")?;
+            .position(|segment| segment == "@connections" || decode(segment) == "@connections")?;
         let rest = target.segments.split_off(at);
         target.connection_id = Some(rest[1..].join("/"));
         Some(target)
@@ -269,6 +269,9 @@ pub fn host_of(authority: &str) -> &str {
 
 /// Percent-decodes once; what is no encoding stays, and invalid UTF-8 becomes U+FFFD.
 pub fn decode(segment: &str) -> String {
+    if !segment.contains('%') {
+        return segment.to_owned();
+    }
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 

@@ -2,10 +2,9 @@
 //! happens next.
 
 use std::{
-    collections::BTreeMap,
     io,
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -15,9 +14,11 @@ use gatepost_gateway::{
     integration::{
         aws_service::AwsServices,
         bulkhead::{Bounds, Bulkheads},
+        client_certificate::ClientCertificates,
         egress::Egress,
         http_client::{HttpClient, HttpClientConfig},
         outward::Outward,
+        vpc_link::VpcLinks,
     },
     observe::{Logs, Observer},
     simulation::{self, Replaced, Variant},
@@ -273,6 +274,8 @@ fn server(world: &Shared, store: Arc<Store>, folder: &Path) -> io::Result<Arc<Se
         admin: AdminAccess::ThisMachine,
         instance: "simulated".into(),
         neighbours: Neighbours::default(),
+        max_sockets: usize::MAX,
+        sockets: AtomicUsize::new(0),
         gone_reason_header: true,
     }))
 }
@@ -293,8 +296,8 @@ fn outward(limits: &Limits) -> io::Result<Outward> {
     let http = CLIENT.get().cloned();
     Ok(Outward {
         http: http.ok_or(io::ErrorKind::NotFound)?,
-        vpc_links: BTreeMap::new(),
-        client_certificates: BTreeMap::new(),
+        vpc_links: VpcLinks::default(),
+        client_certificates: ClientCertificates::default(),
         services: AwsServices::default(),
         bulkheads: Bulkheads::new(Bounds::of(limits)),
     })

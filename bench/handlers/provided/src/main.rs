@@ -15,11 +15,10 @@ fn main() -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
+    // Whole, for each piece of it would be a packet of its own.
+    let next = format!("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: {api}\r\n\r\n");
     loop {
-        write!(
-            writer,
-            "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: {api}\r\n\r\n"
-        )?;
+        writer.write_all(next.as_bytes())?;
         let (request_id, event) = answer(&mut reader)?;
         let event: Value = serde_json::from_slice(&event)?;
         let body = event.get("body").cloned().unwrap_or_default();

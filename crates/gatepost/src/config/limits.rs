@@ -14,12 +14,27 @@ pub(super) fn limits(reader: &mut Reader) -> Limits {
     let aws = Limits::default();
     let own = stage_limits(reader, "limits", &aws);
     let up_to_minutes = 100 * MILLISECOND..=10 * MINUTE;
+    let counts = 1..=100_000_000;
     let (account_throttle, new_connections_per_second) = rates(reader);
     Limits {
         handshake_timeout: reader.duration(
             "limits.handshake_timeout",
             aws.handshake_timeout,
             up_to_minutes.clone(),
+        ),
+        max_sockets: reader.number_or_none("limits.max_sockets", 16..=100_000_000),
+        max_connections: reader.number_or_none("limits.max_connections", counts.clone()),
+        max_connections_per_api: reader
+            .number_or_none("limits.max_connections_per_api", counts.clone()),
+        max_connections_per_address: reader
+            .number_or_none("limits.max_connections_per_address", counts.clone()),
+        max_handshakes: reader.number("limits.max_handshakes", aws.max_handshakes, counts),
+        messages_per_second: reader.number_or_none("limits.messages_per_second", 1..=u32::MAX),
+        bytes_per_second: reader.number_or_none("limits.bytes_per_second", 1..=u32::MAX),
+        max_outbox_bytes: reader.size(
+            "limits.max_outbox_bytes",
+            aws.max_outbox_bytes,
+            64 * KIB..=1024 * GIB,
         ),
         outbox_bytes: reader.size("limits.outbox_bytes", aws.outbox_bytes, KIB..=GIB),
         write_timeout: reader.duration(

@@ -102,6 +102,14 @@ fn every_key_is_read_from_the_file() {
         max_frame_bytes = 65536
         integration_timeout = "1500ms"
         handshake_timeout = "3s"
+        max_sockets = 1000
+        max_connections = 500
+        max_connections_per_api = 400
+        max_connections_per_address = 300
+        max_handshakes = 200
+        messages_per_second = 100
+        bytes_per_second = 50
+        max_outbox_bytes = "1MiB"
         outbox_bytes = "1KiB"
         write_timeout = "5s"
         close_timeout = "1s"
@@ -166,6 +174,14 @@ fn every_key_is_read_from_the_file() {
             max_frame_bytes: 65_536,
             integration_timeout: Duration::from_millis(1500),
             handshake_timeout: Duration::from_secs(3),
+            max_sockets: Some(1000),
+            max_connections: Some(500),
+            max_connections_per_api: Some(400),
+            max_connections_per_address: Some(300),
+            max_handshakes: 200,
+            messages_per_second: Some(100),
+            bytes_per_second: Some(50),
+            max_outbox_bytes: 1024 * 1024,
             outbox_bytes: 1024,
             write_timeout: Duration::from_secs(5),
             close_timeout: Duration::from_secs(1),

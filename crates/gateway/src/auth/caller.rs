@@ -65,6 +65,11 @@ impl Caller {
         Self(Kind::Verified(access_key))
     }
 
+    /// Whether its policies decide; under `off` everybody may do everything.
+    pub fn is_verified(&self) -> bool {
+        matches!(self.0, Kind::Verified(_))
+    }
+
     /// Who it is; under `off`, who it may be.
     pub fn principal(&self) -> &Principal {
         match &self.0 {

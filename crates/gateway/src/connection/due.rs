@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use gatepost_model::connection::CloseCause;
 use gatepost_wire::websocket;
 
-use super::Connection;
+use super::{Connection, outbox::Room};
 use crate::clock::Moment;
 
 /// What has become due for a connection.
@@ -67,7 +67,7 @@ impl Connection {
         websocket::encode_ping(b"", &mut frame);
         let mut outbox = self.outbox.lock();
         // What cannot be sent finds the connection's task out by itself.
-        let _ = outbox.send(&self.transport, &frame, usize::MAX, now);
+        let _ = outbox.send(&self.transport, &frame, Room::UNLIMITED, now);
         let must_wake = outbox.is_waiting();
         drop(outbox);
         if must_wake {

@@ -1,16 +1,53 @@
 //! What waits for one client: one queue, one order for replies, posts and the close frame, bounded
 //! in bytes, and empty (owning no heap) whenever the socket takes everything.
 
-use std::{collections::VecDeque, io};
+use std::{
+    collections::VecDeque,
+    io,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use bytes::Bytes;
-use gatepost_model::connection::CloseCause;
+use gatepost_model::{connection::CloseCause, limits::Limits};
 
 use super::transport::Transport;
 use crate::{
     clock::Moment,
     simulation::{Variant, is_broken},
 };
+
+/// The bytes that wait for all clients of this process.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// The bytes that wait for all clients of this process.
+pub fn waiting_bytes() -> usize {
+    WAITING.load(Ordering::Relaxed)
+}
+
+/// How many bytes may wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// For this client.
+    pub each: usize,
+    /// For all clients together.
+    pub in_all: usize,
+}
+
+impl Room {
+    /// However many.
+    pub const UNLIMITED: Self = Self {
+        each: usize::MAX,
+        in_all: usize::MAX,
+    };
+
+    /// What the limits say.
+    pub fn of(limits: &Limits) -> Self {
+        Self {
+            each: limits.outbox_bytes,
+            in_all: limits.max_outbox_bytes,
+        }
+    }
+}
 
 /// The outgoing side of a connection; behind its mutex.
 #[derive(Debug)]
@@ -79,7 +116,7 @@ impl Outbox {
         self.blocked_at_ms
     }
 
-    /// Sends whole frames: at once if the socket takes them, else queued within `limit` bytes.
+    /// Sends whole frames: at once if the socket takes them, else queued while there is room.
     /// A frame is always taken when nothing waits, so that a limit below the message size works.
     ///
     /// # Errors
@@ -88,7 +125,7 @@ impl Outbox {
         &mut self,
         transport: &Transport,
         frames: &[u8],
-        limit: usize,
+        room: Room,
         now: Moment,
     ) -> Result<(), SendError> {
         if let Some(ending) = &self.ending
@@ -96,7 +133,7 @@ impl Outbox {
         {
             return Err(SendError::Ended(ending.clone()));
         }
-        self.enqueue(transport, frames, limit, now)
+        self.enqueue(transport, frames, room, now)
     }
 
     /// Begins to end the connection: the first cause wins. Queued frames still go out, then
@@ -114,7 +151,7 @@ impl Outbox {
         self.ending = Some(Ending { cause, since: now });
         if !close_frame.is_empty() {
             // A socket that fails now is noticed by the connection's task.
-            let _ = self.enqueue(transport, close_frame, usize::MAX, now);
+            let _ = self.enqueue(transport, close_frame, Room::UNLIMITED, now);
         }
         true
     }
@@ -123,7 +160,8 @@ impl Outbox {
     pub fn discard_unsent(&mut self) {
         let keep = usize::from(self.front_is_partial);
         self.queue.truncate(keep);
-        self.queued_bytes = self.queue.iter().map(Bytes::len).sum();
+        let left: usize = self.queue.iter().map(Bytes::len).sum();
+        self.gone(self.queued_bytes - left);
     }
 
     /// Writes what the socket takes now.
@@ -134,7 +172,6 @@ impl Outbox {
         while let Some(front) = self.queue.front_mut() {
             match transport.try_write(front) {
                 Ok(written) => {
-                    self.queued_bytes -= written;
                     self.blocked_at_ms = Some(now.monotonic_ms);
                     if written == front.len() {
                         self.queue.pop_front();
@@ -143,6 +180,7 @@ impl Outbox {
                         *front = front.slice(written..);
                         self.front_is_partial = true;
                     }
+                    self.gone(written);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
@@ -160,11 +198,14 @@ impl Outbox {
         &mut self,
         transport: &Transport,
         frames: &[u8],
-        limit: usize,
+        room: Room,
         now: Moment,
     ) -> Result<(), SendError> {
         if self.is_waiting() {
-            if self.queued_bytes.saturating_add(frames.len()) > limit {
+            let bytes = frames.len();
+            if self.queued_bytes.saturating_add(bytes) > room.each
+                || waiting_bytes().saturating_add(bytes) > room.in_all
+            {
                 if is_broken(Variant::LostPost) {
                     return Ok(());
                 }
@@ -198,11 +239,24 @@ impl Outbox {
 
     fn push(&mut self, bytes: Bytes) {
         self.queued_bytes += bytes.len();
+        WAITING.fetch_add(bytes.len(), Ordering::Relaxed);
         if is_broken(Variant::OvertakingPost) && self.queue.len() > 1 {
             self.queue.insert(1, bytes);
             return;
         }
         self.queue.push_back(bytes);
+    }
+
+    /// So many bytes wait no more.
+    fn gone(&mut self, bytes: usize) {
+        self.queued_bytes -= bytes;
+        WAITING.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.gone(self.queued_bytes);
     }
 }
 

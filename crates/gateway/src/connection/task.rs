@@ -354,7 +354,13 @@ impl Drop for Live {
             connection,
         } = self;
         let now = Moment::now();
-        connection.close(CloseCause::ClientVanished, now);
+        // The first cause wins: without any, its client is gone, or its task panicked.
+        let cause = if std::thread::panicking() {
+            CloseCause::InternalError
+        } else {
+            CloseCause::ClientVanished
+        };
+        connection.close(cause, now);
         connection.transport.shut_down_write();
         let (cause, at_ms) = match connection.ending() {
             Some(ending) => (ending.cause, ending.since.epoch_ms),
@@ -376,6 +382,8 @@ impl Drop for Live {
         let stage = &connection.stage;
         pipeline::on_disconnect(gateway, Arc::clone(context), stage, &cause, at_ms);
         gateway.registry.remove(&context.connection_id);
+        let source_ip = &context.identity.source_ip;
+        gateway.admission.left(&context.api_id, source_ip);
         gateway.observer().emit(Event::ConnectionClosed {
             api_id: context.api_id.clone(),
             connection_id: context.connection_id,

@@ -174,7 +174,14 @@ type Place<'a> = Option<SemaphorePermit<'a>>;
 #[derive(Debug)]
 pub struct Bulkheads {
     bounds: Bounds,
-    by_owner: Mutex<HashMap<Key, Weak<Bulkhead>>>,
+    by_owner: Mutex<ByOwner>,
+}
+
+#[derive(Debug, Default)]
+struct ByOwner {
+    bulkheads: HashMap<Key, Weak<Bulkhead>>,
+    /// How many were left when those that are no more were taken out.
+    left: usize,
 }
 
 type Key = (ApiId, StageName, Owner);
@@ -197,16 +204,38 @@ impl Bulkheads {
         }
     }
 
+    /// How many calls are under way, and how many wait for their turn, of all integrations and
+    /// authorizers. A `$disconnect` that waits is not among them.
+    pub fn calls(&self) -> (usize, usize) {
+        let by_owner = self.by_owner.lock();
+        let bulkheads = by_owner.bulkheads.values().filter_map(Weak::upgrade);
+        bulkheads.fold((0, 0), |(under_way, waiting), bulkhead| {
+            let Bounds {
+                under_way: most,
+                waiting: most_waiting,
+            } = bulkhead.bounds;
+            (
+                under_way + most.saturating_sub(bulkhead.under_way.available_permits()),
+                waiting + most_waiting.saturating_sub(bulkhead.waiting.available_permits()),
+            )
+        })
+    }
+
     /// The bulkhead of an integration or authorizer as one stage serves it.
     pub fn of(&self, api: &ApiId, stage: &StageName, owner: Owner) -> Arc<Bulkhead> {
         let key = (api.clone(), stage.clone(), owner);
         let mut by_owner = self.by_owner.lock();
-        if let Some(bulkhead) = by_owner.get(&key).and_then(Weak::upgrade) {
+        let ByOwner { bulkheads, left } = &mut *by_owner;
+        if let Some(bulkhead) = bulkheads.get(&key).and_then(Weak::upgrade) {
             return bulkhead;
         }
-        by_owner.retain(|_, bulkhead| bulkhead.strong_count() > 0);
+        // Seldom, since all are looked at: hundreds of APIs have tens of thousands.
+        if bulkheads.len() > 2 * *left + 16 {
+            bulkheads.retain(|_, bulkhead| bulkhead.strong_count() > 0);
+            *left = bulkheads.len();
+        }
         let bulkhead = Arc::new(Bulkhead::new(self.bounds));
-        by_owner.insert(key, Arc::downgrade(&bulkhead));
+        bulkheads.insert(key, Arc::downgrade(&bulkhead));
         bulkhead
     }
 }

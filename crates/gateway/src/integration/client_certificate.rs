@@ -2,11 +2,14 @@
 //! CAs that Gatepost trusts in them.
 
 use std::{
+    collections::BTreeMap,
     hash::{Hash, Hasher},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use arc_swap::ArcSwap;
+use gatepost_model::client_certificate as kept;
 use rustls::{
     RootCertStore,
     client::ResolvesClientCert,
@@ -22,8 +25,9 @@ pub struct ClientCertificate(Arc<SingleCertAndKey>);
 /// An id that no client certificate is configured for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the client certificate `{0}` is not there: write {0} = {{ certificate = \"client.pem\", key = \
-     \"client-key.pem\" }} below [integrations.client_certificates]"
+    "the client certificate `{0}` is not there: make one with GenerateClientCertificate, or write {0} \
+     = {{ certificate = \"client.pem\", key = \"client-key.pem\" }} below \
+     [integrations.client_certificates]"
 )]
 pub struct UnknownClientCertificate(pub String);
 
@@ -69,15 +73,27 @@ impl ClientCertificate {
                 cause: error.to_string(),
             }
         })?;
-        let certified =
-            CertifiedKey::from_der(chain, private_key, &provider()).map_err(|error| {
-                CertificateFileError::DoNotFit {
-                    certificate: certificate.to_owned(),
-                    key: key.to_owned(),
-                    cause: error.to_string(),
-                }
-            })?;
+        Self::new(chain, private_key).map_err(|error| CertificateFileError::DoNotFit {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            cause: error.to_string(),
+        })
+    }
+
+    fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Self, rustls::Error> {
+        let certified = CertifiedKey::from_der(chain, key, &provider())?;
         Ok(Self(Arc::new(SingleCertAndKey::from(certified))))
+    }
+
+    /// One that a call made; `None` when it is not what was made.
+    fn of_kept(kept: &kept::ClientCertificate) -> Option<Self> {
+        let chain = CertificateDer::pem_slice_iter(kept.pem_encoded_certificate.as_bytes());
+        let chain = chain.collect::<Result<_, _>>().ok()?;
+        let key = PrivateKeyDer::from_pem_slice(kept.private_key.reveal().as_bytes()).ok()?;
+        Self::new(chain, key).ok()
     }
 
     pub(super) fn resolver(&self) -> Arc<dyn ResolvesClientCert> {
@@ -97,6 +113,64 @@ impl Eq for ClientCertificate {}
 impl Hash for ClientCertificate {
     fn hash<H: Hasher>(&self, state: &mut H) {
         Arc::as_ptr(&self.0).hash(state);
+    }
+}
+
+/// The client certificates that stages may name: those of the configuration, and those that calls
+/// made.
+#[derive(Debug, Default)]
+pub struct ClientCertificates {
+    configured: BTreeMap<String, ClientCertificate>,
+    made: ArcSwap<Made>,
+}
+
+/// Those that calls made, as they are told of and as they are shown to backends.
+#[derive(Debug, Default)]
+struct Made {
+    kept: Arc<Vec<kept::ClientCertificate>>,
+    by_id: BTreeMap<String, ClientCertificate>,
+}
+
+impl ClientCertificates {
+    /// Those of the configuration, by id.
+    pub fn new(configured: BTreeMap<String, ClientCertificate>) -> Self {
+        Self {
+            configured,
+            made: ArcSwap::default(),
+        }
+    }
+
+    /// The ids of the configuration.
+    pub fn configured(&self) -> impl Iterator<Item = &String> {
+        self.configured.keys()
+    }
+
+    /// Those that calls made.
+    pub fn made(&self) -> Arc<Vec<kept::ClientCertificate>> {
+        Arc::clone(&self.made.load().kept)
+    }
+
+    /// The certificate of this id; the configuration's is before one that a call made.
+    pub(crate) fn get(&self, id: &str) -> Option<ClientCertificate> {
+        let configured = self.configured.get(id).cloned();
+        configured.or_else(|| self.made.load().by_id.get(id).cloned())
+    }
+
+    /// Has these in place of the ones that calls made before. Stages that show one that is gone go on
+    /// until they are deployed anew.
+    pub(crate) fn replace_made(&self, kept: &[kept::ClientCertificate]) {
+        let before = self.made.load();
+        let by_id = kept.iter().filter_map(|kept| {
+            let id = &kept.client_certificate_id;
+            // Integrations of one certificate share connections, which a new reading would end.
+            let known = before.by_id.get(id).cloned();
+            let certificate = known.or_else(|| ClientCertificate::of_kept(kept))?;
+            Some((id.clone(), certificate))
+        });
+        self.made.store(Arc::new(Made {
+            by_id: by_id.collect(),
+            kept: Arc::new(kept.to_vec()),
+        }));
     }
 }
 

@@ -131,22 +131,25 @@ impl HttpClient {
         mut request: Request<Full<Bytes>>,
     ) -> Result<Response<Bytes>, HttpError> {
         let max = self.shared.max_answer_bytes;
-        let mut backend = origin(request.uri());
+        let uri = request.uri().clone();
+        let backend = || match &self.vpc_link {
+            Some(vpc_link) => vpc_link.to_string(),
+            None => origin(&uri),
+        };
         if let Some(vpc_link) = &self.vpc_link {
-            vpc_link.to_string().clone_into(&mut backend);
             with_scheme_of(vpc_link, request.uri_mut());
         }
         let answer = self
             .pool
             .request(request)
             .await
-            .map_err(|error| HttpError::of(&backend, &error))?;
+            .map_err(|error| HttpError::of(&backend(), &error))?;
         let (parts, body) = answer.into_parts();
         let body = Limited::new(body, max).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
                 HttpError::TooBig(max)
             } else {
-                HttpError::of(&backend, &*error)
+                HttpError::of(&backend(), &*error)
             }
         })?;
         Ok(Response::from_parts(parts, body.to_bytes()))

@@ -1,16 +1,14 @@
 //! All that integrations reach outward with, as the user configured it.
 
-use std::collections::BTreeMap;
-
 use gatepost_model::limits::Limits;
 
 use super::{
     aws_service::AwsServices,
     bulkhead::{Bounds, Bulkheads},
-    client_certificate::{CertificateFileError, ClientCertificate},
+    client_certificate::{CertificateFileError, ClientCertificates},
     egress::Egress,
     http_client::{HttpClient, HttpClientConfig},
-    vpc_link::VpcLink,
+    vpc_link::VpcLinks,
 };
 
 /// All that integrations reach outward with.
@@ -18,10 +16,10 @@ use super::{
 pub struct Outward {
     /// Who calls HTTP backends.
     pub http: HttpClient,
-    /// Where VPC links lead, by id.
-    pub vpc_links: BTreeMap<String, VpcLink>,
+    /// Where VPC links lead.
+    pub vpc_links: VpcLinks,
     /// Client certificates, by `clientCertificateId`.
-    pub client_certificates: BTreeMap<String, ClientCertificate>,
+    pub client_certificates: ClientCertificates,
     /// Where AWS's services are, and who signs calls to them.
     pub services: AwsServices,
     /// The bulkheads of all integrations and authorizers.
@@ -41,8 +39,8 @@ impl Outward {
                 idle_connections_per_backend: limits.idle_connections_per_backend,
                 max_answer_bytes: limits.max_integration_response_bytes,
             })?,
-            vpc_links: BTreeMap::new(),
-            client_certificates: BTreeMap::new(),
+            vpc_links: VpcLinks::default(),
+            client_certificates: ClientCertificates::default(),
             services: AwsServices::default(),
             bulkheads: Bulkheads::new(Bounds::of(limits)),
         })

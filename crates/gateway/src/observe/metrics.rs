@@ -6,6 +6,8 @@
 
 mod count;
 mod distribution;
+mod functions;
+mod histogram;
 mod series;
 
 use std::{
@@ -23,9 +25,11 @@ use crate::store::{Lifecycle, Store};
 
 pub use count::LabelledCount;
 pub use distribution::number;
+pub use functions::{FunctionMetrics, FunctionSeries};
+pub use histogram::{Counted, Histogram};
 pub use series::{Aggregate, Delta, Metric, RouteSeries, blame_of_answer};
 
-/// Routes that have a series of their own; the rest share one, named `other`.
+/// Routes, or functions, that have a series of their own; the rest share one, named `other`.
 const MAX_SERIES: usize = 1000;
 /// The name of what the rest shares.
 const OTHER: &str = "other";
@@ -82,6 +86,16 @@ pub struct Metrics {
     pub gone: LabelledCount,
     /// Refused requests, by what was exceeded or wrong.
     pub faults: LabelledCount,
+    /// What was refused or cut off for a limit, by its key.
+    pub limits: LabelledCount,
+    /// How long handshakes took until they were answered.
+    pub handshakes: Histogram,
+    /// How long messages took until all that they cause was done, but for `$disconnect`.
+    pub messages: Histogram,
+    /// How long calls of `@connections` took until they were answered.
+    pub call_durations: Histogram,
+    /// The functions that run here.
+    pub functions: FunctionMetrics,
 }
 
 impl Default for Metrics {
@@ -94,6 +108,11 @@ impl Default for Metrics {
             calls: LabelledCount::default(),
             gone: LabelledCount::default(),
             faults: LabelledCount::default(),
+            limits: LabelledCount::default(),
+            handshakes: Histogram::default(),
+            messages: Histogram::default(),
+            call_durations: Histogram::default(),
+            functions: FunctionMetrics::default(),
         }
     }
 }

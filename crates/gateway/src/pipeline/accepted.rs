@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::{ConnectRequest, ConnectResponse, on_disconnect::on_disconnect};
 use crate::{
+    admission::TooMany,
     clock::{Moment, now_ms},
     connection::{Connection, client::ClientKey, task, transport::Transport},
     deployed::StageSlot,
@@ -26,6 +27,7 @@ use crate::{
 pub(crate) struct IssuedId {
     gateway: Arc<Gateway>,
     api_id: ApiId,
+    source_ip: Box<str>,
     pub(crate) connection_id: ConnectionId,
     /// Since when it handshakes, milliseconds since the epoch.
     pub(super) since_ms: u64,
@@ -56,18 +58,27 @@ pub struct Accepted {
 
 impl IssuedId {
     /// A fresh id of a connection to `stage`, entered as handshaking.
-    pub(crate) fn new(gateway: &Arc<Gateway>, stage: &Arc<StageSlot>) -> Self {
+    ///
+    /// # Errors
+    /// [`TooMany`]; then there is nothing of it.
+    pub(crate) fn new(
+        gateway: &Arc<Gateway>,
+        stage: &Arc<StageSlot>,
+        source_ip: &str,
+    ) -> Result<Self, TooMany> {
+        gateway.admission.enter(&stage.api_id, source_ip)?;
         let since_ms = now_ms();
         let held = HeldPosts::new(stage, &gateway.held);
-        Self {
+        Ok(Self {
             gateway: Arc::clone(gateway),
             api_id: stage.api_id.clone(),
+            source_ip: source_ip.into(),
             connection_id: gateway.begin_handshake(&stage.api_id, since_ms, held.as_ref()),
             since_ms,
             held,
             record: None,
             accepted: false,
-        }
+        })
     }
 
     /// It was refused; this is how.
@@ -115,6 +126,7 @@ impl IssuedId {
 
 impl Drop for IssuedId {
     fn drop(&mut self) {
+        self.gateway.admission.answered();
         if self.accepted {
             return;
         }
@@ -132,6 +144,7 @@ impl Drop for IssuedId {
         let id = self.connection_id;
         self.gateway.tombstones.ended(id, tombstone, past);
         self.gateway.registry.remove(&id);
+        self.gateway.admission.left(&self.api_id, &self.source_ip);
         if let Some(held) = &self.held {
             held.refuse();
         }
@@ -149,7 +162,8 @@ impl Accepted {
             deflate,
             transport,
             Moment::now(),
-        );
+        )
+        .paced(self.gateway.limits());
         self.established = true;
         self.gateway
             .metrics()
@@ -188,6 +202,8 @@ impl Drop for Accepted {
         let context = Arc::clone(&self.context);
         on_disconnect(&self.gateway, context, &self.stage, &cause, at_ms);
         self.gateway.registry.remove(&id);
+        let source_ip = &self.context.identity.source_ip;
+        self.gateway.admission.left(&self.context.api_id, source_ip);
         if let Some(held) = &self.held {
             held.refuse();
         }

@@ -13,7 +13,7 @@ use gatepost_wire::{
     lambda_event::HandshakeRequest,
     lambda_response::{function_error, parse_proxy_response},
 };
-use hyper::HeaderMap;
+use hyper::{HeaderMap, header::CONTENT_TYPE};
 
 use super::{
     select_route::RoutedRequest,
@@ -133,7 +133,7 @@ fn reply_of(
         Some(Backend::HttpProxy(_)) | None => Ok(IntegrationReply {
             status: answer.status,
             has_status: true,
-            headers: headers(&answer.headers),
+            headers: headers(&answer.headers, handshake.is_some()),
             body: answer.body,
             body_is: ReplyBody::Raw,
             problem: None,
@@ -287,9 +287,12 @@ fn request_id(answer: &IntegrationAnswer) -> String {
     answer.lambda.as_ref().map(named).unwrap_or_default()
 }
 
-fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
+/// The headers of a backend: all where they may go to the client, which is in the answer to its
+/// handshake, else the type of the body.
+fn headers(headers: &HeaderMap, is_handshake: bool) -> Vec<(String, String)> {
     headers
         .iter()
+        .filter(|(name, _)| is_handshake || *name == CONTENT_TYPE)
         .map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             (name.to_string(), value)

@@ -27,12 +27,16 @@ use super::{
     usage_plan,
 };
 use crate::{
+    admission::TooMany,
     deployed::{DeployedRoute, DeployedStage, StageSlot},
     gateway::Gateway,
     integration::{self, bulkhead::Wait},
     lifecycle::HandshakeRecord,
     new_id,
-    observe::{Event, RefusedRequest, RequestLog, metrics::blame_of_answer},
+    observe::{
+        Event, RefusedRequest, RequestLog,
+        metrics::{RouteSeries, blame_of_answer},
+    },
     store::Lifecycle,
 };
 
@@ -78,7 +82,12 @@ pub async fn on_connect(
     let Some(deployed) = request.stage.deployed.load_full() else {
         return Err(Refusal::forbidden("the stage is being deleted"));
     };
-    let issued = IssuedId::new(gateway, &request.stage);
+    let route = deployed.connect.as_ref();
+    let series = route.map_or(&deployed.unrouted_series, |route| &route.series);
+    let source_ip = &*request.handshake.source_ip;
+    series.connecting();
+    let issued = IssuedId::new(gateway, &request.stage, source_ip)
+        .map_err(|too_many| refuse_admission(gateway, &deployed, series, too_many))?;
     let handshake = Handshake {
         gateway,
         deployed: &deployed,
@@ -88,10 +97,10 @@ pub async fn on_connect(
         connected_at_ms: issued.since_ms,
     };
     let mut log = handshake.begin_log();
-    let route = deployed.connect.as_ref();
-    let series = route.map_or(&deployed.unrouted_series, |route| &route.series);
-    series.connecting();
-    match handshake.run(&mut log).await {
+    let began = Instant::now();
+    let outcome = handshake.run(&mut log).await;
+    gateway.metrics().handshakes.observe(began.elapsed());
+    match outcome {
         Ok((context, response)) => {
             series.done(None);
             log.write(&Entry::Connected);
@@ -127,6 +136,23 @@ pub async fn on_connect(
             Err(refusal)
         }
     }
+}
+
+/// The answer to a handshake for which there is no room: that of a throttled one. Nothing is kept of
+/// it but its number.
+fn refuse_admission(
+    gateway: &Gateway,
+    deployed: &DeployedStage,
+    series: &RouteSeries,
+    TooMany(limit): TooMany,
+) -> Refusal {
+    let detail = format!("there are as many connections as [limits] {limit} allows");
+    let fault = Fault::new(FaultKind::Throttled, detail);
+    gateway.metrics().limits.add(limit, "");
+    gateway.metrics().faults.add(fault.kind.slug(), "handshake");
+    series.done(Some(fault.kind.blame()));
+    let id = gateway.issue_id(&deployed.api_id);
+    rescue::handshake(&fault, id, &new_id::request_id())
 }
 
 /// The status of a `$connect` that went well, in logs and records.

@@ -3,7 +3,9 @@
 
 use std::{sync::Arc, time::Instant};
 
-use gatepost_model::{RequestId, connection_id::ConnectionId, fault::Fault, route::RouteKey};
+use gatepost_model::{
+    RequestId, connection::CloseCause, connection_id::ConnectionId, fault::Fault, route::RouteKey,
+};
 use gatepost_wire::{
     execution_log::{Entry, Severity, mask_context, shown},
     lambda_event::message_event,
@@ -15,10 +17,12 @@ use super::{
     rescue,
     route_reply::route_reply,
     select_route::{ReceivedMessage, RoutedRequest},
+    throttle::Throttled,
     usage_plan,
     validate::validate,
 };
 use crate::{
+    admission::TooMany,
     clock::{Moment, millis_since},
     connection::{Connection, message::Message},
     gateway::Gateway,
@@ -76,7 +80,9 @@ pub(crate) fn on_message(
         series: Arc::clone(series),
         started,
     };
-    let passed = gateway.throttle.pass_message(route.as_deref());
+    let paced = connection.pass(message.bytes().len());
+    let paced = paced.map_err(|too_many| too_fast(gateway, too_many));
+    let passed = paced.and_then(|()| gateway.throttle.pass_message(route.as_deref()));
     let selected = selected.map_err(|unrouted| unrouted.fault);
     let passed = passed.map_err(Fault::from).and(selected);
     let passed = passed.and_then(|routed| {
@@ -104,6 +110,12 @@ pub(crate) fn on_message(
         }
     };
     Walked::Done(outcome.of(&routed, replied))
+}
+
+/// The client sends faster than `[limits]` allow.
+fn too_fast(gateway: &Gateway, TooMany(limit): TooMany) -> Throttled {
+    gateway.metrics().limits.add(limit, "");
+    Throttled::of_client(limit)
 }
 
 fn log_received(routed: &RoutedRequest, log: &mut RequestLog) {
@@ -162,6 +174,11 @@ struct RequestInFlight<'a> {
 
 impl Drop for RequestInFlight<'_> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Its client would wait for a reply that does not come.
+            self.connection
+                .close(CloseCause::InternalError, Moment::now());
+        }
         self.connection
             .end_request(self.gateway.limits().in_flight_per_connection);
     }
@@ -222,6 +239,8 @@ impl Outcome<'_> {
     fn tell(mut self, status: u16, error: Option<String>) {
         self.log.write(&Entry::MessageDone { status });
         self.log.end(status);
+        let metrics = self.gateway.metrics();
+        metrics.messages.observe(self.started.elapsed());
         let observer = self.gateway.observer();
         if observer.follows_traffic() {
             observer.emit(Event::Request {

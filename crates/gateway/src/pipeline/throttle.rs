@@ -26,6 +26,15 @@ pub struct AccountThrottle {
 #[error("{0}")]
 pub struct Throttled(String);
 
+impl Throttled {
+    /// A client sends faster than this key of `[limits]` allows.
+    pub(super) fn of_client(limit: &str) -> Self {
+        Self(format!(
+            "The client sends more than [limits] {limit} allows"
+        ))
+    }
+}
+
 impl AccountThrottle {
     /// Full buckets for the account's limits.
     pub fn new(limits: &Limits) -> Self {

@@ -15,7 +15,7 @@ use gatepost_model::{
     deployment::Deployment,
     stage::Stage,
 };
-use rusqlite::{Connection as Database, Transaction, params, types::Type};
+use rusqlite::{Connection as Database, Transaction, TransactionBehavior, params, types::Type};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
@@ -84,7 +84,8 @@ impl Store {
     /// [`ReadError`]; then nothing is kept.
     pub(crate) fn keep_api(&self, before: Option<&Api>, after: &Api) -> Result<(), ReadError> {
         let mut database = self.control.lock();
-        let transaction = database.transaction()?;
+        // What is read in it is still so when it is written.
+        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         KillPoint::Begun.pass();
         write(&transaction, before, after)?;
         KillPoint::BeforeCommit.pass();
@@ -100,7 +101,8 @@ impl Store {
     /// [`ReadError`]; then it is kept.
     pub(crate) fn forget_api(&self, api: &Api) -> Result<(), ReadError> {
         let mut database = self.control.lock();
-        let transaction = database.transaction()?;
+        // What is read in it is still so when it is written.
+        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         KillPoint::Begun.pass();
         for (table, point) in [
             ("stages", KillPoint::StageRemoved),
@@ -126,6 +128,10 @@ fn write(transaction: &Transaction<'_>, before: Option<&Api>, after: &Api) -> ru
         api_id: &after.api_id,
         written: Vec::new(),
     };
+    // Changes of stages and tags leave it alone, and it may be large.
+    if before.is_some_and(|before| Arc::ptr_eq(&before.definition, &after.definition)) {
+        definitions.find_current(&after.definition)?;
+    }
     let definition = definitions.write(&after.definition)?;
     write_deployments(before, after, &mut definitions)?;
     write_stages(transaction, before, after)?;
@@ -149,10 +155,22 @@ fn write(transaction: &Transaction<'_>, before: Option<&Api>, after: &Api) -> ru
 struct Definitions<'a> {
     transaction: &'a Transaction<'a>,
     api_id: &'a ApiId,
+    /// Those that are there.
     written: Vec<(Arc<ApiDefinition>, [u8; 32])>,
 }
 
 impl Definitions<'_> {
+    /// Finds the digest of what the API has been until now.
+    fn find_current(&mut self, definition: &Arc<ApiDefinition>) -> rusqlite::Result<()> {
+        let digest = self.transaction.query_row(
+            "SELECT definition FROM made_apis WHERE api_id = ?1",
+            [self.api_id.as_str()],
+            |row| row.get(0),
+        )?;
+        self.written.push((Arc::clone(definition), digest));
+        Ok(())
+    }
+
     /// Writes a definition unless it is there; gives its digest.
     fn write(&mut self, definition: &Arc<ApiDefinition>) -> rusqlite::Result<[u8; 32]> {
         let mut written = self.written.iter();
@@ -348,3 +366,6 @@ fn read_definitions(database: &Database) -> rusqlite::Result<ByDigest> {
     }
     Ok(definitions)
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,11 @@ impl Changes {
         waiting.len() == 1
     }
 
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+
     /// All that waits.
     pub fn take(&self) -> Vec<Change> {
         std::mem::take(&mut self.0.lock())

@@ -1,5 +1,8 @@
-//! What calls made in the control plane: API keys, usage plans, custom domain names, each a row of its
-//! own with a JSON document, and what is said of the account.
+//! What calls made in the control plane: API keys, usage plans, custom domain names, client
+//! certificates, VPC links, each a row of its own with a JSON document, and what is said of the account.
+
+mod client_certificates;
+mod vpc_links;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +17,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{ReadError, Store};
 use crate::control::Made;
+
+pub(super) const SCHEMA: [&str; 2] = [client_certificates::SCHEMA, vpc_links::SCHEMA];
 
 /// From version 7 to version 8.
 pub(super) const DOMAIN_NAMES: &str = "
@@ -121,6 +126,8 @@ impl Store {
         write(&transaction, "usage_plans", &plans(before), &plans(after))?;
         let names = |made: &Made| rows(&made.domain_names, |it| &it.domain_name, kept_domain_name);
         write(&transaction, "domain_names", &names(before), &names(after))?;
+        client_certificates::keep(&transaction, before, after)?;
+        vpc_links::keep(&transaction, before, after)?;
         match &after.cloudwatch_role_arn {
             Some(role) => transaction.execute(
                 "INSERT OR REPLACE INTO account VALUES (?1, ?2)",
@@ -187,6 +194,8 @@ pub(super) fn read(database: &Database) -> rusqlite::Result<Made> {
             usage_plans: plans,
         },
         cloudwatch_role_arn: role,
+        client_certificates: client_certificates::read(database)?,
+        vpc_links: vpc_links::read(database)?,
         domain_names: read_rows(
             database,
             "SELECT id, document FROM domain_names",

@@ -228,6 +228,9 @@ fn migrate(database: &mut Database, version: i64) -> rusqlite::Result<()> {
     transaction.execute_batch(usage::SCHEMA)?;
     transaction.execute_batch(metrics::SCHEMA)?;
     transaction.execute_batch(functions::SCHEMA)?;
+    for tables in control::SCHEMA {
+        transaction.execute_batch(tables)?;
+    }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.execute(
         "INSERT OR IGNORE INTO meta (key, value) VALUES ('created_at_ms', ?1)",

@@ -28,6 +28,11 @@ pub struct StaleCaller {
 }
 
 impl StaleCaller {
+    /// Whether a reason says that an id is none of this Gatepost's, or of this API's.
+    pub(crate) fn is_foreign(reason: &str) -> bool {
+        matches!(reason, "malformed" | "not-issued-here" | "other-api")
+    }
+
     /// The step that is likely missing, in a sentence without a full stop.
     pub fn missing_step(&self) -> &'static str {
         if self.foreign * 2 > self.ids {
@@ -111,10 +116,7 @@ impl LifeReader {
             stale.repeated += u64::from(calls > 1);
             stale.between_ms.0 = stale.between_ms.0.min(first);
             stale.between_ms.1 = stale.between_ms.1.max(latest);
-            if matches!(
-                reason.as_str(),
-                "malformed" | "not-issued-here" | "other-api"
-            ) {
+            if StaleCaller::is_foreign(&reason) {
                 stale.foreign += 1;
             } else if let Ok(id) = id.parse()
                 && seen.insert(id)

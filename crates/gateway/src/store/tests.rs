@@ -145,6 +145,37 @@ fn what_the_disk_does_not_take_is_counted_and_the_writer_goes_on() {
 }
 
 #[test]
+fn what_is_logged_is_on_disk_after_a_flush_and_after_the_end_however_much_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let store = Store::open(&path, RETENTION).unwrap();
+    let look = Database::open(&path).unwrap();
+    let kept = || {
+        let count = "SELECT COUNT(*) FROM log_events";
+        look.query_row(count, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    // Several batches, each line a row of its own.
+    let log = |store: &Store, lines: std::ops::Range<u64>| {
+        for line in lines {
+            store.log(LogEntry::Event(Arc::new(LogEvent {
+                log_group: "g".into(),
+                stream: "s".into(),
+                timestamp_ms: now_ms() + line,
+                message: "line".to_owned(),
+            })));
+        }
+    };
+    log(&store, 0..2000);
+    store.flush();
+    assert_eq!(kept(), 2000);
+    log(&store, 2000..4000);
+    assert_eq!(store.dropped_log_entries(), 0);
+    drop(store);
+    assert_eq!(kept(), 4000);
+}
+
+#[test]
 fn a_newer_or_damaged_store_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.sqlite");

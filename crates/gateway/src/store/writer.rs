@@ -20,7 +20,7 @@ use rusqlite::{Connection as Database, Transaction, TransactionBehavior, params}
 
 use self::{log_entries::LogGroups, prune::Pruning};
 use super::{
-    Command, Lifecycle, LogChange, LogChangeError, OwedDisconnects, Retention,
+    Command, Lifecycle, LogChange, LogChangeError, LogEntry, LogQueue, OwedDisconnects, Retention,
     changes::{Change, Changes},
     log_changes::AskedLogChange,
     metrics, owed,
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     clock::now_ms,
-    observe::Backlog,
+    observe::metrics::LabelledCount,
     simulation::{Variant, is_broken},
 };
 
@@ -37,7 +37,7 @@ use crate::{
 pub use simulated::SimulatedWriter;
 
 /// Log entries committed at once at most: handshakes wait for no longer than they take.
-const BATCH: usize = 512;
+pub(super) const BATCH: usize = 512;
 /// How long a log entry waits for others: a commit costs as much as many of them.
 const GATHER: Duration = Duration::from_millis(5);
 /// How often old rows are removed.
@@ -50,7 +50,9 @@ pub(super) struct Writer {
     retention: Retention,
     changes: Arc<Changes>,
     dropped: Arc<AtomicU64>,
-    log_backlog: Arc<Backlog>,
+    log_queue: Arc<LogQueue>,
+    /// What was removed because it was older, or more, than is kept.
+    pub(super) evictions: Arc<LabelledCount>,
     log_groups: LogGroups,
     run: Run,
     beside: Arc<Beside>,
@@ -63,13 +65,6 @@ type Changed = Result<(), LogChangeError>;
 struct Answers {
     changed: Vec<Changed>,
     owed: Vec<OwedDisconnects>,
-}
-
-/// What became of the log entries of a batch.
-#[derive(Default)]
-struct Logged {
-    entries: usize,
-    bytes: usize,
 }
 
 /// What a batch was.
@@ -86,7 +81,7 @@ impl Writer {
         retention: Retention,
         changes: Arc<Changes>,
         dropped: Arc<AtomicU64>,
-        log_backlog: Arc<Backlog>,
+        log_queue: Arc<LogQueue>,
         run: Run,
         beside: Arc<Beside>,
     ) -> Self {
@@ -95,7 +90,8 @@ impl Writer {
             retention,
             changes,
             dropped,
-            log_backlog,
+            log_queue,
+            evictions: Arc::default(),
             log_groups: LogGroups::default(),
             run,
             beside,
@@ -108,17 +104,17 @@ impl Writer {
         let mut written_bytes = 0;
         let mut pruning: Option<Pruning> = None;
         loop {
-            let wait = match pruning {
-                Some(_) => Duration::ZERO,
-                None => PRUNE_EVERY,
+            let wait = if pruning.is_some() || !self.log_queue.is_empty() {
+                Duration::ZERO
+            } else {
+                PRUNE_EVERY
             };
-            let first = match commands.recv_timeout(wait) {
-                Ok(command) => Some(command),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
+            let batch = match commands.recv_timeout(wait) {
+                Ok(first) => self.gather(first, commands),
+                Err(RecvTimeoutError::Disconnected) if self.log_queue.is_empty() => return,
+                Err(_) => Vec::new(),
             };
-            if let Some(first) = first {
-                let batch = gather(first, commands);
+            if !batch.is_empty() || !self.log_queue.is_empty() {
                 let Written { bytes, retention } = self.take_over(batch);
                 written_bytes = bytes.saturating_add(written_bytes);
                 if retention {
@@ -135,30 +131,47 @@ impl Writer {
             }
             if pruning
                 .as_mut()
-                .is_some_and(|pruning| !pruning.step(&self.database))
+                .is_some_and(|pruning| !pruning.step(&self.database, &self.evictions))
             {
                 pruning = None;
             }
         }
     }
 
-    /// Writes a batch.
-    fn take_over(&mut self, batch: Vec<Command>) -> Written {
-        let mut logged = Logged::default();
-        for command in &batch {
-            if let Command::Log(entry) = command {
-                logged.entries += 1;
-                logged.bytes += entry.len();
+    /// What is committed together: log entries wait for others until there are many, and whatever
+    /// else comes ends the wait.
+    fn gather(&self, first: Command, commands: &Receiver<Command>) -> Vec<Command> {
+        let until = Instant::now() + GATHER;
+        let mut batch = vec![first];
+        while matches!(batch.last(), Some(Command::Logged)) && !self.log_queue.has_batch() {
+            let left = until.saturating_duration_since(Instant::now());
+            match commands.recv_timeout(left) {
+                Ok(command) => batch.push(command),
+                Err(_) => return batch,
             }
         }
+        batch.extend(commands.try_iter().take(BATCH - batch.len()));
+        batch
+    }
+
+    /// Writes a batch, and log entries with it.
+    fn take_over(&mut self, batch: Vec<Command>) -> Written {
+        // Who asks something finds all that was logged before.
+        let is_asked = |command| !matches!(command, &Command::Wake | &Command::Logged);
+        let entries = self.log_queue.take(if batch.iter().any(is_asked) {
+            usize::MAX
+        } else {
+            BATCH
+        });
+        let bytes = entries.iter().map(LogEntry::len).sum();
         // A full disk must not stop serving: what cannot be written is lost and counted, and an id
         // whose end was not written is later found `node-lost` or forgotten.
         let changes = self.changes.take();
-        let written = self.write_batch(&changes, &batch);
+        let written = self.write_batch(&changes, &entries, &batch);
         let is_written = written.is_ok();
         if written.is_err() {
             self.log_groups.forget();
-            self.log_backlog.drop_entries(logged.entries as u64);
+            self.log_queue.backlog.drop_entries(entries.len() as u64);
             self.dropped
                 .fetch_add(changes.len() as u64, Ordering::Relaxed);
         } else {
@@ -167,7 +180,7 @@ impl Writer {
                 let _ = written.send(());
             }
         }
-        self.log_backlog.leave(logged.entries, logged.bytes);
+        self.log_queue.backlog.leave(entries.len(), bytes);
         let Answers { changed, owed } = written.unwrap_or_default();
         let (mut changes, mut owed) = (changed.into_iter(), owed.into_iter());
         let mut retention = false;
@@ -195,17 +208,19 @@ impl Writer {
                         let _ = asked.done.send(owed);
                     }
                 }
-                Command::Wake | Command::Log(_) | Command::ChangeFunction(_) => {}
+                Command::Wake | Command::Logged | Command::ChangeFunction(_) => {}
             }
         }
-        Written {
-            bytes: logged.bytes,
-            retention,
-        }
+        Written { bytes, retention }
     }
 
-    /// Writes changes and a batch; gives what its questions are answered.
-    fn write_batch(&mut self, changes: &[Change], batch: &[Command]) -> rusqlite::Result<Answers> {
+    /// Writes changes, log entries and a batch; gives what its questions are answered.
+    fn write_batch(
+        &mut self,
+        changes: &[Change],
+        entries: &[LogEntry],
+        batch: &[Command],
+    ) -> rusqlite::Result<Answers> {
         let mut answers = Answers::default();
         // What is waited for outlives a loss of power too.
         let is_awaited = changes.iter().any(|change| change.written.is_some())
@@ -229,14 +244,16 @@ impl Writer {
         for change in changes {
             write(&transaction, &change.lifecycle, self.run)?;
         }
+        for entry in entries {
+            self.log_groups.write(&transaction, entry)?;
+        }
+        self.log_groups.finish(&transaction)?;
         for command in batch {
             match command {
-                Command::Log(entry) => self.log_groups.write(&transaction, entry)?,
                 Command::ChangeLogGroup(asked) => {
                     let AskedLogChange {
                         log_group, change, ..
                     } = &**asked;
-                    self.log_groups.finish(&transaction)?;
                     let changed = self.log_groups.change(&transaction, log_group, change);
                     answers.changed.push(changed);
                 }
@@ -245,28 +262,12 @@ impl Writer {
                     let owed = owed::take(&transaction, asked, self.run, &self.beside)?;
                     answers.owed.push(owed);
                 }
-                Command::Wake | Command::Flush(_) | Command::Sync(_) => {}
+                Command::Wake | Command::Logged | Command::Flush(_) | Command::Sync(_) => {}
             }
         }
-        self.log_groups.finish(&transaction)?;
         transaction.commit()?;
         Ok(answers)
     }
-}
-
-/// What is committed together: log entries wait for others, and whatever else comes ends the wait.
-fn gather(first: Command, commands: &Receiver<Command>) -> Vec<Command> {
-    let until = Instant::now() + GATHER;
-    let mut batch = vec![first];
-    while batch.len() < BATCH && matches!(batch.last(), Some(Command::Log(_))) {
-        let left = until.saturating_duration_since(Instant::now());
-        match commands.recv_timeout(left) {
-            Ok(command) => batch.push(command),
-            Err(_) => return batch,
-        }
-    }
-    batch.extend(commands.try_iter().take(BATCH - batch.len()));
-    batch
 }
 
 fn write(transaction: &Transaction<'_>, change: &Lifecycle, run: Run) -> rusqlite::Result<()> {

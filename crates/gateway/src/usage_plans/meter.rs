@@ -22,28 +22,74 @@ struct Counts {
     period: Option<(QuotaSettings, Day)>,
     /// Requests in that period.
     used: u32,
+    extension: Option<Extension>,
+}
+
+/// What `UpdateUsage` granted: another limit until the period ends, or the plan gets another quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extension {
+    /// The quota whose limit it replaces.
+    pub quota: QuotaSettings,
+    /// The first day of the period that it is for.
+    pub period_start: Day,
+    /// The limit in that period.
+    pub limit: u32,
+}
+
+/// What a key used of a plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Requests of each day that had any.
+    pub by_day: BTreeMap<Day, u32>,
+    /// What was granted.
+    pub extension: Option<Extension>,
+}
+
+impl Usage {
+    /// What the key may still make after `day`, as far as it is known.
+    pub fn remaining(&self, quota: QuotaSettings, day: Day) -> u32 {
+        let limit = limit_in(self.extension, quota, quota.period_start(day));
+        limit.saturating_sub(used_in_period(&self.by_day, quota, day))
+    }
 }
 
 impl Meter {
-    /// A meter that goes on from these counts.
-    pub fn new(by_day: BTreeMap<Day, u32>) -> Self {
+    /// A meter that goes on from there.
+    pub fn new(usage: Usage) -> Self {
         Self(Mutex::new(Counts {
-            by_day,
+            by_day: usage.by_day,
+            extension: usage.extension,
             ..Counts::default()
         }))
+    }
+
+    /// The extension with which `remaining` requests may be made until the present period ends.
+    pub(super) fn extension(&self, quota: QuotaSettings, today: Day, remaining: u32) -> Extension {
+        let used = used_in_period(&self.0.lock().by_day, quota, today);
+        Extension {
+            quota,
+            period_start: quota.period_start(today),
+            limit: used.saturating_add(remaining),
+        }
+    }
+
+    /// Grants an extension.
+    pub(super) fn extend(&self, extension: Extension) {
+        self.0.lock().extension = Some(extension);
     }
 
     /// Counts a request of `today`; `false`, and no count, when the quota is used up.
     pub fn count(&self, quota: QuotaSettings, today: Day) -> bool {
         let mut counts = self.0.lock();
-        let period = Some((quota, quota.period_start(today)));
+        let period_start = quota.period_start(today);
+        let period = Some((quota, period_start));
         if counts.period != period {
             counts.used = used_in_period(&counts.by_day, quota, today);
             counts.period = period;
             let oldest = today.back(USAGE_DAYS);
             counts.by_day.retain(|day, _| *day > oldest);
         }
-        if counts.used >= quota.limit {
+        if counts.used >= limit_in(counts.extension, quota, period_start) {
             return false;
         }
         counts.used += 1;
@@ -52,9 +98,13 @@ impl Meter {
         true
     }
 
-    /// The requests of each day that had any.
-    pub fn by_day(&self) -> BTreeMap<Day, u32> {
-        self.0.lock().by_day.clone()
+    /// What was used so far.
+    pub fn usage(&self) -> Usage {
+        let counts = self.0.lock();
+        Usage {
+            by_day: counts.by_day.clone(),
+            extension: counts.extension,
+        }
     }
 
     /// The days that have changed since the last call.
@@ -64,6 +114,13 @@ impl Meter {
         let used = |day| counts.by_day.get(&day).copied().unwrap_or_default();
         changed.into_iter().map(|day| (day, used(day))).collect()
     }
+}
+
+/// The limit of a quota in a period.
+fn limit_in(extension: Option<Extension>, quota: QuotaSettings, period_start: Day) -> u32 {
+    let of_period = extension
+        .filter(|extension| extension.quota == quota && extension.period_start == period_start);
+    of_period.map_or(quota.limit, |extension| extension.limit)
 }
 
 /// The requests from the beginning of `until`'s period up to and with it.
@@ -90,6 +147,13 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn used<const N: usize>(days: [(&str, u32); N]) -> Usage {
+        Usage {
+            by_day: days.map(|(text, used)| (day(text), used)).into(),
+            extension: None,
+        }
+    }
+
     #[test]
     fn a_quota_holds_until_its_period_ends() {
         let meter = Meter::default();
@@ -102,11 +166,35 @@ mod tests {
         assert!(meter.count(weekly, day("2026-09-27")));
         let expected = [("2026-09-25", 1), ("2026-09-26", 2), ("2026-09-27", 1)];
         let expected = expected.map(|(text, used)| (day(text), used));
-        assert_eq!(meter.by_day(), expected.into());
-        assert_eq!(
-            used_in_period(&meter.by_day(), weekly, day("2026-09-26")),
-            3
-        );
+        let usage = meter.usage();
+        assert_eq!(usage.by_day, expected.into());
+        assert_eq!(used_in_period(&usage.by_day, weekly, day("2026-09-26")), 3);
+        assert_eq!(usage.remaining(weekly, day("2026-09-26")), 0);
+        assert_eq!(usage.remaining(weekly, day("2026-09-27")), 2);
+    }
+
+    #[test]
+    fn an_extension_holds_until_the_period_ends_or_the_quota_changes() {
+        let meter = Meter::default();
+        let weekly = quota(1, QuotaPeriod::Week);
+        let friday = day("2026-09-25");
+        assert!(meter.count(weekly, friday));
+        assert!(!meter.count(weekly, friday));
+        meter.extend(meter.extension(weekly, friday, 2));
+        assert_eq!(meter.usage().remaining(weekly, friday), 2);
+        assert!(meter.count(weekly, friday));
+        let saturday = day("2026-09-26");
+        assert!(meter.count(weekly, saturday));
+        assert!(!meter.count(weekly, saturday));
+        // On Sunday another week begins.
+        let sunday = day("2026-09-27");
+        assert_eq!(meter.usage().remaining(weekly, sunday), 1);
+        assert!(meter.count(weekly, sunday));
+        assert!(!meter.count(weekly, sunday));
+        assert!(!meter.count(quota(2, QuotaPeriod::Month), sunday));
+        // None at all may remain, too.
+        meter.extend(meter.extension(weekly, sunday, 0));
+        assert!(!meter.count(weekly, sunday));
     }
 
     #[test]
@@ -123,7 +211,7 @@ mod tests {
     fn what_was_used_is_kept_once_and_goes_on_after_a_restart() {
         let today = day("2026-09-25");
         let monthly = quota(3, QuotaPeriod::Month);
-        let meter = Meter::new([(day("2026-09-01"), 2)].into());
+        let meter = Meter::new(used([("2026-09-01", 2)]));
         assert!(meter.count(monthly, today));
         assert!(!meter.count(monthly, today));
         assert_eq!(meter.take_changed(), [(today, 1)]);
@@ -132,9 +220,9 @@ mod tests {
 
     #[test]
     fn days_that_nobody_may_ask_for_are_forgotten() {
-        let meter = Meter::new([(day("2026-01-01"), 2), (day("2026-09-01"), 1)].into());
+        let meter = Meter::new(used([("2026-01-01", 2), ("2026-09-01", 1)]));
         meter.count(quota(9, QuotaPeriod::Day), day("2026-09-25"));
-        let days: Vec<_> = meter.by_day().into_keys().collect();
+        let days: Vec<_> = meter.usage().by_day.into_keys().collect();
         assert_eq!(days, [day("2026-09-01"), day("2026-09-25")]);
     }
 }

@@ -158,7 +158,7 @@ fn what_was_used_of_a_quota_survives_a_restart() {
     drop(store);
     let store = open(&folder);
     let served = ServedPlans::new(plans(3), &ServedPlans::default(), &store);
-    let usage = |key: &str| served.usage(&"plan".into(), &key.into());
+    let usage = |key: &str| served.usage(&"plan".into(), &key.into()).by_day;
     assert_eq!(usage("given"), [(today, 2)].into());
     assert_eq!(usage("made"), BTreeMap::new());
     assert_eq!((0..10).filter(|_| count(&served)).count(), 3);

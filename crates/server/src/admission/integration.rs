@@ -77,7 +77,7 @@ pub(crate) fn function_uri(uri: &str) -> Result<Option<FunctionReference>, Inadm
     }
     FunctionReference::parse(function)
         .map(Some)
-        .map_err(|error| Inadmissible::of_ours(error.to_string(), "use !GetAtt Function.Arn"))
+        .map_err(|error| Inadmissible::of_ours(error.to_string(), "write its ARN"))
 }
 
 fn service_uri(uri: &str) -> Result<(), Inadmissible> {

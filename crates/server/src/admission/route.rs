@@ -82,7 +82,7 @@ pub(crate) fn target(target: &str) -> Result<IntegrationId, Inadmissible> {
         .ok_or_else(|| {
             Inadmissible::of_ours(
                 format!("the Target `{target}` names no integration"),
-                "write !Sub integrations/${Integration}",
+                "write integrations/{IntegrationId}",
             )
         })
 }

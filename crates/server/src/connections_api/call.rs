@@ -5,6 +5,7 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{Arc, OnceLock},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -60,6 +61,7 @@ pub(super) struct Call {
     /// Who signed, once that is known.
     signer: OnceLock<Signer>,
     domain_name: Box<str>,
+    began: Instant,
     began_at_ms: u64,
     /// `x-amzn-RequestId`.
     request_id: RequestId,
@@ -127,6 +129,7 @@ impl Call {
             },
             signer: OnceLock::new(),
             domain_name: target.authority.as_str().into(),
+            began: Instant::now(),
             began_at_ms: now_ms(),
             request_id: new_id::uuid().into(),
             extended_request_id: new_id::request_id(),
@@ -143,16 +146,14 @@ impl Call {
         }
     }
 
-    /// Gives an answer that carries request ids those of this call.
+    /// Gives an answer the ids of this call.
     pub fn put_ids(&self, response: &mut Response<Full<Bytes>>) {
         let headers = response.headers_mut();
         for (name, id) in [
             (respond::REQUEST_ID, &self.request_id),
             (respond::APIGW_ID, &self.extended_request_id),
         ] {
-            if headers.contains_key(&name) {
-                respond::insert(headers, name, id.as_str());
-            }
+            respond::insert(headers, name, id.as_str());
         }
     }
 
@@ -184,6 +185,9 @@ impl Call {
         };
         let (logs, settings) = (server.gateway.logs(), &deployed.log_settings);
         if let Some(refused) = failure.and_then(|failure| self.refused(failure, status)) {
+            if let Some(warning) = server.gateway.stale_callers.refused(&refused) {
+                server.gateway.observer().emit(Event::Warning(warning));
+            }
             let store = server.gateway.store();
             store.log(LogEntry::Refused(Arc::new(refused)));
         }
@@ -271,6 +275,7 @@ impl Call {
         let operation = self.operation().unwrap_or("other");
         let outcome = failure.map_or("ok", |failure| failure.slug().unwrap_or("refused"));
         metrics.calls.add(operation, outcome);
+        metrics.call_durations.observe(self.began.elapsed());
         if let Some(Failure::Gone(reason)) = failure {
             metrics.gone.add(reason.slug(), operation);
         }

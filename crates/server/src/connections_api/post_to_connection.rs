@@ -88,7 +88,9 @@ impl<'a> Post<'a> {
         if settings.extensions.binary_frames && self.is_binary() {
             Message::Binary((&**self.body).into())
         } else {
-            Message::Text(String::from_utf8_lossy(self.body))
+            // What is UTF-8 is so found sooner.
+            let text = std::str::from_utf8(self.body).map(Into::into);
+            Message::Text(text.unwrap_or_else(|_| String::from_utf8_lossy(self.body)))
         }
     }
 }
@@ -101,18 +103,14 @@ pub(super) fn post_to_connection(
     connection: &Connection,
     post: &Post<'_>,
 ) -> Result<Done, Failure> {
-    let applied_posts = &gateway.applied_posts;
     let attempt = post.attempt(gateway, &connection.context.connection_id);
-    if attempt.is_some_and(|attempt| applied_posts.is_done(attempt)) {
-        return Ok(Done::Posted);
-    }
     let message = post.message(&connection.stage);
-    let now = Moment::now();
-    let sent = connection.send(&message, gateway.limits(), now);
-    if sent.is_ok() {
+    let sent = gateway.applied_posts.once(attempt, || {
+        let now = Moment::now();
+        connection.send(&message, gateway.limits(), now)?;
         connection.activity.posted(now);
-        applied_posts.note(attempt);
-    }
+        Ok(())
+    });
     answer(&sent, || ended(connection))
 }
 

@@ -132,12 +132,9 @@ pub(super) fn response(
             slug = Some(reason.slug());
             let mut response =
                 respond::json(StatusCode::BAD_REQUEST, invalid_connection_id_body(id_text));
+            let error_type = HeaderValue::from_static("BadRequestException");
             let headers = response.headers_mut();
-            headers.insert(
-                respond::ERROR_TYPE,
-                HeaderValue::from_static("BadRequestException"),
-            );
-            respond::add_request_ids(headers);
+            headers.insert(respond::ERROR_TYPE, error_type);
             response
         }
         Failure::Signature(error) => respond::error(
@@ -162,11 +159,13 @@ pub(super) fn response(
         Failure::NoMethod => {
             let path = target.segments.join("/");
             let text = no_method(&format!("{path}/@connections/{id_text}"), method);
-            let mut response = respond::json(StatusCode::FORBIDDEN, message_body(&text));
-            respond::add_request_ids(response.headers_mut());
+            let response = respond::json(StatusCode::FORBIDDEN, message_body(&text));
             typed(response, "ForbiddenException")
         }
     };
+    if !matches!(failure, Failure::TooLarge | Failure::Broken) {
+        call.put_ids(&mut response);
+    }
     if let (Some(endpoint), Some(slug)) = (reasons_at, slug) {
         let headers = response.headers_mut();
         headers.insert(GONE_REASON, HeaderValue::from_static(slug));

@@ -6,15 +6,14 @@ use bytes::Bytes;
 use gatepost_gateway::{
     control::Change, gateway::Gateway, store::ReadError, usage_plans::ServedPlans,
 };
-use gatepost_model::{ApiId, api::ApiDefinition, limits::RESOURCES_OF_A_KIND};
+use gatepost_model::{ApiId, api::ApiDefinition};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
 use super::{
     change_api, change_authorizer, change_deployment, change_domain_name, change_integration,
     change_integration_response, change_model, change_route, change_route_response, change_stage,
-    rescue::{ControlPlaneError, bad_request},
-    tags, uri, v1,
+    change_vpc_link, quota::Extent, rescue::ControlPlaneError, tags, uri, v1,
 };
 use crate::{
     auth::VerifiedRequest,
@@ -139,6 +138,9 @@ fn change_v2(operation: apigatewayv2::Operation, server: &Server, input: &Input<
         V2::DeleteAccessLogSettings => {
             change_stage::delete_access_log_settings(gateway, &input.read()?)
         }
+        V2::CreateVpcLink => change_vpc_link::create(gateway, input.read()?),
+        V2::UpdateVpcLink => change_vpc_link::update(gateway, input.read()?),
+        V2::DeleteVpcLink => change_vpc_link::delete(gateway, &input.read()?),
         V2::CreateDomainName => change_domain_name::create(gateway, input.read()?),
         V2::UpdateDomainName => change_domain_name::update(gateway, &input.read()?),
         V2::DeleteDomainName => change_domain_name::delete(gateway, &input.read()?),
@@ -189,31 +191,12 @@ fn define<R: FromInput>(
     let api_id = api_id.map_or("", |(_, api_id)| api_id.as_str());
     let (_, body) = gateway.change_api(api_id, |api| {
         let definition = Arc::make_mut(&mut api.definition);
-        let before = numbers(definition);
+        let before = Extent::of(definition);
         let body = change(definition, request)?;
-        let mut grown = before.into_iter().zip(numbers(definition));
-        match grown.find(|(before, after)| after.1 > RESOURCES_OF_A_KIND.max(before.1)) {
-            None => Ok(body),
-            Some(((kind, _), _)) => Err(bad_request(format!(
-                "Maximum number of {kind} for this API has been reached: there are \
-                 {RESOURCES_OF_A_KIND}"
-            ))),
-        }
+        before.may_become(&Extent::of(definition))?;
+        Ok::<_, ControlPlaneError>(body)
     })?;
     Ok(body)
-}
-
-/// How many there are of each kind.
-fn numbers(definition: &ApiDefinition) -> [(&'static str, usize); 5] {
-    let integrations = definition.integrations.iter();
-    let responses = integrations.map(|integration| integration.integration_responses.len());
-    [
-        ("Routes", definition.routes.len()),
-        ("Integrations", definition.integrations.len()),
-        ("Integration Responses", responses.sum()),
-        ("Authorizers", definition.authorizers.len()),
-        ("Models", definition.models.len()),
-    ]
 }
 
 /// Makes a change, then shows what it gave as it is served now.

@@ -45,6 +45,8 @@ pub(super) enum ControlPlaneError {
     Conflict(String),
     #[error("{0}")]
     OfTemplate(String),
+    #[error("{0}")]
+    LimitExceeded(String),
     #[error("the change could not be kept, so it was not made: {0}")]
     NotKept(String),
     #[error("Missing Authentication Token")]
@@ -94,6 +96,7 @@ impl ControlPlaneError {
                 (StatusCode::BAD_REQUEST, "SerializationException")
             }
             Self::Conflict(_) | Self::OfTemplate(_) => (StatusCode::CONFLICT, "ConflictException"),
+            Self::LimitExceeded(_) => (StatusCode::TOO_MANY_REQUESTS, "LimitExceededException"),
             Self::NotKept(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalServerErrorException",

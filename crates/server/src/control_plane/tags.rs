@@ -1,20 +1,29 @@
-//! `GetTags`, `TagResource`, `UntagResource`, by ARN: `arn:aws:apigateway:{region}::/apis/{apiId}`, `…/stages/{stageName}` and
-//! `…::/domainnames/{domainName}`.
+//! `GetTags`, `TagResource`, `UntagResource`, by ARN: `arn:aws:apigateway:{region}::/apis/{apiId}`, `…/stages/{stageName}`,
+//! `…::/domainnames/{domainName}` and `…::/vpclinks/{vpcLinkId}`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use gatepost_gateway::gateway::Gateway;
-use gatepost_model::{api::Api, domain_name::DomainName};
 use serde_json::{Value, json};
 
-use super::{api, change_domain_name, change_stage, domain_name, rescue::ControlPlaneError, stage};
+use super::{
+    ControlPlane, api, change_domain_name, change_stage, domain_name,
+    rescue::ControlPlaneError,
+    stage,
+    vpc_link::{self, Kind},
+};
 use crate::shapes::apigatewayv2::{TagResourceRequest, UntagResourceRequest};
 
 pub(super) fn body(
-    apis: &[Arc<Api>],
-    domain_names: &[DomainName],
+    control_plane: &ControlPlane<'_>,
     arn: &str,
 ) -> Result<Value, ControlPlaneError> {
+    let ControlPlane {
+        apis,
+        domain_names,
+        vpc_links,
+        ..
+    } = control_plane;
     let not_found = || ControlPlaneError::NotFoundTagged(arn.to_owned());
     let resource = resource(arn).ok_or_else(not_found)?;
     match resource.split('/').collect::<Vec<_>>().as_slice() {
@@ -24,6 +33,10 @@ pub(super) fn body(
         }
         ["", "domainnames", name] => {
             domain_name::find(domain_names, name).map(|found| json!({ "tags": found.tags }))
+        }
+        ["", "vpclinks", id] => {
+            let made = vpc_links.made();
+            Ok(json!({ "tags": vpc_link::find(&made, Kind::V2, id)?.tags }))
         }
         _ => Err(not_found()),
     }
@@ -48,6 +61,10 @@ fn change(
     match resource.split('/').collect::<Vec<_>>().as_slice() {
         ["", "domainnames", name] => gateway.change(|made| {
             change(&mut change_domain_name::find(made, name)?.tags);
+            Ok(())
+        }),
+        ["", "vpclinks", id] => gateway.change(|made| {
+            change(&mut vpc_link::find_made(made, Kind::V2, id)?.tags);
             Ok(())
         }),
         ["", "apis", api_id] => {

@@ -15,6 +15,8 @@ fn call(method: &Method, path_and_query: &str) -> Response<Bytes> {
         domain_names: &[domain_name()],
         endpoint: &endpoint,
         usage_plans: &ServedPlans::default(),
+        vpc_links: &VpcLinks::default(),
+        client_certificates: &[],
         cloudwatch_role_arn: None,
         account_throttle: ThrottleSettings::default(),
     }
@@ -451,29 +453,31 @@ fn what_is_not_found_is_named() {
 }
 
 #[test]
+fn a_models_template_is_made_from_its_schema() {
+    assert_eq!(
+        get("/v2/apis/abcdef0123/models/model1/template"),
+        json!({ "value": "#set($inputRoot = $input.path('$'))\n{ }" })
+    );
+    assert_refused(
+        &Method::GET,
+        "/v2/apis/abcdef0123/models/none/template",
+        404,
+        "NotFoundException",
+        "Invalid Model identifier specified none",
+    );
+}
+
+#[test]
 fn what_does_not_exist_yet_is_refused_by_its_name() {
     for (method, path, operation) in [
-        (Method::POST, "/v2/vpclinks", "CreateVpcLink"),
-        (Method::GET, "/v2/vpclinks", "GetVpcLinks"),
         (
             Method::PUT,
             "/v2/domainnames/a.example.com/routingrules/rule%2F1",
             "PutRoutingRule",
         ),
-        (
-            Method::GET,
-            "/v2/apis/abcdef0123/models/model1/template",
-            "GetModelTemplate",
-        ),
         (Method::GET, "/v2/portals", "ListPortals"),
-        (Method::GET, "/clientcertificates", "GetClientCertificates"),
         (Method::GET, "/restapis", "GetRestApis"),
         (Method::POST, "/apikeys?mode=import", "ImportApiKeys"),
-        (
-            Method::PATCH,
-            "/usageplans/plan01/keys/abcdefghij/usage",
-            "UpdateUsage",
-        ),
     ] {
         let message = format!(
             "{operation} is not there yet in Gatepost: nothing in it depends on that; call it on \

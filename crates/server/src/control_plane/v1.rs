@@ -1,25 +1,33 @@
-//! What WebSocket APIs need of `apigateway` (API version 2015-07-09), API keys, usage plans and
-//! the account (control-and-observability spec D.7).
+//! What WebSocket APIs need of `apigateway` (API version 2015-07-09), API keys, usage plans, client
+//! certificates, VPC links and the account (control-and-observability spec D.7).
 
 mod account;
 mod api_key;
 mod change_api_key;
+mod change_client_certificate;
 mod change_usage_plan;
+mod client_certificate;
 mod page;
 mod patch;
 mod tags;
 mod usage;
 mod usage_plan;
+mod vpc_link;
 
 use gatepost_gateway::gateway::Gateway;
 use gatepost_model::usage_plan::UsagePlans;
 use serde_json::Value;
 
 use self::page::Page;
-use super::{ControlPlane, rescue::ControlPlaneError, uri};
+use super::{
+    ControlPlane,
+    rescue::ControlPlaneError,
+    uri,
+    vpc_link::{self as vpc_links, Kind},
+};
 use crate::shapes::{Input, apigateway::Operation};
 
-/// Makes a change of API keys, usage plans or the account.
+/// Makes a change of API keys, usage plans, client certificates, VPC links or the account.
 pub(super) fn change(
     operation: Operation,
     gateway: &Gateway,
@@ -34,6 +42,19 @@ pub(super) fn change(
         Operation::DeleteUsagePlan => change_usage_plan::delete(gateway, &input.read()?),
         Operation::CreateUsagePlanKey => change_usage_plan::add_key(gateway, &input.read()?),
         Operation::DeleteUsagePlanKey => change_usage_plan::remove_key(gateway, &input.read()?),
+        Operation::CreateVpcLink => vpc_link::create(gateway, input.read()?),
+        Operation::UpdateVpcLink => vpc_link::update(gateway, input.read()?),
+        Operation::DeleteVpcLink => vpc_link::delete(gateway, &input.read()?),
+        Operation::UpdateUsage => usage::update(gateway, input.read()?),
+        Operation::GenerateClientCertificate => {
+            change_client_certificate::generate(gateway, input.read()?)
+        }
+        Operation::UpdateClientCertificate => {
+            change_client_certificate::update(gateway, input.read()?)
+        }
+        Operation::DeleteClientCertificate => {
+            change_client_certificate::delete(gateway, &input.read()?)
+        }
         Operation::TagResource => tags::tag(gateway, input.read()?),
         Operation::UntagResource => tags::untag(gateway, &input.read()?),
         Operation::UpdateAccount => account::update(gateway, input.read()?),
@@ -54,7 +75,17 @@ impl ControlPlane<'_> {
             )),
             ["apikeys"] => self.get_api_keys(query),
             ["apikeys", id] => self.get_api_key(id, query),
-            ["tags", arn] => tags::body(self.plans(), arn),
+            ["clientcertificates"] => self.get_client_certificates(query),
+            ["clientcertificates", id] => {
+                client_certificate::find(self.client_certificates, id).map(client_certificate::body)
+            }
+            ["vpclinks"] => self.get_vpc_links(query),
+            ["vpclinks", id] => {
+                let made = self.vpc_links.made();
+                vpc_links::find(&made, Kind::V1, id)
+                    .map(|link| vpc_link::body(self.vpc_links, link))
+            }
+            ["tags", arn] => tags::body(self, arn),
             ["usageplans"] => self.get_usage_plans(query),
             ["usageplans", id] => usage_plan::find(self.plans(), id).map(usage_plan::body),
             ["usageplans", id, "keys"] => self.get_usage_plan_keys(id, query),
@@ -82,6 +113,19 @@ impl ControlPlane<'_> {
     fn get_api_key(&self, id: &str, query: &str) -> Result<Value, ControlPlaneError> {
         let with_value = flag(query, "includeValue")?;
         api_key::find(self.plans(), id).map(|key| api_key::body(key, with_value))
+    }
+
+    fn get_client_certificates(&self, query: &str) -> Result<Value, ControlPlaneError> {
+        let certificates = self.client_certificates.iter();
+        let (id, body) = (client_certificate::id, client_certificate::body);
+        Ok(Page::parse(query)?.list(certificates, id, body))
+    }
+
+    fn get_vpc_links(&self, query: &str) -> Result<Value, ControlPlaneError> {
+        let made = self.vpc_links.made();
+        let made = made.iter().filter(|link| Kind::of(link) == Kind::V1);
+        let body = |link: &_| vpc_link::body(self.vpc_links, link);
+        Ok(Page::parse(query)?.list(made, vpc_links::id, body))
     }
 
     fn get_usage_plans(&self, query: &str) -> Result<Value, ControlPlaneError> {

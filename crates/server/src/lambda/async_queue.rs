@@ -80,6 +80,11 @@ impl AsyncQueue {
         Some(self.waiting.load(Ordering::Relaxed)).filter(|waiting| *waiting > 0)
     }
 
+    /// How many invocations wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Queues an event, or refuses when the queue is full.
     pub fn push(
         &self,

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
-use super::invocation::hex;
+use gatepost_gateway::new_id::hex;
 
 /// Lambda's quota for unzipped code, bytes.
 const MAX_UNZIPPED: u64 = 262_144_000;

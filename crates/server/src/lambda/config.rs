@@ -10,7 +10,7 @@ use std::{
 
 use gatepost_gateway::{
     auth::AccessKeys,
-    observe::{Event, Logs, Observer},
+    observe::{Event, Logs, Observer, metrics::Metrics},
 };
 use gatepost_model::FunctionName;
 use gatepost_wire::iam_policy::Permissions;
@@ -70,6 +70,8 @@ pub struct RunnerConfig {
     pub require_permissions: bool,
     /// Who hears of logs and warnings.
     pub observer: Observer,
+    /// What functions count.
+    pub metrics: Arc<Metrics>,
     /// Where what functions print is logged, if anywhere.
     pub logs: Option<Arc<Logs>>,
 }
@@ -101,6 +103,7 @@ impl RunnerConfig {
             permissions: Arc::default(),
             require_permissions: true,
             observer,
+            metrics: Arc::default(),
             logs: None,
         }
     }

@@ -1,7 +1,10 @@
 //! One invocation on its way to a process, and what comes back.
 
 use bytes::Bytes;
-use gatepost_gateway::new_id::random_bytes;
+use gatepost_gateway::{
+    clock::now_ms,
+    new_id::{self, hex, random_bytes},
+};
 use gatepost_model::invocation::InvokeError;
 use tokio::sync::oneshot;
 
@@ -90,25 +93,13 @@ impl Pending {
     }
 }
 
-/// Bytes as lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
-}
-
 /// A trace that is not sampled.
 pub(super) fn new_trace_id() -> String {
-    let bytes = random_bytes::<20>();
-    let seconds = time::OffsetDateTime::now_utc().unix_timestamp();
-    format!(
-        "Root=1-{seconds:08x}-{};Parent={};Sampled=0",
-        hex(&bytes[..12]),
-        hex(&bytes[12..])
-    )
+    let mut trace_id = new_id::trace_id(now_ms());
+    trace_id.push_str(";Parent=");
+    trace_id.push_str(&hex(&random_bytes::<8>()));
+    trace_id.push_str(";Sampled=0");
+    trace_id
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 //! (control-and-observability spec F.5).
 
 use std::{
+    cell::RefCell,
     io::{self, PipeReader, PipeWriter, Read},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use gatepost_gateway::{
+    new_id::{hex, random_bytes},
     observe::{Event, Logs, Observer},
     store::{LogEntry, LogEvent},
 };
@@ -16,14 +18,17 @@ use parking_lot::Mutex;
 use time::{OffsetDateTime, macros::format_description};
 use tokio::net::unix::pipe::Receiver;
 
-use super::invocation::hex;
-
 /// The greatest log event; CloudWatch Logs takes no more in one.
 const MAX_LINE: usize = 262_144;
 /// `X-Amz-Log-Type: Tail` shows this much.
 const TAIL: usize = 4096;
 /// What one drain reads at most: what fits into a pipe.
 const DRAIN: usize = 65_536;
+
+thread_local! {
+    /// What one read takes over. Most reads find nothing, which must cost no more than the call.
+    static CHUNK: RefCell<Vec<u8>> = RefCell::new(vec![0; 8192]);
+}
 
 /// One log stream of `/aws/lambda/{function}`.
 pub(super) struct LogStream {
@@ -85,7 +90,7 @@ impl LogStream {
     pub fn new(function: FunctionName, version: &str, readers: Readers) -> Self {
         let today = OffsetDateTime::now_utc().date();
         let (year, month, day) = (today.year(), u8::from(today.month()), today.day());
-        let instance = hex(&gatepost_gateway::new_id::random_bytes::<16>());
+        let instance = hex(&random_bytes::<16>());
         Self {
             log_group: format!("/aws/lambda/{function}").into(),
             function,
@@ -134,17 +139,18 @@ impl LogStream {
         state: &mut State,
         mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
     ) -> Drained {
-        let mut chunk = [0; 8192];
-        for _ in 0..DRAIN / chunk.len() {
-            match read(&mut chunk) {
-                Ok(0) => return Drained::Closed,
-                Ok(length) => self.take(state, &chunk[..length]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Drained::All,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Drained::Closed,
+        CHUNK.with_borrow_mut(|chunk| {
+            for _ in 0..DRAIN / chunk.len() {
+                match read(chunk) {
+                    Ok(0) => return Drained::Closed,
+                    Ok(length) => self.take(state, &chunk[..length]),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Drained::All,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => return Drained::Closed,
+                }
             }
-        }
-        Drained::Some
+            Drained::Some
+        })
     }
 
     /// Takes over the last that an ended process printed.

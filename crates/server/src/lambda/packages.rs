@@ -2,11 +2,11 @@
 
 use std::{fs, io, path::Path};
 
+use gatepost_gateway::new_id::hex;
 use sha2::{Digest, Sha256};
 
 use super::{
     code::package_folder_in,
-    invocation::hex,
     made::{Code, MadeFunction},
 };
 

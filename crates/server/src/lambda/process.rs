@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use gatepost_gateway::observe::metrics::FunctionSeries;
 use gatepost_model::{function::Function, invocation::InvokeError};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -26,6 +27,7 @@ pub(super) struct Process {
     pub function: Arc<Function>,
     pub credentials: Credentials,
     pub log: LogStream,
+    series: Arc<FunctionSeries>,
     pool: PoolRef,
     slot: Mutex<Slot>,
     /// Apart from the slot, for it is asked for while the log is locked.
@@ -91,6 +93,11 @@ impl Process {
         let function = Arc::clone(&pool.function);
         let process = Arc::new(Self {
             credentials: Credentials::new(),
+            series: shared
+                .config
+                .metrics
+                .functions
+                .series(function.name.as_str()),
             log: LogStream::new(
                 function.name.clone(),
                 &function.version,
@@ -250,6 +257,7 @@ impl Process {
             (running, slot.init_duration.take())
         };
         let payload = if failed {
+            self.series.failed();
             hint::explain(&self.shared, &self.function, payload)
         } else {
             payload
@@ -400,6 +408,7 @@ impl Process {
             self.log.start(&job.request_id, &job.version, job.tail_log);
         }
         let init_duration = self.slot.lock().init_duration.take();
+        self.series.failed();
         let log_tail = self.finish_log(&running, init_duration, ending);
         let payload = document(&running.job.request_id);
         self.lose();
@@ -422,9 +431,14 @@ impl Process {
         init_duration: Option<Duration>,
         ending: Ending<'_>,
     ) -> Option<String> {
+        let duration = running.delivered.map(|at| at.elapsed()).unwrap_or_default();
+        self.series.durations.observe(duration);
+        if let Some(init) = init_duration {
+            self.series.inits.observe(init);
+        }
         let report = Report {
             request_id: &running.job.request_id,
-            duration: running.delivered.map(|at| at.elapsed()).unwrap_or_default(),
+            duration,
             init_duration,
             memory_size_mb: self.function.memory_mb,
             ending,

@@ -297,6 +297,11 @@ impl LocalRunner {
         functions
     }
 
+    /// How many asynchronous invocations wait.
+    pub fn waiting_invocations(&self) -> usize {
+        self.queue.waiting()
+    }
+
     /// The function whose process signs with this access key, and what it is doing.
     pub fn caller_of(&self, access_key_id: &str) -> Option<Caller> {
         self.shared.callers.caller_of(access_key_id)

@@ -8,14 +8,21 @@ operations! { {
     CreateApiKey "POST" "/apikeys" 201,
     CreateUsagePlan "POST" "/usageplans" 201,
     CreateUsagePlanKey "POST" "/usageplans/{usageplanId}/keys" 201,
+    CreateVpcLink "POST" "/vpclinks" 202,
     DeleteApiKey "DELETE" "/apikeys/{api_Key}" 202,
+    DeleteClientCertificate "DELETE" "/clientcertificates/{clientcertificate_id}" 202,
     DeleteUsagePlan "DELETE" "/usageplans/{usageplanId}" 202,
     DeleteUsagePlanKey "DELETE" "/usageplans/{usageplanId}/keys/{keyId}" 202,
+    DeleteVpcLink "DELETE" "/vpclinks/{vpclink_id}" 202,
+    GenerateClientCertificate "POST" "/clientcertificates" 201,
     TagResource "PUT" "/tags/{resource_arn}" 204,
     UntagResource "DELETE" "/tags/{resource_arn}" 204,
     UpdateAccount "PATCH" "/account" 200,
     UpdateApiKey "PATCH" "/apikeys/{api_Key}" 200,
+    UpdateClientCertificate "PATCH" "/clientcertificates/{clientcertificate_id}" 200,
+    UpdateUsage "PATCH" "/usageplans/{usageplanId}/keys/{keyId}/usage" 200,
     UpdateUsagePlan "PATCH" "/usageplans/{usageplanId}" 200,
+    UpdateVpcLink "PATCH" "/vpclinks/{vpclink_id}" 200,
 } others {
     CreateAuthorizer "POST" "/restapis/{restapi_id}/authorizers",
     CreateBasePathMapping "POST" "/domainnames/{domain_name}/basepathmappings",
@@ -29,10 +36,8 @@ operations! { {
     CreateResource "POST" "/restapis/{restapi_id}/resources/{parent_id}",
     CreateRestApi "POST" "/restapis",
     CreateStage "POST" "/restapis/{restapi_id}/stages",
-    CreateVpcLink "POST" "/vpclinks",
     DeleteAuthorizer "DELETE" "/restapis/{restapi_id}/authorizers/{authorizer_id}",
     DeleteBasePathMapping "DELETE" "/domainnames/{domain_name}/basepathmappings/{base_path}",
-    DeleteClientCertificate "DELETE" "/clientcertificates/{clientcertificate_id}",
     DeleteDeployment "DELETE" "/restapis/{restapi_id}/deployments/{deployment_id}",
     DeleteDocumentationPart "DELETE" "/restapis/{restapi_id}/documentation/parts/{part_id}",
     DeleteDocumentationVersion "DELETE" "/restapis/{restapi_id}/documentation/versions/{doc_version}",
@@ -48,10 +53,8 @@ operations! { {
     DeleteResource "DELETE" "/restapis/{restapi_id}/resources/{resource_id}",
     DeleteRestApi "DELETE" "/restapis/{restapi_id}",
     DeleteStage "DELETE" "/restapis/{restapi_id}/stages/{stage_name}",
-    DeleteVpcLink "DELETE" "/vpclinks/{vpclink_id}",
     FlushStageAuthorizersCache "DELETE" "/restapis/{restapi_id}/stages/{stage_name}/cache/authorizers",
     FlushStageCache "DELETE" "/restapis/{restapi_id}/stages/{stage_name}/cache/data",
-    GenerateClientCertificate "POST" "/clientcertificates",
     GetAccount "GET" "/account",
     GetApiKey "GET" "/apikeys/{api_Key}",
     GetApiKeys "GET" "/apikeys",
@@ -113,7 +116,6 @@ operations! { {
     TestInvokeMethod "POST" "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
     UpdateAuthorizer "PATCH" "/restapis/{restapi_id}/authorizers/{authorizer_id}",
     UpdateBasePathMapping "PATCH" "/domainnames/{domain_name}/basepathmappings/{base_path}",
-    UpdateClientCertificate "PATCH" "/clientcertificates/{clientcertificate_id}",
     UpdateDeployment "PATCH" "/restapis/{restapi_id}/deployments/{deployment_id}",
     UpdateDocumentationPart "PATCH" "/restapis/{restapi_id}/documentation/parts/{part_id}",
     UpdateDocumentationVersion "PATCH" "/restapis/{restapi_id}/documentation/versions/{doc_version}",
@@ -128,8 +130,6 @@ operations! { {
     UpdateResource "PATCH" "/restapis/{restapi_id}/resources/{resource_id}",
     UpdateRestApi "PATCH" "/restapis/{restapi_id}",
     UpdateStage "PATCH" "/restapis/{restapi_id}/stages/{stage_name}",
-    UpdateUsage "PATCH" "/usageplans/{usageplanId}/keys/{keyId}/usage",
-    UpdateVpcLink "PATCH" "/vpclinks/{vpclink_id}",
 } }
 
 enumeration! { Op {
@@ -173,8 +173,19 @@ request! { CreateUsagePlanRequest {
     body tags "tags": Option<BTreeMap<String, String>>,
 } }
 
+request! { CreateVpcLinkRequest {
+    body name "name": String,
+    body description "description": Option<String>,
+    body target_arns "targetArns": Vec<String>,
+    body tags "tags": Option<BTreeMap<String, String>>,
+} }
+
 request! { DeleteApiKeyRequest {
     path api_key "api_Key": String,
+} }
+
+request! { DeleteClientCertificateRequest {
+    path clientcertificate_id "clientcertificate_id": String,
 } }
 
 request! { DeleteUsagePlanKeyRequest {
@@ -184,6 +195,15 @@ request! { DeleteUsagePlanKeyRequest {
 
 request! { DeleteUsagePlanRequest {
     path usageplan_id "usageplanId": String,
+} }
+
+request! { DeleteVpcLinkRequest {
+    path vpclink_id "vpclink_id": String,
+} }
+
+request! { GenerateClientCertificateRequest {
+    body description "description": Option<String>,
+    body tags "tags": Option<BTreeMap<String, String>>,
 } }
 
 request! { TagResourceRequest {
@@ -205,8 +225,24 @@ request! { UpdateApiKeyRequest {
     body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
 } }
 
+request! { UpdateClientCertificateRequest {
+    path clientcertificate_id "clientcertificate_id": String,
+    body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
+} }
+
 request! { UpdateUsagePlanRequest {
     path usageplan_id "usageplanId": String,
+    body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
+} }
+
+request! { UpdateUsageRequest {
+    path usageplan_id "usageplanId": String,
+    path key_id "keyId": String,
+    body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
+} }
+
+request! { UpdateVpcLinkRequest {
+    path vpclink_id "vpclink_id": String,
     body patch_operations "patchOperations": Option<Vec<PatchOperation>>,
 } }
 

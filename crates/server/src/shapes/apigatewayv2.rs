@@ -20,6 +20,7 @@ operations! { {
     CreateRoute "POST" "/v2/apis/{apiId}/routes" 201,
     CreateRouteResponse "POST" "/v2/apis/{apiId}/routes/{routeId}/routeresponses" 201,
     CreateStage "POST" "/v2/apis/{apiId}/stages" 201,
+    CreateVpcLink "POST" "/v2/vpclinks" 201,
     DeleteAccessLogSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/accesslogsettings" 204,
     DeleteApi "DELETE" "/v2/apis/{apiId}" 204,
     DeleteApiMapping "DELETE" "/v2/domainnames/{domainName}/apimappings/{apiMappingId}" 204,
@@ -34,6 +35,7 @@ operations! { {
     DeleteRouteResponse "DELETE" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}" 204,
     DeleteRouteSettings "DELETE" "/v2/apis/{apiId}/stages/{stageName}/routesettings/{routeKey}" 204,
     DeleteStage "DELETE" "/v2/apis/{apiId}/stages/{stageName}" 204,
+    DeleteVpcLink "DELETE" "/v2/vpclinks/{vpcLinkId}" 202,
     TagResource "POST" "/v2/tags/{resource-arn}" 201,
     UntagResource "DELETE" "/v2/tags/{resource-arn}" 204,
     UpdateApi "PATCH" "/v2/apis/{apiId}" 200,
@@ -47,13 +49,13 @@ operations! { {
     UpdateRoute "PATCH" "/v2/apis/{apiId}/routes/{routeId}" 201,
     UpdateRouteResponse "PATCH" "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}" 200,
     UpdateStage "PATCH" "/v2/apis/{apiId}/stages/{stageName}" 200,
+    UpdateVpcLink "PATCH" "/v2/vpclinks/{vpcLinkId}" 200,
 } others {
     CreatePortal "POST" "/v2/portals",
     CreatePortalProduct "POST" "/v2/portalproducts",
     CreateProductPage "POST" "/v2/portalproducts/{portalProductId}/productpages",
     CreateProductRestEndpointPage "POST" "/v2/portalproducts/{portalProductId}/productrestendpointpages",
     CreateRoutingRule "POST" "/v2/domainnames/{domainName}/routingrules",
-    CreateVpcLink "POST" "/v2/vpclinks",
     DeleteCorsConfiguration "DELETE" "/v2/apis/{apiId}/cors",
     DeletePortal "DELETE" "/v2/portals/{portalId}",
     DeletePortalProduct "DELETE" "/v2/portalproducts/{portalProductId}",
@@ -61,7 +63,6 @@ operations! { {
     DeleteProductPage "DELETE" "/v2/portalproducts/{portalProductId}/productpages/{productPageId}",
     DeleteProductRestEndpointPage "DELETE" "/v2/portalproducts/{portalProductId}/productrestendpointpages/{productRestEndpointPageId}",
     DeleteRoutingRule "DELETE" "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
-    DeleteVpcLink "DELETE" "/v2/vpclinks/{vpcLinkId}",
     DisablePortal "DELETE" "/v2/portals/{portalId}/publish",
     ExportApi "GET" "/v2/apis/{apiId}/exports/{specification}",
     GetApi "GET" "/v2/apis/{apiId}",
@@ -112,7 +113,6 @@ operations! { {
     UpdatePortalProduct "PATCH" "/v2/portalproducts/{portalProductId}",
     UpdateProductPage "PATCH" "/v2/portalproducts/{portalProductId}/productpages/{productPageId}",
     UpdateProductRestEndpointPage "PATCH" "/v2/portalproducts/{portalProductId}/productrestendpointpages/{productRestEndpointPageId}",
-    UpdateVpcLink "PATCH" "/v2/vpclinks/{vpcLinkId}",
 } }
 
 enumeration! { AuthorizationType {
@@ -313,6 +313,13 @@ request! { CreateStageRequest {
     body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
 } }
 
+request! { CreateVpcLinkRequest {
+    body name "name": String [Length(1, 128)],
+    body security_group_ids "securityGroupIds": Option<Vec<String>>,
+    body subnet_ids "subnetIds": Vec<String>,
+    body tags "tags": Option<BTreeMap<String, String>> [Each(&[Length(1, 1600)])],
+} }
+
 request! { DeleteAccessLogSettingsRequest {
     path api_id "apiId": String,
     path stage_name "stageName": String,
@@ -383,6 +390,10 @@ request! { DeleteRouteSettingsRequest {
 request! { DeleteStageRequest {
     path api_id "apiId": String,
     path stage_name "stageName": String,
+} }
+
+request! { DeleteVpcLinkRequest {
+    path vpc_link_id "vpcLinkId": String,
 } }
 
 request! { TagResourceRequest {
@@ -526,6 +537,11 @@ request! { UpdateStageRequest {
     body route_settings "routeSettings": Option<BTreeMap<String, RouteSettings>>,
     path stage_name "stageName": String,
     body stage_variables "stageVariables": Option<BTreeMap<String, String>> [Each(&[Length(0, 2048)])],
+} }
+
+request! { UpdateVpcLinkRequest {
+    body name "name": Option<String> [Length(0, 128)],
+    path vpc_link_id "vpcLinkId": String,
 } }
 
 structure! { [Default] AccessLogSettings {

@@ -65,8 +65,8 @@ fn a_resource_that_api_gateway_refuses_is_refused_with_its_line() {
         (
             "  R:\n    Type: AWS::ApiGatewayV2::Route\n    Properties: {ApiId: !Ref Api, RouteKey: x, Target: !Ref Mock}\n",
             // The id is that of stack `chat` and logical id `Mock`.
-            "t.yaml:16: the Target `{Mock}` names no integration; write !Sub \
-             integrations/${Integration}",
+            "t.yaml:16: the Target `{Mock}` names no integration; write \
+             integrations/{IntegrationId}",
         ),
         (
             "  R:\n    Type: AWS::ApiGatewayV2::Route\n    Properties: {ApiId: !Ref Api, RouteKey: x, AuthorizationType: CUSTOM}\n",

@@ -11,7 +11,10 @@ use gatepost_model::{
     stage::LoggingLevel,
     stage_settings::StageSettings,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+};
 
 use super::*;
 use crate::{
@@ -188,7 +191,7 @@ async fn a_handshake_whose_task_is_lost_leaves_the_registry() {
     let folder = tempfile::tempdir().unwrap();
     let gateway = gateway(&folder);
     let stage = StageSlot::new(api(), "prod".into(), Arc::default());
-    let issued = pipeline::IssuedId::new(&gateway, &Arc::new(stage));
+    let issued = pipeline::IssuedId::new(&gateway, &Arc::new(stage), "192.0.2.1").unwrap();
     let id = issued.connection_id;
     let lost = tokio::spawn(async move {
         let _issued = issued;
@@ -202,4 +205,41 @@ async fn a_handshake_whose_task_is_lost_leaves_the_registry() {
         found,
         FoundConnection::Gone(GoneReason::Refused { .. })
     ));
+}
+
+#[tokio::test]
+async fn a_task_that_panics_closes_its_own_connection_with_1011_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(&folder);
+    let mut clients = Vec::new();
+    for is_broken in [true, false] {
+        let (connection, client) = connection(&gateway, Moment::now()).await;
+        let connection = Arc::new(connection);
+        gateway.registry.establish(Arc::clone(&connection));
+        let live = Live {
+            gateway: Arc::clone(&gateway),
+            connection: Arc::clone(&connection),
+        };
+        clients.push((connection, client));
+        let task = tokio::spawn(async move {
+            if is_broken {
+                let _live = live;
+                std::panic::resume_unwind(Box::new(()));
+            }
+            serve(live, Vec::new()).await;
+        });
+        if is_broken {
+            assert!(task.await.is_err());
+        }
+    }
+    let (broken, mut client) = clients.remove(0);
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).await.unwrap();
+    assert_eq!(received, b"\x88\x10\x03\xf3Internal error");
+    assert_eq!(
+        cause(&gateway, &broken.context).await,
+        CloseCause::InternalError
+    );
+    let (other, _client) = &clients[0];
+    assert!(other.ending().is_none());
 }

@@ -56,7 +56,7 @@ impl<'a> Surroundings<'a> {
             .client_certificate_id
             .as_ref()
             .map(|id| {
-                let found = outward.client_certificates.get(id).cloned();
+                let found = outward.client_certificates.get(id);
                 found.ok_or_else(|| {
                     let place = format!("stage {}", stage.stage_name);
                     CompileError::new(place, UnknownClientCertificate(id.clone()).to_string())
@@ -105,7 +105,8 @@ impl<'a> Surroundings<'a> {
     }
 
     /// Who calls an HTTP integration. A VPC link that a stage variable names in vain fails each
-    /// call, since another stage may name one that is there.
+    /// call, since another stage may name one that is there; so does one that a call made and that
+    /// leads nowhere.
     pub(super) fn client(
         &self,
         integration: &Integration,
@@ -114,10 +115,13 @@ impl<'a> Surroundings<'a> {
             ConnectionType::Internet => None,
             ConnectionType::VpcLink(written) => {
                 let id = self.resolve(written);
-                match self.outward.vpc_links.get(&id) {
-                    Some(vpc_link) => Some(vpc_link.clone()),
-                    None if id == *written => return Err(UnknownVpcLink(id).to_string()),
-                    None => return Ok(Err(UnknownVpcLink(id))),
+                let vpc_links = &self.outward.vpc_links;
+                match vpc_links.get(&id) {
+                    Ok(vpc_link) => Some(vpc_link),
+                    Err(unknown) if id == *written && !vpc_links.is_made(&id) => {
+                        return Err(unknown.to_string());
+                    }
+                    Err(unknown) => return Ok(Err(unknown)),
                 }
             }
         };

@@ -16,16 +16,21 @@ type Labels = (&'static str, &'static str);
 impl LabelledCount {
     /// Counts one more.
     pub fn add(&self, first: &'static str, second: &'static str) {
+        self.add_many(first, second, 1);
+    }
+
+    /// Counts so many more.
+    pub fn add_many(&self, first: &'static str, second: &'static str, many: u64) {
         let labels = (first, second);
         if let Some(count) = self.0.read().get(&labels) {
-            count.fetch_add(1, Ordering::Relaxed);
+            count.fetch_add(many, Ordering::Relaxed);
             return;
         }
         let mut counts = self.0.write();
         counts
             .entry(labels)
             .or_default()
-            .fetch_add(1, Ordering::Relaxed);
+            .fetch_add(many, Ordering::Relaxed);
     }
 
     /// All counts, in the order of their names.

@@ -7,6 +7,7 @@ use gatepost_model::calendar::Day;
 use rusqlite::{Connection as Database, OptionalExtension, params};
 
 use crate::{
+    observe::metrics::LabelledCount,
     store::{Retention, metrics, sql_ms, usage},
     usage_plans::USAGE_DAYS,
 };
@@ -105,13 +106,16 @@ impl Pruning {
         })
     }
 
-    /// Removes one slice; whether there is more to do. What cannot be removed now is left to the
+    /// Removes one slice, and counts what; whether there is more to do. What cannot be removed now is left to the
     /// next pass.
-    pub(super) fn step(&mut self, database: &Database) -> bool {
+    pub(super) fn step(&mut self, database: &Database, evictions: &LabelledCount) -> bool {
         let mut room = SLICE;
         while let Some(task) = self.left.front() {
             let removed = task.remove(database, self.retention, self.now_ms, room);
             let removed = removed.unwrap_or_default();
+            if let Some(kind) = task.kind().filter(|_| removed > 0) {
+                evictions.add_many(kind, "", removed as u64);
+            }
             room = room.saturating_sub(u32::try_from(removed).unwrap_or(u32::MAX));
             let goes_on = match task {
                 // Of its slice the youngest may have stayed.
@@ -128,6 +132,16 @@ impl Pruning {
 }
 
 impl Task {
+    /// What it removes, as it is counted.
+    fn kind(&self) -> Option<&'static str> {
+        match self {
+            Self::Connections { .. } => Some("ended-connections"),
+            Self::RefusedCalls { .. } => Some("refused-calls"),
+            Self::LogGroup { .. } | Self::OldestLogs => Some("log-entries"),
+            Self::Metrics(_) | Self::Usage => None,
+        }
+    }
+
     /// Removes so many rows at most; gives how many.
     fn remove(
         &self,

@@ -35,14 +35,14 @@ impl SimulatedWriter {
         if self.waiting.is_none() {
             self.waiting = self.commands.try_recv().ok();
         }
-        self.waiting.is_some()
+        self.waiting.is_some() || !self.writer.log_queue.is_empty()
     }
 
     /// Writes a batch; gives whether all that is written by now outlives a loss of power.
     pub fn step(&mut self) -> bool {
         let more = self.commands.try_iter().take(BATCH);
         let batch: Vec<_> = self.waiting.take().into_iter().chain(more).collect();
-        if batch.is_empty() {
+        if batch.is_empty() && self.writer.log_queue.is_empty() {
             return false;
         }
         self.writer.take_over(batch);

@@ -24,7 +24,7 @@ fn writer() -> (tempfile::TempDir, Writer, Database) {
         RETENTION,
         Arc::default(),
         Arc::default(),
-        Arc::new(Backlog::new(100, 1 << 20)),
+        Arc::default(),
         run,
         Arc::default(),
     );

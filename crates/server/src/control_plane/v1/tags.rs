@@ -1,15 +1,21 @@
-//! `GetTags`, `TagResource`, `UntagResource` of API keys and usage plans, by ARN:
-//! `arn:aws:apigateway:{region}::/apikeys/{id}` and `…::/usageplans/{id}`.
+//! `GetTags`, `TagResource`, `UntagResource` of API keys, usage plans, client certificates and VPC links, by ARN:
+//! `arn:aws:apigateway:{region}::/apikeys/{id}`, `…::/usageplans/{id}`, `…::/clientcertificates/{id}`.
 
 use std::collections::BTreeMap;
 
 use gatepost_gateway::{control::Change, gateway::Gateway};
-use gatepost_model::usage_plan::UsagePlans;
 use serde_json::{Value, json};
 
-use super::{api_key, change_api_key, change_usage_plan, usage_plan};
+use super::{
+    api_key, change_api_key, change_client_certificate, change_usage_plan, client_certificate,
+    usage_plan,
+};
 use crate::{
-    control_plane::rescue::ControlPlaneError,
+    control_plane::{
+        ControlPlane,
+        rescue::ControlPlaneError,
+        vpc_link::{self, Kind},
+    },
     shapes::apigateway::{TagResourceRequest, UntagResourceRequest},
 };
 
@@ -17,6 +23,8 @@ use crate::{
 enum Tagged<'a> {
     ApiKey(&'a str),
     UsagePlan(&'a str),
+    ClientCertificate(&'a str),
+    VpcLink(&'a str),
 }
 
 impl<'a> Tagged<'a> {
@@ -28,6 +36,8 @@ impl<'a> Tagged<'a> {
         match resource.split('/').collect::<Vec<_>>().as_slice() {
             ["", "apikeys", id] => Ok(Self::ApiKey(id)),
             ["", "usageplans", id] => Ok(Self::UsagePlan(id)),
+            ["", "clientcertificates", id] => Ok(Self::ClientCertificate(id)),
+            ["", "vpclinks", id] => Ok(Self::VpcLink(id)),
             _ => Err(ControlPlaneError::NotFoundTagged(arn.to_owned())),
         }
     }
@@ -39,14 +49,29 @@ impl<'a> Tagged<'a> {
         match self {
             Self::ApiKey(id) => Ok(&mut change_api_key::find(change, id)?.tags),
             Self::UsagePlan(id) => Ok(&mut change_usage_plan::find(change, id)?.tags),
+            Self::ClientCertificate(id) => {
+                Ok(&mut change_client_certificate::find(change, id)?.tags)
+            }
+            Self::VpcLink(id) => Ok(&mut vpc_link::find_made(change, Kind::V1, id)?.tags),
         }
     }
 }
 
-pub(super) fn body(plans: &UsagePlans, arn: &str) -> Result<Value, ControlPlaneError> {
+pub(super) fn body(
+    control_plane: &ControlPlane<'_>,
+    arn: &str,
+) -> Result<Value, ControlPlaneError> {
+    let plans = control_plane.plans();
     let tags = match Tagged::parse(arn)? {
         Tagged::ApiKey(id) => &api_key::find(plans, id)?.tags,
         Tagged::UsagePlan(id) => &usage_plan::find(plans, id)?.tags,
+        Tagged::ClientCertificate(id) => {
+            &client_certificate::find(control_plane.client_certificates, id)?.tags
+        }
+        Tagged::VpcLink(id) => {
+            let made = control_plane.vpc_links.made();
+            return Ok(json!({ "tags": vpc_link::find(&made, Kind::V1, id)?.tags }));
+        }
     };
     Ok(json!({ "tags": tags }))
 }

@@ -1,6 +1,11 @@
 //! `GetUsage`: for each key of a plan with a quota, what was used and what remained, day by day.
+//! `UpdateUsage`: a key may make more requests, or fewer, until the period of the quota ends.
 
-use gatepost_gateway::usage_plans::{ServedPlans, USAGE_DAYS, meter::used_in_period};
+use gatepost_gateway::{
+    clock::now_ms,
+    gateway::Gateway,
+    usage_plans::{ServedPlans, USAGE_DAYS},
+};
 use gatepost_model::{
     ApiKeyId,
     calendar::Day,
@@ -8,8 +13,17 @@ use gatepost_model::{
 };
 use serde_json::{Map, Value, json};
 
-use super::page::Page;
-use crate::control_plane::{json::present, rescue::ControlPlaneError, uri};
+use super::{api_key, page::Page, patch::Patch, usage_plan};
+use crate::{
+    control_plane::{
+        json::present,
+        rescue::{ControlPlaneError, bad_request},
+        uri,
+    },
+    shapes::apigateway::{Op, UpdateUsageRequest},
+};
+
+const PATHS: &[&str] = &["/remaining"];
 
 /// The days from `startDate` to `endDate`, at most as many as are kept.
 pub(super) struct Days {
@@ -72,14 +86,45 @@ fn of_key(
     days: &Days,
     served: &ServedPlans,
 ) -> Value {
-    let by_day = served.usage(&plan.usage_plan_id, key);
+    let usage = served.usage(&plan.usage_plan_id, key);
     days.iter()
         .map(|day| {
-            let used = by_day.get(&day).copied().unwrap_or_default();
-            let remaining = quota
-                .limit
-                .saturating_sub(used_in_period(&by_day, quota, day));
-            json!([used, remaining])
+            let used = usage.by_day.get(&day).copied().unwrap_or_default();
+            json!([used, usage.remaining(quota, day)])
         })
         .collect()
+}
+
+pub(super) fn update(
+    gateway: &Gateway,
+    request: UpdateUsageRequest,
+) -> Result<Value, ControlPlaneError> {
+    let mut remaining = None;
+    for patch in &Patch::all(request.patch_operations)? {
+        remaining = match (patch.parts().0, &*patch.parts().1) {
+            (Op::Replace, ["remaining"]) => Some(patch.parse()?),
+            _ => return Err(patch.refuse(PATHS)),
+        };
+    }
+    let today = Day::of_epoch_ms(now_ms());
+    let plans = gateway.usage_plans();
+    let plan = usage_plan::find(plans.plans(), &request.usageplan_id)?;
+    let key = &api_key::find(plans.plans(), &request.key_id)?.api_key_id;
+    if !plan.api_key_ids.contains(key) {
+        return Err(api_key::not_found());
+    }
+    if let Some(remaining) = remaining
+        && !gateway.extend_quota(&plan.usage_plan_id, key, remaining, today)?
+    {
+        return Err(bad_request(format!(
+            "Usage Plan {} has no quota",
+            plan.usage_plan_id
+        )));
+    }
+    let days = Days {
+        start: today,
+        end: today,
+    };
+    let keys = std::iter::once(key);
+    Ok(body(plan, keys, &days, &Page::parse("")?, &plans))
 }
