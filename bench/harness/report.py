@@ -68,4 +68,8 @@ a round that other work disturbed is not counted. CPU is the server's own, for e
 or connect. How to read this: [docs/performance.md](../docs/performance.md).
 
 """
-    (BENCH / "RESULTS.md").write_text(head + "\n".join(tables))
+    file = BENCH / "RESULTS.md"
+    # What `bench/reliability` wrote stays.
+    _, begin, kept = file.read_text().partition("<!-- reliability -->\n")
+    rest = f"\n{begin}{kept}" if begin else ""
+    file.write_text(head + "\n".join(tables) + rest)
