@@ -56,7 +56,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Value> {
         .run_until(async {
             let mut ticks = interval(Duration::from_secs(1) / arguments.connects as u32);
             let began = Instant::now();
-            let mut sampled = Duration::ZERO;
+            let mut latest = Duration::ZERO;
             // Each sends so often that all together send as many as asked for.
             let live = arguments.connects * arguments.stays;
             let pause = Duration::from_micros(live * 1_000_000 / arguments.messages.max(1));
@@ -74,9 +74,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Value> {
                     }
                     counted.borrow_mut().live -= 1;
                 });
-                if began.elapsed() - sampled >= Duration::from_secs(5) {
-                    sampled = began.elapsed();
-                    samples.push((sampled.as_secs_f64(), server.memory()? as f64));
+                if began.elapsed().saturating_sub(latest) >= Duration::from_secs(5) {
+                    latest = began.elapsed();
+                    samples.push((latest.as_secs_f64(), server.memory()? as f64));
                 }
             }
             while counted.borrow().live > 0 {

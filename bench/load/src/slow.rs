@@ -21,7 +21,7 @@ use crate::{
     target::Target,
 };
 
-const GIVEN_UP: Duration = Duration::from_secs(60);
+const GIVEN_UP: Duration = Duration::from_mins(1);
 
 #[derive(Args)]
 pub struct Arguments {
@@ -97,7 +97,7 @@ struct End {
 /// Posts 32 KiB three times a second, which is 100 KB/s, until the connection is gone.
 async fn fill(post: &Target, id: &str) -> anyhow::Result<End> {
     let path = post.path.replace("{id}", &id.replace('=', "%3D"));
-    let request = request(post, &path, &[b'x'; 32 * 1024]);
+    let request = request(post, &path, &vec![b'x'; 32 * 1024]);
     let mut stream: Option<TcpStream> = None;
     let mut buffer = Vec::new();
     let mut refused_at: Option<Instant> = None;

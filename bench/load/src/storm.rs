@@ -50,6 +50,7 @@ pub struct Arguments {
 
 /// A connection, and what was accepted for it and arrived at it.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)]
 struct Line {
     id: String,
     /// One post at a time, so that there is one order.
@@ -60,8 +61,6 @@ struct Line {
     is_closed: bool,
     must_close: bool,
     is_paused: bool,
-    /// It was told that the client had gone.
-    is_gone: bool,
 }
 
 #[derive(Default)]
@@ -291,7 +290,6 @@ async fn call(
                 }
                 Ok(Ok(Some(410))) => {
                     let mut line = line.borrow_mut();
-                    line.is_gone = true;
                     if !line.must_close && !line.is_closed {
                         counted.borrow_mut().wrongly_gone += 1;
                     }
