@@ -219,7 +219,7 @@ def test_get_caller_identity(app):
 @pytest.mark.parametrize(
     "service, operation, arguments",
     [
-        ("apigatewayv2", "get_vpc_links", {}),
+        ("apigateway", "get_rest_apis", {}),
         ("lambda", "list_layers", {}),
         ("sts", "get_session_token", {}),
         ("logs", "create_export_task", {"logGroupName": "a", "from": 0, "to": 1, "destination": "b"}),
