@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from support.aws import plain, refused, status
-from support.talk import say
+from support.proxying_api import hear, proxying_api
 from support.template import Mock, websocket_app
 
 ARN = "arn:aws:apigateway:us-east-1::/clientcertificates/"
@@ -107,35 +107,9 @@ def shown_by(pem):
 
 
 def stage_with(app, backend, certificate):
-    """An API made by calls whose `$default` proxies to a backend with this certificate: its id."""
-    apis = app.aws("apigatewayv2")
-    api = apis.create_api(
-        Name="calls", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
-    )["ApiId"]
-    integration = apis.create_integration(
-        ApiId=api,
-        IntegrationType="HTTP_PROXY",
-        IntegrationMethod="POST",
-        IntegrationUri=f"{backend.url}/x",
-    )["IntegrationId"]
-    route = apis.create_route(
-        ApiId=api,
-        RouteKey="$default",
-        Target=f"integrations/{integration}",
-        RouteResponseSelectionExpression="$default",
-    )["RouteId"]
-    apis.create_route_response(ApiId=api, RouteId=route, RouteResponseKey="$default")
-    deployment = apis.create_deployment(ApiId=api)["DeploymentId"]
-    apis.create_stage(
-        ApiId=api, StageName="prod", DeploymentId=deployment, ClientCertificateId=certificate
-    )
-    return api
-
-
-def hear(app, api, connect):
-    client = connect(f"ws://localhost:{app.port}/_aws/execute-api/{api}/prod")
-    say(client, "x")
-    return client.recv(timeout=10)
+    """An API whose `$default` proxies to a backend with this certificate: its id."""
+    integration = {"IntegrationUri": f"{backend.url}/x"}
+    return proxying_api(app, integration, ClientCertificateId=certificate)[0]
 
 
 def test_a_stage_shows_its_certificate_to_backends_also_after_a_restart(

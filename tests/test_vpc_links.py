@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from support.aws import plain, refused, status
-from support.talk import say
+from support.proxying_api import hear, proxying_api
 from support.template import Mock, websocket_app
 
 ARN = "arn:aws:apigateway:us-east-1::/vpclinks/"
@@ -109,39 +109,13 @@ def test_a_link_that_leads_nowhere_says_so_to_its_maker_and_on_the_terminal(app)
     app.wait_event("warning", lambda event: event["text"] == text)
     app.restart()
     assert app.aws("apigatewayv2").get_vpc_links()["Items"] == [plain(made)]
-    assert app._events.count({"event": "warning", "text": text}) == 2
+    assert [event["text"] for event in app.events("warning")].count(text) == 2
 
 
 def api_through(app, link):
-    """An API made by calls whose `$default` proxies through a link: its id."""
-    apis = app.aws("apigatewayv2")
-    api = apis.create_api(
-        Name="calls", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
-    )["ApiId"]
-    integration = apis.create_integration(
-        ApiId=api,
-        IntegrationType="HTTP_PROXY",
-        IntegrationMethod="POST",
-        IntegrationUri=URL,
-        ConnectionType="VPC_LINK",
-        ConnectionId=link,
-    )["IntegrationId"]
-    route = apis.create_route(
-        ApiId=api,
-        RouteKey="$default",
-        Target=f"integrations/{integration}",
-        RouteResponseSelectionExpression="$default",
-    )["RouteId"]
-    apis.create_route_response(ApiId=api, RouteId=route, RouteResponseKey="$default")
-    deployment = apis.create_deployment(ApiId=api)["DeploymentId"]
-    apis.create_stage(ApiId=api, StageName="prod", DeploymentId=deployment)
-    return api, integration
-
-
-def hear(app, api, connect):
-    client = connect(f"ws://localhost:{app.port}/_aws/execute-api/{api}/prod")
-    say(client, "x")
-    return client.recv(timeout=10)
+    """An API whose `$default` proxies through a link: its id and the integration's."""
+    through = {"IntegrationUri": URL, "ConnectionType": "VPC_LINK", "ConnectionId": link}
+    return proxying_api(app, through)
 
 
 def test_an_integration_goes_through_a_link_also_after_a_restart(dev, connect, http_backend):

@@ -60,6 +60,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Value> {
                     }
                 });
             }
+            // The clients beat for as long as they are measured.
             sleep(Duration::from_secs_f64(arguments.seconds)).await;
         })
         .await;

@@ -80,8 +80,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Value> {
                 }
             }
             while counted.borrow().live > 0 {
+                // Their tasks only count: nobody tells when the last is gone.
                 sleep(Duration::from_millis(100)).await;
             }
+            // The server may free what they had before its memory is read.
             sleep(Duration::from_secs(2)).await;
             Ok::<_, anyhow::Error>(())
         })

@@ -111,6 +111,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Value> {
             Ok::<_, anyhow::Error>((counts, peak))
         })
         .await?;
+    // The server may free what they had before its memory is read.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let of = |name: &str| counts.get(name).copied().unwrap_or_default();
     let sent = of("right") + of("wrong") + of("silent");

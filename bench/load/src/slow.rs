@@ -44,6 +44,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Value> {
         let id = client.ask(r#"{"action":"id"}"#).await?;
         clients.push((client, id));
     }
+    // What the handshakes took is freed before the memory is read that all is compared with.
     sleep(Duration::from_secs(2)).await;
     let before = server.memory()?;
     let post = Rc::new(arguments.post);
@@ -61,6 +62,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Value> {
             let mut peak = before;
             while !posting.is_empty() {
                 peak = peak.max(server.memory()?);
+                // So often is the memory's peak looked for.
                 sleep(Duration::from_millis(200)).await;
                 while let Some(end) = posting.try_join_next() {
                     ends.push(end??);
@@ -70,6 +72,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Value> {
         })
         .await?;
     drop(held);
+    // R14: memory is back so long after they are gone.
     sleep(Duration::from_secs(5)).await;
     let count = |it: fn(&End) -> bool| ends.iter().filter(|end| it(end)).count();
     let longest = ends
@@ -126,6 +129,7 @@ async fn fill(post: &Target, id: &str) -> anyhow::Result<End> {
         if !is_last {
             stream = Some(open);
         }
+        // A caller that goes on trying, and is not in the way of others.
         sleep(Duration::from_millis(300)).await;
     }
     Ok(End {

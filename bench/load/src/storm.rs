@@ -50,7 +50,10 @@ pub struct Arguments {
 
 /// A connection, and what was accepted for it and arrived at it.
 #[derive(Default)]
-#[allow(clippy::struct_excessive_bools)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "faults overlap: a connection may be paused, closing and closed at once"
+)]
 struct Line {
     id: String,
     /// One post at a time, so that there is one order.
@@ -174,6 +177,7 @@ async fn follow(mut client: Client, line: Shared<Line>, counted: Shared<Counted>
             return;
         }
         if line.borrow().is_paused {
+            // The fault that paused it ends by the clock.
             sleep(Duration::from_millis(20)).await;
             continue;
         }
@@ -215,6 +219,7 @@ async fn fail_clients(
 ) -> anyhow::Result<()> {
     let mut random = Random::new(arguments.seed);
     loop {
+        // The pace of the faults.
         sleep(Duration::from_millis(arguments.fault_every)).await;
         let nth = random.below(lines.borrow().len() as u64) as usize;
         if random.below(2) == 0 {
@@ -222,6 +227,7 @@ async fn fail_clients(
             line.borrow_mut().is_paused = true;
             let pause = Duration::from_millis(random.below(500));
             tokio::task::spawn_local(async move {
+                // The client reads nothing for so long.
                 sleep(pause).await;
                 line.borrow_mut().is_paused = false;
             });
@@ -286,6 +292,7 @@ async fn call(
                 }
                 Ok(Ok(Some(429))) => {
                     counted.borrow_mut().refused += 1;
+                    // As a backend would: the client does not keep up just now.
                     sleep(Duration::from_millis(20)).await;
                 }
                 Ok(Ok(Some(410))) => {

@@ -36,6 +36,7 @@ fn object(properties: &Map<String, Value>, indent: &str, inner: &str) -> String 
     format!("{{\n{}\n{indent}}}", members.join(",\n"))
 }
 
+/// The `TODO` is AWS's, to whoever goes on from the template.
 fn array(items: &Value, indent: &str) -> String {
     // At the top nothing is indented.
     let inner = if indent.is_empty() { "" } else { "  " };

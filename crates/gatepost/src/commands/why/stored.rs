@@ -250,6 +250,7 @@ fn once_ended(reader: &LifeReader, id: &ConnectionId) -> Result<Option<Life>, Re
         if has_ended || asked.elapsed() > WRITTEN_WITHIN {
             return Ok(life);
         }
+        // Another process writes the store: there is no event to wait for.
         thread::sleep(Duration::from_millis(20));
     }
 }
