@@ -268,6 +268,22 @@ def test_the_key_of_the_handshake_is_checked(app, raw_socket, bystander):
     assert raw_socket(app).upgrade("/prod", key="AAAA").status in (400, 403)
 
 
+def test_a_page_of_a_name_that_points_here_cannot_sign_what_nobody_verifies(app):
+    """To its browser Gatepost is the page's own site (DNS rebinding), so that it may send both."""
+    path = "/2015-03-31/functions/any/invocations"
+    scope = "AKID/20260101/us-east-1/lambda/aws4_request"
+    signature = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00"
+    for name, status in [("rebound.example.com", 403), ("localhost", 404)]:
+        headers = [
+            ("Origin", f"http://{name}:{app.port}"),
+            ("Authorization", signature),
+            ("X-Amz-Date", "20260101T000000Z"),
+        ]
+        host = f"{name}:{app.port}"
+        answer = request(app.port, "POST", path, b"{}", headers, host=host)
+        assert answer.status == status, (name, answer.body)
+
+
 def test_a_page_of_another_site_cannot_invoke_functions(app):
     """Its browser sends `Origin` and no signature."""
     path = "/2015-03-31/functions/any/invocations"

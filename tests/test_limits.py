@@ -7,10 +7,12 @@ import socket
 import subprocess
 import threading
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from support.environment import BINARY
 from support.poll import until
+from support.serve import OFF, token_of
 from support.template import Http, Mock, websocket_app
 from support.wire import Ended, RawSocket, frame, request
 
@@ -84,6 +86,36 @@ def test_sockets_beyond_the_limit_are_closed_and_counted_and_the_others_stay(dev
         one.close()
     until(lambda: _may_connect(app), "room again")
     assert counted(app, "max_sockets") >= 25
+
+
+def test_clients_do_not_lock_out_who_asks_at_the_admin_listener(serve, raw_socket):
+    server = serve({"app": websocket_app({"$default": Mock()})}, OFF + "[limits]\nmax_sockets = 16")
+    admin = urlsplit(server.ready["adminUrl"]).port
+    bearer = [("Authorization", f"Bearer {token_of(server)}")]
+
+    def counted_there(limit):
+        page = request(admin, "GET", "/_gatepost/metrics", headers=bearer).body.decode()
+        found = re.search(rf'^gatepost_limits_total{{limit="{limit}"}} (\d+)$', page, re.M)
+        return int(found[1]) if found else 0
+
+    clients = [raw_socket(server) for _ in range(40)]
+    until(lambda: counted_there("max_sockets") == 24, "as many clients as there may be", 20)
+    # There too are no more than may be, and they take no client's place.
+    asking = [raw_socket(admin) for _ in range(40)]
+    until(lambda: sum(one.is_ended(timeout=0.01) for one in asking) == 24, "closed sockets", 20)
+    for one in clients:
+        one.close()
+    until(lambda: _may_connect(server), "room for clients")
+    for one in asking:
+        one.close()
+    until(lambda: _may_ask(admin), "room for another question")
+    assert counted_there("max_admin_sockets") >= 24
+
+
+def _may_ask(port):
+    with contextlib.suppress(Ended, OSError):
+        return request(port, "GET", "/_gatepost/health").status == 200
+    return False
 
 
 def _may_connect(app):

@@ -163,14 +163,34 @@ def test_policies_decide_by_the_client_and_signatures_are_over_its_host(dev, raw
     assert call(host="inner") == (403, "InvalidSignatureException")
 
 
-def test_gatepost_s_own_paths_are_for_this_machine_not_for_clients_of_its_proxy(behind):
-    def ask(*headers):
-        return request(behind.port, "GET", "/_gatepost/metrics", headers=headers).status
+#: What must not pass for a program of this machine, which asks by its own name.
+NOT_OF_THIS_MACHINE = [
+    # A page of another site, whose name was made to point here.
+    ("rebound.example", ("X-Forwarded-Host", "localhost")),
+    # A client of the proxy on this machine, by its address and by one that it invented.
+    ("localhost", ("X-Forwarded-For", "203.0.113.7")),
+    ("localhost", ("X-Forwarded-For", "127.0.0.1, 203.0.113.7")),
+    # One in a trusted network, and one whose address the proxy hides.
+    ("localhost", ("X-Forwarded-For", "127.0.0.1, 10.1.2.3")),
+    ("localhost", ("X-Forwarded-For", "203.0.113.7, unknown")),
+    # Whatever was forwarded came from somebody else.
+    ("localhost", ("X-Forwarded-For", "127.0.0.1")),
+    ("localhost", ("X-Forwarded-Proto", "http")),
+    ("localhost", ("X-Forwarded-Prefix", "/ws")),
+    ("localhost", ("Forwarded", "for=127.0.0.1")),
+]
 
-    assert ask() == 200
-    assert ask(("X-Forwarded-For", "127.0.0.1")) == 200
-    assert ask(("X-Forwarded-For", "203.0.113.7")) == 403
-    assert ask(("X-Forwarded-For", "127.0.0.1, 203.0.113.7")) == 403
+
+@pytest.mark.parametrize("config", [BEHIND, ""], ids=["believed", "not-believed"])
+def test_gatepost_s_own_paths_are_for_this_machine_whatever_a_proxy_says(dev, config):
+    app = dev(websocket_app({"$default": Mock()}), config=config)
+
+    def ask(host, *headers):
+        return request(app.port, "GET", "/_gatepost/metrics", headers=headers, host=host).status
+
+    assert ask("localhost") == 200
+    opened = [case for case in NOT_OF_THIS_MACHINE if ask(*case) != 403]
+    assert opened == []
 
 
 def test_a_refused_handshake_is_told_with_the_client(behind, raw_socket):

@@ -350,6 +350,7 @@ impl Node {
                 .max_sockets
                 .unwrap_or_else(descriptors::most_sockets),
             sockets: AtomicUsize::new(0),
+            admin_sockets: AtomicUsize::new(0),
         });
         let listeners = listeners.into_iter();
         let mut warnings = access.warnings;

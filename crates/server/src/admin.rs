@@ -7,8 +7,8 @@ use gatepost_gateway::gateway::Gateway;
 use gatepost_model::secret::Secret;
 use http_body_util::Full;
 use hyper::{
-    Method, Request, Response, StatusCode,
-    header::{AUTHORIZATION, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE},
+    HeaderMap, Method, Request, Response, StatusCode,
+    header::{AUTHORIZATION, FORWARDED, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE},
 };
 use sha2::{Digest, Sha256};
 
@@ -19,6 +19,8 @@ use crate::{
     target::{Target, decode, host_of},
 };
 
+/// Where all of them are.
+pub const PATHS: &str = "/_gatepost/";
 /// Where the pages of `docs/errors` are.
 const ERRORS: &str = "/_gatepost/errors/";
 /// Where the connections of now are.
@@ -32,30 +34,60 @@ pub const INSTANCE: HeaderName = HeaderName::from_static("x-gatepost-instance");
 /// Who may ask Gatepost's own paths.
 #[derive(Debug, Clone)]
 pub enum AdminAccess {
-    /// Programs of this machine, and only by its own name: a page of another site, or a name that
-    /// somebody made point here, is refused.
+    /// [`Asker::ThisMachine`].
     ThisMachine,
     /// Whoever knows the token, at the admin listener. Everybody learns health and readiness, at
     /// any listener.
     Token(Secret),
 }
 
+/// Who asks Gatepost's own paths, by the request as it was sent: what proxies say of clients is for
+/// clients, who may say it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// A program of this machine, and by its own name: no page of another site, no name that somebody
+    /// made point here, and nobody whose request was forwarded.
+    ThisMachine,
+    /// Anybody else, and whoever asks for no such path.
+    Anybody,
+}
+
+impl Asker {
+    /// The one at the other end of `peer`'s socket.
+    pub fn of<B>(endpoint: &Endpoint, peer: &Peer, request: &Request<B>) -> Self {
+        let is_of_this_machine = request.uri().path().starts_with(PATHS)
+            && peer.address.ip().to_canonical().is_loopback()
+            && !is_forwarded(request.headers())
+            && is_ours(&Target::of(request).authority, endpoint)
+            && is_own_origin(request, endpoint);
+        if is_of_this_machine {
+            Self::ThisMachine
+        } else {
+            Self::Anybody
+        }
+    }
+}
+
+/// Whether a proxy says that it passes on what somebody else asks.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers
+        .keys()
+        .any(|name| name == FORWARDED || name.as_str().starts_with("x-forwarded-"))
+}
+
 impl AdminAccess {
     /// The refusal of whoever may not ask this.
     fn refusal<B>(
         &self,
-        server: &Server,
         peer: &Peer,
+        asker: Asker,
         request: &Request<B>,
     ) -> Option<Response<Full<Bytes>>> {
         match self {
-            Self::ThisMachine => {
-                let is_by_name = is_ours(&Target::of(request).authority, server);
-                if peer.is_loopback() && is_by_name && is_own_origin(request, server) {
-                    return None;
-                }
-                Some(respond::forbidden())
-            }
+            Self::ThisMachine => match asker {
+                Asker::ThisMachine => None,
+                Asker::Anybody => Some(respond::forbidden()),
+            },
             Self::Token(_) if is_public(request) => None,
             Self::Token(_) if peer.door != Door::Admin => Some(respond::forbidden()),
             Self::Token(token) if bears(request, token) => None,
@@ -99,25 +131,30 @@ pub fn error_page_url(endpoint: &Endpoint, slug: &str) -> String {
 }
 
 /// Whether this names Gatepost itself.
-fn is_ours(authority: &str, server: &Server) -> bool {
+fn is_ours(authority: &str, endpoint: &Endpoint) -> bool {
     let host = host_of(authority).to_ascii_lowercase();
-    matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]") || host == server.endpoint.host()
+    matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]") || host == endpoint.host()
 }
 
 /// Whether the request comes from no page, or from one that Gatepost itself served.
-pub fn is_own_origin<B>(request: &Request<B>, server: &Server) -> bool {
+pub fn is_own_origin<B>(request: &Request<B>, endpoint: &Endpoint) -> bool {
     let Some(origin) = request.headers().get(ORIGIN) else {
         return true;
     };
     let origin = String::from_utf8_lossy(origin.as_bytes());
     origin
         .split_once("://")
-        .is_some_and(|(_, authority)| is_ours(authority, server))
+        .is_some_and(|(_, authority)| is_ours(authority, endpoint))
 }
 
 /// Answers a request under `/_gatepost/`.
-pub fn handle<B>(server: &Server, peer: &Peer, request: &Request<B>) -> Response<Full<Bytes>> {
-    if let Some(refused) = server.admin.refusal(server, peer, request) {
+pub fn handle<B>(
+    server: &Server,
+    peer: &Peer,
+    asker: Asker,
+    request: &Request<B>,
+) -> Response<Full<Bytes>> {
+    if let Some(refused) = server.admin.refusal(peer, asker, request) {
         return refused;
     }
     if let (&Method::GET, Some(slug)) =
@@ -172,4 +209,70 @@ fn ready(gateway: &Gateway) -> Response<Full<Bytes>> {
     let connections = gateway.connections();
     let body = format!(r#"{{"status":"{text}","apis":{apis},"connections":{connections}}}"#);
     respond::json(status, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HOST;
+
+    use super::*;
+
+    fn asker(address: &str, path: &str, host: &str, header: (&str, &str)) -> Asker {
+        let peer = Peer {
+            address: address.parse().unwrap(),
+            local_port: 4100,
+            is_tls: false,
+            door: Door::Public,
+        };
+        let request = Request::builder().uri(path).header(HOST, host);
+        let request = request.header(header.0, header.1).body(()).unwrap();
+        Asker::of(&Endpoint::plain("gatepost.test:4100"), &peer, &request)
+    }
+
+    const PATH: &str = "/_gatepost/metrics";
+    const NOTHING: (&str, &str) = ("accept", "*/*");
+
+    #[test]
+    fn programs_of_this_machine_ask_by_its_own_name() {
+        for address in [
+            "127.0.0.1:9",
+            "127.9.9.9:9",
+            "[::1]:9",
+            "[::ffff:127.0.0.1]:9",
+        ] {
+            for host in [
+                "localhost:4100",
+                "127.0.0.1",
+                "[::1]:4100",
+                "gatepost.test:4100",
+            ] {
+                assert_eq!(asker(address, PATH, host, NOTHING), Asker::ThisMachine);
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_else_does_whatever_is_said_of_him() {
+        let anybody = |address, host, header| {
+            let asker = asker(address, PATH, host, header);
+            assert_eq!(asker, Asker::Anybody, "{address} {host} {header:?}");
+        };
+        let here = "127.0.0.1:9";
+        // A client in the network of trusted proxies.
+        anybody("10.1.2.3:9", "localhost", NOTHING);
+        anybody("10.1.2.3:9", "localhost", ("x-forwarded-for", "127.0.0.1"));
+        anybody(here, "rebound.example", NOTHING);
+        anybody(here, "rebound.example", ("x-forwarded-host", "localhost"));
+        anybody(here, "localhost", ("origin", "http://rebound.example"));
+        for name in [
+            "X-Forwarded-For",
+            "X-Forwarded-Proto",
+            "X-Forwarded-Host",
+            "X-Forwarded-Port",
+            "X-Forwarded-Anything",
+        ] {
+            anybody(here, "localhost", (name, "localhost"));
+        }
+        anybody(here, "localhost", ("Forwarded", "for=127.0.0.1"));
+    }
 }

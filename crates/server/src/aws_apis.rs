@@ -8,6 +8,7 @@ mod rescue;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gatepost_gateway::auth::AuthMode;
 use gatepost_model::api::Api;
 use gatepost_wire::sigv4::claimed_service;
 use http_body_util::Full;
@@ -201,11 +202,13 @@ async fn answer(
     }
 }
 
-/// Whether a page of another site asks, without the signature that its browser would not let it
-/// send: nobody signs in `dev`, and a page must not invoke the functions of whoever looks at it.
+/// Whether a page of another site asks: nobody signs in `dev`, and a page must not invoke the functions
+/// of whoever looks at it. A signature vouches only where it is verified: a browser lets no other
+/// site's page send one, but that of a name that somebody made point here.
 fn is_foreign_page<B>(server: &Server, request: &Request<B>) -> bool {
     let is_signed = request.headers().contains_key(AUTHORIZATION);
-    !is_signed && !admin::is_own_origin(request, server)
+    let is_vouched_for = is_signed && server.gateway.auth.mode() != AuthMode::Off;
+    !is_vouched_for && !admin::is_own_origin(request, &server.endpoint)
 }
 
 /// The error's type stands in the body too, where the protocol of `logs` and `monitoring` has it.

@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -32,6 +32,9 @@ use crate::{
 /// Header bytes of one request at most.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
+/// Sockets of the admin listener that may be open at once, beside those of clients: however many of
+/// these there are, an operator is heard. They fit into what is kept of the file descriptors.
+const MAX_ADMIN_SOCKETS: usize = 16;
 /// How long an HTTP connection may wait for its next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// The first byte of a TLS handshake record.
@@ -49,7 +52,7 @@ pub async fn serve(
     loop {
         match listener.accept().await {
             Ok((socket, address)) => {
-                let Some(place) = OpenSocket::take(&server) else {
+                let Some(place) = OpenSocket::take(&server, &door) else {
                     // Whoever may not stay shall not cost more than this.
                     drop(socket);
                     continue;
@@ -80,7 +83,7 @@ pub async fn serve_simulated(
     socket: gatepost_gateway::simulation::Socket,
     peer: Peer,
 ) {
-    let Some(place) = OpenSocket::take(&server) else {
+    let Some(place) = OpenSocket::take(&server, &peer.door) else {
         return;
     };
     let deadline = Instant::now() + server.gateway.limits().handshake_timeout;
@@ -110,27 +113,43 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// A socket that speaks HTTP, or does not speak yet, among those that may be open.
-struct OpenSocket(Arc<Server>);
+struct OpenSocket {
+    server: Arc<Server>,
+    of: fn(&Server) -> &AtomicUsize,
+}
 
 impl OpenSocket {
-    /// `None` when there are as many as may be, those of connections included.
-    fn take(server: &Arc<Server>) -> Option<Self> {
-        let connections = server.gateway.admission.connections();
-        let more = |sockets| (sockets + connections < server.max_sockets).then_some(sockets + 1);
-        let taken = server
-            .sockets
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+    /// `None` when there are as many as may be: of clients those of connections included, and of the
+    /// admin listener its own.
+    fn take(server: &Arc<Server>, door: &Door) -> Option<Self> {
+        let (of, most, limit): (fn(&Server) -> &AtomicUsize, _, _) = match door {
+            Door::Admin => (
+                |server| &server.admin_sockets,
+                MAX_ADMIN_SOCKETS,
+                "max_admin_sockets",
+            ),
+            Door::Public | Door::Api(_) => {
+                let connections = server.gateway.admission.connections();
+                let most = server.max_sockets.saturating_sub(connections);
+                (|server| &server.sockets, most, "max_sockets")
+            }
+        };
+        let more = |sockets| (sockets < most).then_some(sockets + 1);
+        let taken = of(server).fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
         if taken.is_err() {
-            server.gateway.metrics().limits.add("max_sockets", "");
+            server.gateway.metrics().limits.add(limit, "");
             return None;
         }
-        Some(Self(Arc::clone(server)))
+        Some(Self {
+            server: Arc::clone(server),
+            of,
+        })
     }
 }
 
 impl Drop for OpenSocket {
     fn drop(&mut self) {
-        self.0.sockets.fetch_sub(1, Ordering::AcqRel);
+        (self.of)(&self.server).fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The server: what a request on the one port is, in the order in which it is decided.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::{Arc, atomic::AtomicUsize},
 };
 
@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::{Request, Response, StatusCode, body::Incoming};
 
 use crate::{
-    admin::{self, AdminAccess},
+    admin::{self, AdminAccess, Asker},
     aws_apis,
     connections_api::{self, neighbour::Neighbours},
     data_plane,
@@ -50,6 +50,8 @@ pub struct Server {
     pub max_sockets: usize,
     /// Those that speak HTTP, or do not speak yet.
     pub sockets: AtomicUsize,
+    /// Those of the admin listener, which take no place of a client's.
+    pub admin_sockets: AtomicUsize,
     /// The Gatepost that is taken over, or that takes over.
     pub neighbours: Neighbours,
 }
@@ -91,14 +93,6 @@ impl Peer {
     pub fn source_ip(&self) -> String {
         self.address.ip().to_canonical().to_string()
     }
-
-    /// Whether the client is on this machine.
-    pub fn is_loopback(&self) -> bool {
-        match self.address.ip().to_canonical() {
-            IpAddr::V4(address) => address.is_loopback(),
-            IpAddr::V6(address) => address.is_loopback(),
-        }
-    }
 }
 
 impl Server {
@@ -119,6 +113,8 @@ impl Server {
         peer: &Peer,
         mut request: Request<Incoming>,
     ) -> Response<Full<Bytes>> {
+        // No proxy is believed about who is on this machine.
+        let asker = Asker::of(&self.endpoint, peer, &request);
         let client = self.trusted_proxies.client(peer, &mut request);
         let peer = client.as_ref().unwrap_or(peer);
         let url_bytes = request
@@ -133,7 +129,7 @@ impl Server {
             return respond::bad_request_page();
         }
         if peer.door == Door::Admin {
-            return admin::handle(self, peer, &request);
+            return admin::handle(self, peer, asker, &request);
         }
         if data_plane::is_upgrade(&request) {
             return data_plane::handshake(self, peer, request).await;
@@ -141,8 +137,8 @@ impl Server {
         if let Some(target) = Target::of_connections_api(&request) {
             return connections_api::handle(self, peer, target, request).await;
         }
-        if request.uri().path().starts_with("/_gatepost/") {
-            return admin::handle(self, peer, &request);
+        if request.uri().path().starts_with(admin::PATHS) {
+            return admin::handle(self, peer, asker, &request);
         }
         if let (Some(page), "/") = (self.home_page, request.uri().path()) {
             return respond::html(page);

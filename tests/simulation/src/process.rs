@@ -276,6 +276,7 @@ fn server(world: &Shared, store: Arc<Store>, folder: &Path) -> io::Result<Arc<Se
         neighbours: Neighbours::default(),
         max_sockets: usize::MAX,
         sockets: AtomicUsize::new(0),
+        admin_sockets: AtomicUsize::new(0),
         gone_reason_header: true,
     }))
 }
