@@ -10,6 +10,7 @@ import zipfile
 
 from support.aws import refused
 from support.environment import BINARY
+from support.serve import OFF
 from support.talk import connection_id, silent_app
 from support.template import PYTHON
 
@@ -166,6 +167,39 @@ def test_code_that_is_used_in_place_is_named(serve, tmp_path):
     make_function(server, Code={"S3Bucket": "local", "S3Key": str(tmp_path / "code")})
     [note] = backed_up(server, tmp_path / "copy.sqlite")["notes"]
     assert note == f"the function made is run from {tmp_path / 'code'}, which is not in the copy"
+
+
+ELSEWHERE = '[store]\npath = "elsewhere"\n'
+
+
+def test_the_store_of_dev_is_found_although_the_configuration_names_another_folder(dev):
+    app = dev(silent_app(), files={"gatepost.toml": ELSEWHERE})
+    key = app.aws("apigateway").create_api_key(name="ann", enabled=True)
+    copy = app.folder / "copy.sqlite"
+    backed_up(app, copy)
+    database = sqlite3.connect(copy)
+    kept = [id for (id,) in database.execute("SELECT id FROM api_keys")]
+    database.close()
+    assert kept == [key["id"]]
+    # Who names a configuration means its store, and no other.
+    done = run(app, app.folder / "another.sqlite", "--config", "gatepost.toml")
+    assert done.returncode == 1 and "elsewhere/store.sqlite: name the configuration" in done.stderr
+
+
+def test_of_two_stores_the_one_that_is_meant_must_be_named(serve, dev):
+    server = serve({"app": silent_app()}, OFF + ELSEWHERE)
+    (server.folder / "template.json").write_text(json.dumps(silent_app()))
+    dev(server.folder / "template.json")
+    copy = server.folder / "copy.sqlite"
+    done = run(server, copy)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"gatepost: there are two stores, {server.folder}/elsewhere/store.sqlite and "
+        ".gatepost/store.sqlite: name the one that is meant with --store\n",
+    )
+    assert not copy.exists()
+    backed_up(server, copy, "--config", "gatepost.toml")
+    backed_up(server, server.folder / "second.sqlite", "--store", ".gatepost/store.sqlite")
 
 
 def test_what_is_no_store_is_not_copied(serve, tmp_path):

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from support.environment import BINARY
 from support.poll import until
-from support.serve import token_of
+from support.serve import OFF, token_of
 from support.talk import connection_id, say, silent_app
 from support.template import Mock, together, websocket_app
 from support.wire import request
@@ -134,6 +134,71 @@ def test_a_configured_token_is_read_from_the_configuration(serve, connect):
     assert ids(listed(server.folder.parent, *url, env=env)) == {own}
 
 
+def test_a_token_that_was_made_before_one_was_configured_is_forgotten(serve, connect):
+    server = serve({"app": silent_app()})
+    left = server.folder / ".gatepost" / "admin-token"
+    server.stop()
+    assert left.exists()
+    configuration = server.template
+    token = '[admin]\ntoken = "of my own"'
+    configuration.write_text(configuration.read_text().replace("[admin]", token))
+    again = serve.again(configuration)
+    assert not left.exists()
+    own = connection_id(connect(again.url()))
+    assert ids(listed(again.folder)) == {own}
+    assert why(again.folder, own)["live"]["connectionId"] == own
+
+
+def test_a_configured_token_may_lie_where_one_would_be_made(serve):
+    server = serve({"app": silent_app()})
+    server.stop()
+    left = server.folder / ".gatepost" / "admin-token"
+    left.write_text("of my own")
+    configuration = server.template
+    token = '[admin]\ntoken_file = ".gatepost/admin-token"'
+    configuration.write_text(configuration.read_text().replace("[admin]", token))
+    again = serve.again(configuration)
+    assert left.read_text() == "of my own"
+    assert listed(again.folder)["connections"] == []
+
+
+def test_a_named_configuration_has_the_token_whatever_lies_in_the_state_folder(serve, connect):
+    server = serve({"app": silent_app()}, env={"GATEPOST_ADMIN__TOKEN": "of my own"})
+    own = connection_id(connect(server.url()))
+    (server.folder / ".gatepost" / "admin-token").write_text("left by another")
+    (server.folder / "other.toml").write_text('[admin]\ntoken = "of my own"\n')
+    said = why(server.folder, own, "--config", "other.toml")
+    assert said["live"]["connectionId"] == own
+
+
+def test_dev_is_found_here_although_the_configuration_names_a_state_folder(dev, connect):
+    """`[store] path` is that of `serve`; `dev` keeps its state beside the template."""
+    app = dev(silent_app(), files={"gatepost.toml": '[store]\npath = "elsewhere"\n'})
+    own = connection_id(connect(app.url()))
+    elsewhere = app.folder / "elsewhere"
+    assert ids(listed(app.folder)) == {own}
+    # Who names a configuration means its Gatepost, and no other.
+    named = run(app.folder, "--config", "gatepost.toml")
+    assert named.returncode == 1
+    assert named.stderr.startswith("gatepost: no gatepost runs with the state in elsewhere: ")
+    app.stop()
+    stopped = run(app.folder)
+    assert stopped.stderr.startswith(
+        f"gatepost: no gatepost runs with the state in {elsewhere} or in .gatepost: "
+    )
+
+
+def test_the_gatepost_of_the_configured_state_folder_comes_before_dev_here(serve, dev, connect):
+    server = serve({"app": silent_app()}, OFF + '[store]\npath = "elsewhere"\n')
+    template = server.folder / "app" / "template.json"
+    beside = server.folder / "template.json"
+    beside.write_text(template.read_text())
+    app = dev(beside)
+    connect(app.url())
+    own = connection_id(connect(server.url()))
+    assert ids(listed(server.folder)) == {own}
+
+
 def test_without_a_running_gatepost_it_says_so(serve):
     server = serve({"app": silent_app()})
     server.stop()
@@ -162,9 +227,14 @@ def test_another_instance_than_the_announced_one_refuses(dev):
 
 
 def why(folder, own, *arguments):
-    done = run(folder, own, "--json", *arguments, command="why")
-    assert done.returncode == 0, done
-    return json.loads(done.stdout)
+    """What is said of an id, once something is kept of it."""
+
+    def said():
+        done = run(folder, own, "--json", *arguments, command="why")
+        assert done.returncode in (0, 1), done
+        return done if done.returncode == 0 else None
+
+    return json.loads(until(said, f"a row of {own}").stdout)
 
 
 def test_why_tells_of_an_open_connection_what_it_does_now(dev, connect):

@@ -209,6 +209,27 @@ def test_a_new_one_that_cannot_start_leaves_the_old_one_as_it_was(serve, connect
     take_over(serve, server)
 
 
+def test_the_token_that_was_made_goes_when_one_with_a_configured_one_has_taken_over(
+    serve, http_backend
+):
+    server = serve({"app": app(http_backend)}, DRAIN)
+    left = server.folder / ".gatepost" / "admin-token"
+    made = left.read_text()
+    configured = {"GATEPOST_ADMIN__TOKEN": "of my own"}
+    template = server.folder / "app" / "template.json"
+    good = template.read_text()
+    template.write_text("{")
+    server.wait_event("reload-failed")
+    with pytest.raises(StartFailed):
+        serve.again(server.template, ["--take-over"], configured)
+    # The old one serves on, and is asked with it.
+    assert left.read_text() == made
+    template.write_text(good)
+    serve.again(server.template, ["--take-over"], configured)
+    server.wait_event("handed-over")
+    assert not left.exists()
+
+
 def test_what_calls_made_is_served_by_the_new_one(serve, busy):
     server, _, _ = busy
     made = server.aws("apigateway").create_api_key(name="before", value="0123456789abcdefghij")

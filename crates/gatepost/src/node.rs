@@ -16,7 +16,7 @@ use std::{
     collections::BTreeMap,
     env,
     net::{IpAddr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
@@ -56,7 +56,7 @@ pub use self::{
     names::stage_path,
     ports::PortFrom,
     start_error::{StartError, compile_lines},
-    state::{StateFolder, is_held},
+    state::{STATE_FOLDER, StateFolder, is_held},
     successor::HandedOver,
     take_over::Predecessor,
 };
@@ -413,6 +413,11 @@ impl Node {
     pub fn reload_certificate(&self) -> Result<(), TlsError> {
         let files = self.certificate.as_ref();
         files.map_or(Ok(()), |files| files.reload())
+    }
+
+    /// The state folder.
+    pub fn state_path(&self) -> &Path {
+        self.state.path()
     }
 
     /// Leaves in the state folder where programs of this machine ask Gatepost's own paths.

@@ -26,7 +26,7 @@ use crate::{
     access::{AccessError, read_secret},
     commands::{dev::load_config, serve::state_path},
     config::{AdminConfig, Config},
-    node::{StartError, is_held},
+    node::{STATE_FOLDER, StartError, is_held},
 };
 
 /// The file's name in the state folder.
@@ -72,9 +72,9 @@ pub enum AskError {
     /// None has announced itself.
     #[error(
         "no gatepost runs with the state in {}: start it, or say which one is meant with --config \
-         or --url", .0.display()
+         or --url", or(.0)
     )]
-    NotRunning(PathBuf),
+    NotRunning(Vec<PathBuf>),
     /// The configuration is wrong.
     #[error("{0}")]
     Config(Box<StartError>),
@@ -116,16 +116,33 @@ impl Which {
     pub fn find(&self) -> Result<Running, AskError> {
         let config = self.load()?;
         let folder = state_path(&config);
-        let token = token_of(&config.admin, &folder)?;
         if let Some(url) = &self.url {
             return Ok(Running {
                 url: url.trim_end_matches('/').to_owned(),
                 instance: None,
-                token,
+                token: token_of(&config.admin, &folder)?,
             });
         }
-        let announced = announced_in(&folder).ok_or(AskError::NotRunning(folder))?;
-        Ok(Running::of(announced, token))
+        if let Some(announced) = announced_in(&folder) {
+            let token = token_of(&config.admin, &folder)?;
+            return Ok(Running::of(announced, token));
+        }
+        let mut asked = vec![folder];
+        if let Some(beside) = self.of_dev(&asked[0]) {
+            if let Some(running) = Running::in_folder(&beside, self)? {
+                return Ok(running);
+            }
+            asked.push(beside);
+        }
+        Err(AskError::NotRunning(asked))
+    }
+
+    /// The state folder of a `gatepost dev` here, when it is another than that of the configuration:
+    /// `[store] path` is for `serve`. `None` when a configuration is named, whose Gatepost is meant.
+    pub fn of_dev(&self, configured: &Path) -> Option<PathBuf> {
+        let real = fs::canonicalize(STATE_FOLDER).ok()?;
+        let is_other = fs::canonicalize(configured).ok() != Some(real);
+        (self.config.is_none() && is_other).then(|| STATE_FOLDER.into())
     }
 
     /// Its configuration.
@@ -170,8 +187,9 @@ impl Running {
         }
     }
 
-    /// The Gatepost that announced itself in this folder, with the token that lies there, or else that
-    /// of `which`; `None` when none did.
+    /// The Gatepost that announced itself in this folder, with the token of the configuration that
+    /// `which` names, or else the one that lies there, or else that of the configuration here; `None`
+    /// when none did.
     ///
     /// # Errors
     /// [`AskError`] when the configuration that has its token cannot be read.
@@ -179,9 +197,10 @@ impl Running {
         let Some(announced) = announced_in(folder) else {
             return Ok(None);
         };
-        let token = match fs::read_to_string(folder.join(TOKEN_FILE)) {
-            Ok(token) => Some(Secret::new(token)),
-            Err(_) => token_of(&which.load()?.admin, folder)?,
+        let made = fs::read_to_string(folder.join(TOKEN_FILE));
+        let token = match (made, &which.config) {
+            (Ok(token), None) => Some(Secret::new(token)),
+            _ => token_of(&which.load()?.admin, folder)?,
         };
         Ok(Some(Self::of(announced, token)))
     }
@@ -290,6 +309,12 @@ pub fn announcement(address: SocketAddr, instance: &str) -> String {
     };
     // A structure of texts always serialises.
     serde_json::to_string(&announcement).unwrap_or_default()
+}
+
+/// Folders of which any is meant.
+fn or(folders: &[PathBuf]) -> String {
+    let names: Vec<_> = folders.iter().map(|it| it.display().to_string()).collect();
+    names.join(" or in ")
 }
 
 /// An address that this machine can connect to.

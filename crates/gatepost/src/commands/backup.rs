@@ -18,6 +18,8 @@ use crate::running::{AskError, Which};
 const JSON_VERSION: u32 = 1;
 /// A package may go between the copy of the store and its own: then both are made again.
 const ATTEMPTS: u32 = 5;
+/// The file's name in the state folder.
+const STORE: &str = "store.sqlite";
 
 /// Copy the store, while Gatepost serves or when it is stopped.
 #[derive(Args)]
@@ -25,7 +27,8 @@ const ATTEMPTS: u32 = 5;
     after_help = "Examples:\n  gatepost backup /backups/gatepost-$(date +%F).sqlite\n  gatepost \
                   backup copy.sqlite --config /etc/gatepost/gatepost.toml\n\nThe copy is of one \
                   moment, is read through before it has its name, and is for your user only: it holds \
-                  secrets. To start from it, make it store.sqlite in an empty state folder. It has no \
+                  secrets. Without --config and --store it is of the state folder of the configuration \
+                  here, or of that of `gatepost dev` here; where both have a store, say which. To start from it, make it store.sqlite in an empty state folder. It has no \
                   configuration and none of the templates and code that this names.\nExit status: 0, \
                   or 1 when there is no copy."
 )]
@@ -35,7 +38,7 @@ pub struct Arguments {
     /// Configuration of the Gatepost [default: gatepost.toml in this folder, if it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The store, instead of the configuration's
+    /// The store, instead of the configuration's or of that of `gatepost dev` here
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     store: Option<PathBuf>,
     /// Print JSON
@@ -53,6 +56,11 @@ enum Failure {
          with --store", .0.display()
     )]
     NoStore(PathBuf),
+    #[error(
+        "there are two stores, {} and {}: name the one that is meant with --store", .0.display(),
+        .1.display()
+    )]
+    TwoStores(PathBuf, PathBuf),
     #[error(transparent)]
     Backup(#[from] BackupError),
     #[error("the store's function {name} cannot be read: {error}")]
@@ -107,18 +115,7 @@ fn told(arguments: &Arguments, made: &Made) -> String {
 }
 
 fn back_up(arguments: &Arguments) -> Result<Made, Failure> {
-    let store = if let Some(store) = &arguments.store {
-        store.clone()
-    } else {
-        let which = Which {
-            config: arguments.config.clone(),
-            url: None,
-        };
-        state_path(&which.load()?).join("store.sqlite")
-    };
-    if !store.is_file() {
-        return Err(Failure::NoStore(store));
-    }
+    let store = find(arguments)?;
     let state = store
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -133,6 +130,29 @@ fn back_up(arguments: &Arguments) -> Result<Made, Failure> {
             }
             made => return made,
         }
+    }
+}
+
+/// The store that is meant: a wrong one must not be taken for it, so that of `gatepost dev` here is only
+/// when there is no other.
+fn find(arguments: &Arguments) -> Result<PathBuf, Failure> {
+    let (store, of_dev) = if let Some(store) = &arguments.store {
+        (store.clone(), None)
+    } else {
+        let which = Which {
+            config: arguments.config.clone(),
+            url: None,
+        };
+        let configured = state_path(&which.load()?);
+        let of_dev = which.of_dev(&configured);
+        (configured.join(STORE), of_dev)
+    };
+    let of_dev = of_dev.map(|folder| folder.join(STORE));
+    match of_dev.filter(|it| it.is_file()) {
+        Some(of_dev) if store.is_file() => Err(Failure::TwoStores(store, of_dev)),
+        Some(of_dev) => Ok(of_dev),
+        None if store.is_file() => Ok(store),
+        None => Err(Failure::NoStore(store)),
     }
 }
 

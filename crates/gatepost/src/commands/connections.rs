@@ -20,9 +20,9 @@ const NAME: usize = 24;
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  gatepost connections --api chat --stage prod\n  gatepost connections \
-                  --config /etc/gatepost/gatepost.toml --limit 10000 --json\n\nAsks the `gatepost \
-                  serve` or `dev` whose state folder this is. `gatepost why ID` tells the story of \
-                  one.\nExit status: 0, or 1 when none runs or it refuses."
+                  --config /etc/gatepost/gatepost.toml --limit 10000 --json\n\nAsks the Gatepost \
+                  that runs with the state folder of the configuration, or else, without --config, \
+                  the `gatepost dev` of this folder. `gatepost why ID` tells the story of one.\nExit status: 0, or 1 when none runs or it refuses."
 )]
 pub struct Arguments {
     /// Only those of this API, by its id or name

@@ -29,7 +29,7 @@ use crate::{
     config::{Config, ConfigErrors},
     node::{
         HandedOver, Inherited, Node, NodeOptions, PortFrom, Predecessor, Prepared, Purpose,
-        StartError, StateFolder, compile_lines, stage_path,
+        STATE_FOLDER, StartError, StateFolder, compile_lines, stage_path,
     },
 };
 
@@ -145,11 +145,11 @@ impl Running {
             node.listen();
             node.follow(predecessor, answering);
             // From here on it serves, whatever else there is.
-            if let Err(error) = node.announce(admin) {
+            if let Err(error) = announce(&node, admin) {
                 warnings.push(format!("commands do not find this gatepost: {error}"));
             }
         } else {
-            node.announce(admin)?;
+            announce(&node, admin)?;
             node.listen();
         }
         let successor = match node.await_successor() {
@@ -425,6 +425,12 @@ fn open_state(
     Ok((state, Some(offered.predecessor), sockets))
 }
 
+/// Leaves in the state folder where commands ask this Gatepost, and no token that is not its own.
+fn announce(node: &Node, admin: SocketAddr) -> Result<(), StartError> {
+    node.announce(admin)?;
+    token::forget_made(&node.config.admin, node.state_path())
+}
+
 /// Waits until another Gatepost has taken over.
 async fn taken_over(successor: Option<&mut mpsc::Receiver<HandedOver>>) -> HandedOver {
     let given = match successor {
@@ -443,7 +449,7 @@ pub fn state_path(config: &Config) -> PathBuf {
     let of_systemd = || env::var_os("STATE_DIRECTORY").filter(|it| !it.is_empty());
     given
         .or_else(|| of_systemd().map(PathBuf::from))
-        .unwrap_or_else(|| PathBuf::from(".gatepost"))
+        .unwrap_or_else(|| PathBuf::from(STATE_FOLDER))
 }
 
 async fn either(one: &mut Signal, other: &mut Signal) {

@@ -19,6 +19,8 @@ use crate::running;
 const LOCK_ATTEMPTS: u32 = 5;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 const LOCK_FILE: &str = "lock";
+/// Its name, where nobody gave it another.
+pub const STATE_FOLDER: &str = ".gatepost";
 
 /// The state folder, held by one Gatepost at a time, or by two while one takes over from the other.
 pub struct StateFolder {

@@ -24,8 +24,8 @@ use super::{
 use crate::{
     config::ConfigErrors,
     node::{
-        Inherited, Node, NodeOptions, PortFrom, Prepared, StartError, StateFolder, compile_lines,
-        stage_path,
+        Inherited, Node, NodeOptions, PortFrom, Prepared, STATE_FOLDER, StartError, StateFolder,
+        compile_lines, stage_path,
     },
 };
 
@@ -77,7 +77,7 @@ impl App {
             .resolve(&loaded.apis, &loaded.api_logical_ids)
             .map_err(ConfigErrors)?;
 
-        let state = StateFolder::open(folder.join(".gatepost"), arguments.fresh)?;
+        let state = StateFolder::open(folder.join(STATE_FOLDER), arguments.fresh)?;
         let node_options = NodeOptions {
             home_page,
             env_file,
