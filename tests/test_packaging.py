@@ -87,6 +87,34 @@ def test_the_container_runs_as_an_ordinary_user_with_the_paths_that_it_says():
     assert re.search(r'^path = "/var/lib/gatepost"', shown, re.M)
 
 
+def left_out_of_images():
+    """What `.dockerignore` keeps from `COPY . .`, as a pattern of paths."""
+    lines = (ROOT / ".dockerignore").read_text().split("\n")
+    rules = [line for line in lines if line and not line.startswith("#")]
+    # No other signs of the language are used: what is not understood here would be overlooked.
+    assert all(re.fullmatch(r"(\*\*/)?[\w./-]+", rule) for rule in rules), rules
+    patterns = [re.escape(rule).replace(r"\*\*/", "(.*/)?") for rule in rules]
+    return re.compile(f"({'|'.join(patterns)})(/.*)?")
+
+
+def test_the_image_is_built_from_all_sources_and_nothing_else():
+    left_out = left_out_of_images()
+    for path in [
+        "target/debug/gatepost",
+        ".git/config",
+        ".gatepost/store.sqlite",
+        "examples/chat/.gatepost/admin-token",
+        "node_modules/ws/index.js",
+        "examples/chat/node_modules/ws/index.js",
+    ]:
+        assert left_out.fullmatch(path), path
+    sources = [path for path in (ROOT / "crates").rglob("*") if path.is_file()]
+    sources += [ROOT / name for name in ("Cargo.toml", "Cargo.lock", "README.md")]
+    paths = [str(path.relative_to(ROOT)) for path in sources]
+    assert len(paths) > 100
+    assert [path for path in paths if left_out.fullmatch(path)] == []
+
+
 def test_the_example_of_nginx_overwrites_all_that_is_believed():
     [block] = re.findall(r"```nginx\n(.*?)```", DOCS, re.S)
     assert set(re.findall(r"proxy_set_header (X-\S+) \$", block)) == FORWARDED
