@@ -1,5 +1,8 @@
 //! The gateway: everything that one process serves.
 
+#[cfg(test)]
+pub(crate) mod for_tests;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -128,6 +131,12 @@ impl ApiTable {
     /// The slot of a stage.
     pub(crate) fn stage(&self, api_id: &ApiId, stage_name: &StageName) -> Option<&Arc<StageSlot>> {
         self.apis.get(api_id)?.stages.get(stage_name.as_str())
+    }
+
+    /// Whether a stage serves something.
+    pub(crate) fn serves(&self, api_id: &ApiId, stage_name: &StageName) -> bool {
+        let slot = self.stage(api_id, stage_name);
+        slot.is_some_and(|slot| slot.deployed.load().is_some())
     }
 }
 

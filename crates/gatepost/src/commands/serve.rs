@@ -300,7 +300,7 @@ impl Running {
     /// Says which keys of the configuration have changed since the start.
     fn say_what_needs_a_restart(&self) {
         match read_config(&self.arguments) {
-            Err(error) => self.terminal.warning(&error.to_string()),
+            Err(error) => self.terminal.warning_of(&error),
             Ok(now) => {
                 for line in restart::needed(&self.node.config.settings, &now.settings) {
                     self.terminal.warning(&line);

@@ -97,7 +97,7 @@ pub(super) fn create(gateway: &Gateway, request: CreateStageRequest) -> Result<V
 pub(super) fn update(gateway: &Gateway, request: UpdateStageRequest) -> Result<Value> {
     let name = request.stage_name;
     let changes = StageChanges {
-        deployment_id: request.deployment_id,
+        deployment_id: request.deployment_id.and_then(unless_empty),
         auto_deploy: request.auto_deploy,
         description: request.description,
         stage_variables: request.stage_variables,

@@ -15,7 +15,7 @@ use super::{api_key, patch::Patch, usage_plan};
 use crate::{
     control_plane::{
         changes::{make, of_template},
-        rescue::ControlPlaneError,
+        rescue::{ControlPlaneError, bad_request},
     },
     shapes::apigateway::{
         self as shapes, CreateUsagePlanKeyRequest, CreateUsagePlanRequest,
@@ -39,10 +39,6 @@ const PATHS: &[&str] = &[
     "/throttle/burstLimit",
     "/throttle/rateLimit",
 ];
-
-fn bad_request(message: impl Into<String>) -> ControlPlaneError {
-    ControlPlaneError::BadRequest(message.into())
-}
 
 pub(super) fn create(
     gateway: &Gateway,

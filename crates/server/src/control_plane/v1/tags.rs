@@ -1,5 +1,6 @@
 //! `GetTags`, `TagResource`, `UntagResource` of API keys, usage plans, client certificates and VPC links, by ARN:
-//! `arn:aws:apigateway:{region}::/apikeys/{id}`, `…::/usageplans/{id}`, `…::/clientcertificates/{id}`.
+//! `arn:aws:apigateway:{region}::/apikeys/{id}`, `…::/usageplans/{id}`, `…::/clientcertificates/{id}`,
+//! `…::/vpclinks/{id}`.
 
 use std::collections::BTreeMap;
 
