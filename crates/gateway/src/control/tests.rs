@@ -203,7 +203,7 @@ async fn a_stage_that_is_not_served_refuses_no_change_and_is_compiled_only_for_w
     };
     change(&gateway, |api| api.stages.push(empty)).unwrap();
     let refused = change(&gateway, |api| {
-        api.stages[1].deployment_id = Some("deploy".into())
+        api.stages[1].deployment_id = Some("deploy".into());
     });
     assert!(matches!(refused, Err(ApiChangeError::NotServable(_))));
     assert_eq!(warned(&mut events), 0);
