@@ -3,6 +3,7 @@
 //! served.
 
 mod apis;
+mod deployments;
 #[cfg(test)]
 mod tests;
 mod vpc_links;
@@ -21,7 +22,7 @@ use crate::{
     store::ReadError,
 };
 
-pub use apis::ApiChangeError;
+pub use self::{apis::ApiChangeError, deployments::json_bytes};
 
 /// What calls made beside APIs; the store keeps it.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -7,11 +7,11 @@ use gatepost_model::{
     ApiId, StageName,
     api::Api,
     deployment::{AUTOMATIC_DESCRIPTION, Deployment},
-    limits::{APIS, AUTOMATIC_DEPLOYMENTS},
+    limits::{APIS, DEPLOYED_BYTES},
     stage::{Stage, deployed_message},
 };
 
-use super::Sources;
+use super::{Sources, deployments};
 use crate::{
     clock::now_ms,
     deploy::{NotServed, compile_stage, fill_slot},
@@ -38,6 +38,12 @@ pub enum ApiChangeError {
     /// A stage could not be served as it would be then.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     NotServable(Vec<CompileError>),
+    /// Its deployments would be too large.
+    #[error(
+        "The deployments of the API would be larger than {DEPLOYED_BYTES} bytes together: delete some \
+         that no stage serves"
+    )]
+    DeploymentsTooLarge,
     /// The store does not take it.
     #[error(transparent)]
     NotKept(#[from] ReadError),
@@ -89,6 +95,10 @@ impl Gateway {
         let before = Arc::clone(self.made_api(&sources, api_id)?);
         let mut after = Api::clone(&before);
         let result = change(&mut after)?;
+        if after.definition == before.definition {
+            // What did not change is one with what is deployed of it.
+            after.definition = Arc::clone(&before.definition);
+        }
         let table = self.apis();
         if after == *before {
             self.try_again(&before, &sources, &table);
@@ -112,7 +122,7 @@ impl Gateway {
                 Some(Err(errors)) => return Err(ApiChangeError::NotServable(errors).into()),
             }
         }
-        remove_old_deployments(&mut after);
+        deployments::make_room(&mut after, &before, DEPLOYED_BYTES)?;
         let changed = Changed {
             api: Arc::new(after),
             compiled,
@@ -320,24 +330,4 @@ fn is_waiting(api: &Api, stage_name: &StageName, table: &ApiTable) -> bool {
 
 fn is_of(deployed: &DeployedStage, stage: &Stage) -> bool {
     deployed.stage_name == stage.stage_name
-}
-
-/// Keeps only the latest of the automatic deployments that no stage serves.
-fn remove_old_deployments(api: &mut Api) {
-    let is_served = |deployment: &Deployment| {
-        let mut stages = api.stages.iter();
-        stages.any(|stage| stage.deployment_id.as_ref() == Some(&deployment.deployment_id))
-    };
-    let is_spare = |deployment: &Deployment| deployment.auto_deployed && !is_served(deployment);
-    let spare = api.deployments.iter().filter(|it| is_spare(it)).count();
-    let mut too_many = spare.saturating_sub(AUTOMATIC_DEPLOYMENTS);
-    let mut kept = Vec::with_capacity(api.deployments.len());
-    for deployment in &api.deployments {
-        if too_many > 0 && is_spare(deployment) {
-            too_many -= 1;
-        } else {
-            kept.push(deployment.clone());
-        }
-    }
-    api.deployments = kept;
 }

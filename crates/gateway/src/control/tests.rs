@@ -1,4 +1,5 @@
-//! Stages that cannot be served, and changes of their APIs.
+//! Changes of APIs: what stages that cannot be served have to do with them, and how large deployments
+//! may become.
 
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use gatepost_model::{
     api::{ApiDefinition, DEFAULT_API_KEY_SELECTION_EXPRESSION, IpAddressType},
     deployment::Deployment,
     integration::{ConnectionType, Integration, IntegrationType, PassthroughBehavior},
+    model::Model,
     route::{Route, RouteAuthorization, RouteKey},
     stage::{RouteSettings, Stage},
     vpc_link::VpcLinkTarget,
@@ -96,14 +98,10 @@ fn api_id() -> ApiId {
     ApiId::from("abcdef0123")
 }
 
-/// A gateway that started anew with the API whose stage `prod` it cannot serve, since the link is not
-/// there any more; and what it tells.
-fn restarted(folder: &tempfile::TempDir) -> (Arc<Gateway>, Receiver<Event>) {
-    let before = for_tests::gateway(folder, Observer::none());
-    let links = &before.config.outward.vpc_links;
-    links.replace_made(&[link()]);
-    let definition = Arc::new(definition());
-    let api = Api {
+/// An API with one deployment and no stages.
+fn api(definition: ApiDefinition) -> Api {
+    let definition = Arc::new(definition);
+    Api {
         api_id: api_id(),
         name: "chat".to_owned(),
         description: None,
@@ -111,17 +109,29 @@ fn restarted(folder: &tempfile::TempDir) -> (Arc<Gateway>, Receiver<Event>) {
         ip_address_type: IpAddressType::Ipv4,
         tags: BTreeMap::new(),
         created_at_ms: 0,
-        deployments: vec![Deployment {
-            deployment_id: "deploy".into(),
-            description: None,
-            created_at_ms: 0,
-            auto_deployed: false,
-            definition: Arc::clone(&definition),
-        }],
+        deployments: vec![deployment("deploy", &definition, false)],
         definition,
         stages: Vec::new(),
-    };
-    before.create_api(api).unwrap();
+    }
+}
+
+fn deployment(id: &str, definition: &Arc<ApiDefinition>, auto_deployed: bool) -> Deployment {
+    Deployment {
+        deployment_id: id.into(),
+        description: None,
+        created_at_ms: 0,
+        auto_deployed,
+        definition: Arc::clone(definition),
+    }
+}
+
+/// A gateway that started anew with the API whose stage `prod` it cannot serve, since the link is not
+/// there any more; and what it tells.
+fn restarted(folder: &tempfile::TempDir) -> (Arc<Gateway>, Receiver<Event>) {
+    let before = for_tests::gateway(folder, Observer::none());
+    let links = &before.config.outward.vpc_links;
+    links.replace_made(&[link()]);
+    before.create_api(api(definition())).unwrap();
     change(&before, |api| api.stages.push(stage("prod"))).unwrap();
     assert!(is_served(&before));
     drop(before);
@@ -207,4 +217,105 @@ async fn a_stage_that_is_not_served_refuses_no_change_and_is_compiled_only_for_w
     });
     assert!(matches!(refused, Err(ApiChangeError::NotServable(_))));
     assert_eq!(warned(&mut events), 0);
+}
+
+/// A definition of about so many bytes.
+fn of_bytes(bytes: usize) -> Arc<ApiDefinition> {
+    let model = Model {
+        model_id: "model1".into(),
+        name: "Text".to_owned(),
+        content_type: None,
+        description: None,
+        schema: "a".repeat(bytes),
+    };
+    Arc::new(ApiDefinition {
+        models: vec![model],
+        ..definition()
+    })
+}
+
+fn ids(api: &Api) -> Vec<&str> {
+    let deployments = api.deployments.iter();
+    deployments.map(|it| it.deployment_id.as_str()).collect()
+}
+
+#[test]
+fn a_new_deployment_needs_room_which_old_automatic_ones_give() {
+    const MOST: usize = 45_000;
+    let mut before = api(ApiDefinition::clone(&of_bytes(10_000)));
+    let first = Arc::clone(&before.definition);
+    before.deployments.extend([
+        deployment("auto01", &of_bytes(10_000), true),
+        deployment("auto02", &of_bytes(10_000), true),
+        // Once more what is there, which needs no more room.
+        deployment("again1", &first, false),
+    ]);
+    before.stages.push(Stage {
+        deployment_id: Some("auto01".into()),
+        ..stage("prod")
+    });
+    let with = |new: &[usize]| {
+        let mut after = before.clone();
+        for (number, bytes) in new.iter().enumerate() {
+            let id = format!("new{number}");
+            after
+                .deployments
+                .push(deployment(&id, &of_bytes(*bytes), false));
+        }
+        let made_room = deployments::make_room(&mut after, &before, MOST);
+        made_room.map(|()| after)
+    };
+    let all = with(&[10_000]).unwrap();
+    assert_eq!(ids(&all), ["deploy", "auto01", "auto02", "again1", "new0"]);
+    let without_spare = with(&[10_000, 10_000]).unwrap();
+    assert_eq!(
+        ids(&without_spare),
+        ["deploy", "auto01", "again1", "new0", "new1"]
+    );
+    let refused = with(&[10_000, 10_000, 10_000]);
+    assert!(matches!(refused, Err(ApiChangeError::DeploymentsTooLarge)));
+    // What is there already may stay, and become less.
+    let mut less = before.clone();
+    less.deployments.remove(0);
+    deployments::make_room(&mut less, &before, 0).unwrap();
+    assert_eq!(ids(&less), ["auto01", "auto02", "again1"]);
+    let mut again = before.clone();
+    again.deployments.push(deployment("again2", &first, false));
+    deployments::make_room(&mut again, &before, 0).unwrap();
+    assert_eq!(again.deployments.len(), 5);
+}
+
+#[tokio::test]
+async fn the_deployments_of_an_api_have_64_mb_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = for_tests::gateway(&folder, Observer::none());
+    let half = ApiDefinition::clone(&of_bytes(33_554_432));
+    gateway.create_api(api(half)).unwrap();
+    let deploy = |schema: &str| {
+        change(&gateway, |api| {
+            let definition = Arc::make_mut(&mut api.definition);
+            schema.clone_into(&mut definition.models[0].schema);
+            api.deployments
+                .push(deployment("second", &api.definition, false));
+        })
+    };
+    let refused = deploy(&"b".repeat(33_554_432)).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "The deployments of the API would be larger than 67108864 bytes together: delete some that no \
+         stage serves"
+    );
+    assert_eq!(ids(&gateway.apis().apis[&api_id()].api), ["deploy"]);
+    deploy("b").unwrap();
+    let table = gateway.apis();
+    let served = &table.apis[&api_id()].api;
+    assert_eq!(ids(served), ["deploy", "second"]);
+    // What calls wrote anew and is as it was is not held twice.
+    change(&gateway, |api| {
+        Arc::make_mut(&mut api.definition);
+        api.name = "renamed".to_owned();
+    })
+    .unwrap();
+    let renamed = Arc::clone(&gateway.apis().apis[&api_id()].api);
+    assert!(Arc::ptr_eq(&renamed.definition, &served.definition));
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     control_plane::{
-        ControlPlane,
+        ControlPlane, quota,
         rescue::ControlPlaneError,
         vpc_link::{self, Kind},
     },
@@ -83,7 +83,7 @@ pub(super) fn tag(
 ) -> Result<Value, ControlPlaneError> {
     gateway.change(|change| {
         let tags = Tagged::parse(&request.resource_arn)?.tags(change)?;
-        tags.extend(request.tags);
+        quota::add_tags(tags, request.tags)?;
         Ok(Value::Null)
     })
 }
