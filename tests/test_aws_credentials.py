@@ -168,20 +168,33 @@ def test_a_containers_agent_is_shown_the_token_of_its_file(start, connect, aws, 
     assert_nothing_secret_is_said(app, aws)
 
 
-def test_an_instance_is_asked_when_nobody_else_has_a_key(start, connect, aws):
-    app = start()
-    assert signer(connect(app.url())) == "INSTANCE0"
-    assert aws.asked == ["metadata"]
+def test_an_instances_role_assumes_another(start, connect, aws):
+    profile = f"[profile work]\nrole_arn = {ROLE}\ncredential_source = Ec2InstanceMetadata\n"
+    app = start(aws_config=profile, AWS_PROFILE="work")
+    assert signer(connect(app.url())).startswith("ROLE")
+    assert aws.asked == ["metadata", "sts"]
     assert_nothing_secret_is_said(app, aws)
-    app = start(AWS_EC2_METADATA_DISABLED="true")
+
+
+def test_an_instance_is_asked_for_aws_itself_when_nobody_else_has_a_key(start, connect, aws):
+    aws.refuse = 403
+    app = start(AWS_ENDPOINT_URL="")
+    # Without credentials nothing is sent there.
+    error = error_of(app, connect(app.url()))
+    assert "as an EC2 instance this machine has none: it answers 403 Forbidden" in error
+    assert aws.asked == ["metadata"]
+    app = start(AWS_ENDPOINT_URL="", AWS_EC2_METADATA_DISABLED="true")
     assert "there are no credentials for AWS: set AWS_ACCESS_KEY_ID" in error_of(
         app, connect(app.url())
     )
     assert aws.asked == ["metadata"]
 
 
-def test_an_emulator_is_called_without_asking_whether_this_is_an_instance(start, connect, aws):
-    app = start(config=f'[functions.endpoints]\nelsewhere = "{aws.url}"\n')
+@pytest.mark.parametrize("config", [None, AT_AWS], ids=["endpoint", "variable"])
+def test_an_emulator_is_called_without_asking_whether_this_is_an_instance(
+    start, connect, aws, config
+):
+    app = start(config=config or f'[functions.endpoints]\nelsewhere = "{aws.url}"\n')
     # It knows no keys, and answers as if its own were another.
     assert "nobody has the key gatepost" in error_of(app, connect(app.url()))
     assert aws.asked == []

@@ -361,7 +361,8 @@ def test_what_is_logged_at_the_end_is_delivered_before_gatepost_ends(dev, connec
 
 
 class Collector:
-    """A server whose answers to POST are those of a list, and from then on the last one."""
+    """A server whose answers to POST are those of a list, and from then on the last one: a status and
+    a body, or what gives both for the operation that a call of CloudWatch Logs names and its body."""
 
     def __init__(self, *answers):
         self.requests = []
@@ -375,7 +376,8 @@ class Collector:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 collector.requests.append((self.path, dict(self.headers.items()), body))
                 answers = collector.answers
-                status, answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                status, answer = answer(operation_of(self.headers), body) if callable(answer) else answer
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
@@ -389,9 +391,17 @@ class Collector:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    def calls(self):
+        """The operations of CloudWatch Logs that were called, with their bodies."""
+        return [(operation_of(headers), body) for _, headers, body in self.requests]
+
     def stop(self):
         self._server.shutdown()
         self._server.server_close()
+
+
+def operation_of(headers):
+    return headers["x-amz-target"].removeprefix("Logs_20140328.")
 
 
 @pytest.fixture
@@ -418,8 +428,10 @@ def test_throttled_batches_are_sent_again_as_they_were_and_a_missing_stream_is_m
         (400, error("ThrottlingException")),
         (503, b"busy"),
         (400, error("ResourceNotFoundException")),
-        (200, b"{}"),
+        # The stream cannot be made, for there is no group; somebody makes that meanwhile.
+        (400, error("ResourceNotFoundException")),
         (400, error("ResourceAlreadyExistsException")),
+        (200, b"{}"),
         (200, b"{}"),
     ]
     cloud = collector(*answers)
@@ -427,16 +439,55 @@ def test_throttled_batches_are_sent_again_as_they_were_and_a_missing_stream_is_m
     app = dev(printing_app(), config=config)
     client = connect(app.url())
     say(client, "print", lines=3, length=10)
-    until(lambda: len(cloud.requests) >= 6, "six calls")
-    targets = [headers["x-amz-target"].removeprefix("Logs_20140328.") for _, headers, _ in cloud.requests]
-    assert targets[:6] == ["PutLogEvents"] * 3 + ["CreateLogGroup", "CreateLogStream", "PutLogEvents"]
-    puts = [body for (_, _, body), target in zip(cloud.requests, targets, strict=True) if target == "PutLogEvents"]
+    until(lambda: len(cloud.requests) >= 7, "seven calls")
+    calls = cloud.calls()
+    assert [target for target, _ in calls[:7]] == [
+        *["PutLogEvents"] * 3,
+        "CreateLogStream",
+        "CreateLogGroup",
+        "CreateLogStream",
+        "PutLogEvents",
+    ]
+    puts = [body for target, body in calls if target == "PutLogEvents"]
     assert len(set(puts[:4])) == 1
     put = json.loads(puts[0])
     assert put["logGroupName"] == f"/aws/lambda/{app.function('Prints')}"
     stamps = [event["timestamp"] for event in put["logEvents"]]
     assert stamps == sorted(stamps)
     assert metric(app, "gatepost_dropped_log_entries_total", "cloudwatch") == 0
+
+
+def test_a_role_that_may_not_make_groups_has_streams_made_in_those_that_are_there(
+    dev, connect, collector
+):
+    """CreateLogStream and PutLogEvents are all that it needs then."""
+    streams = set()
+
+    def answer(target, body):
+        asked = json.loads(body)
+        stream = asked["logGroupName"], asked.get("logStreamName")
+        if target == "CreateLogStream":
+            is_there = stream in streams
+            streams.add(stream)
+            return (400, error("ResourceAlreadyExistsException")) if is_there else (200, b"{}")
+        if target == "PutLogEvents":
+            return (200, b"{}") if stream in streams else (400, error("ResourceNotFoundException"))
+        return 400, error("AccessDeniedException")
+
+    cloud = collector(answer)
+    config = f'[logs]\nlevel = "OFF"\n[logs.cloudwatch]\nenabled = true\nendpoint = "{cloud.url}"'
+    app = dev(printing_app(), config=config)
+    say(connect(app.url()), "print", lines=3, length=10)
+    until(lambda: len(cloud.requests) >= 3, "three calls")
+    app.stop()
+    assert [target for target, _ in cloud.calls()[:3]] == [
+        "PutLogEvents",
+        "CreateLogStream",
+        "PutLogEvents",
+    ]
+    [(group, _)] = streams
+    assert group == f"/aws/lambda/{app.function('Prints')}"
+    assert [e["text"] for e in app.events("warning") if "log sink" in e["text"]] == []
 
 
 def test_what_cloudwatch_refuses_is_counted_and_said_with_the_reason(dev, connect, collector):

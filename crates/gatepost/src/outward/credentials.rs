@@ -22,6 +22,8 @@ use crate::config::IntegrationsConfig;
 
 /// The region of STS where nothing names one.
 const DEFAULT_REGION: &str = "us-east-1";
+/// The profile that is used where nobody asks for one.
+const DEFAULT_PROFILE: &str = "default";
 
 /// Credentials that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -110,11 +112,13 @@ pub(super) fn find(
     if let Some(profile) = around.variable("AWS_PROFILE") {
         return Ok(profiles.source(profile, around)?);
     }
-    match profiles.source("default", around) {
+    match profiles.source(DEFAULT_PROFILE, around) {
         Ok(source) => return Ok(source),
-        Err(ProfileError::NoProfile { .. } | ProfileError::NoCredentials(_)) => {}
+        // Not of a profile that it names: whoever is found behind it would be somebody else.
+        Err(ProfileError::NoProfile { profile, .. } | ProfileError::NoCredentials(profile))
+            if profile == DEFAULT_PROFILE => {}
         Err(error) => {
-            let unusable = CredentialsError::Unusable(error.to_string());
+            let unusable = CredentialsError::Unusable(error.without_files());
             return Ok(Source::Nowhere(unusable));
         }
     }

@@ -73,7 +73,8 @@ impl InvokeEndpoint {
         )
     }
 
-    /// A client of AWS Lambda; `url` is another place for it, with the same rules.
+    /// A client of AWS Lambda; `url` is another base for it, and never that of a function: the SDKs
+    /// read the same variable, and append to it.
     pub fn aws(
         client: HttpClient,
         url: Option<&str>,
@@ -146,7 +147,7 @@ impl InvokeEndpoint {
         Ok((url, region))
     }
 
-    /// Whether AWS answers, which tells of errors in its one way.
+    /// How errors are told: `"aws"` says that it is in AWS's one way, wherever that is.
     fn dialect(&self) -> Dialect {
         match &self.place {
             Place::Url(url) if !is_of_aws(url) => Dialect::Emulator,
@@ -178,8 +179,7 @@ impl InvokeEndpoint {
         region: &str,
         payload: &Bytes,
     ) -> Result<InvokeResponse, retry::Failed> {
-        let is_real_aws = self.dialect() == Dialect::Aws;
-        let credentials = self.credentials.credentials_for(is_real_aws).await;
+        let credentials = self.credentials.credentials_for(is_of_aws(url)).await;
         let credentials = credentials.map_err(|error| {
             retry::Failed::for_good(InvokeError {
                 never_sent: true,
@@ -349,6 +349,36 @@ mod tests {
             "{url}"
         );
         assert_eq!(region, "eu-west-1");
+    }
+
+    #[test]
+    fn another_url_of_lambda_is_a_base_as_for_the_sdks_and_an_endpoint_may_be_a_functions() {
+        let emulator = "http://localhost:9000/2015-03-31/functions/function/invocations";
+        let none = CredentialsProvider::nowhere();
+        let endpoint = InvokeEndpoint::new(client(), emulator, "x", none.clone());
+        assert_eq!(address(&endpoint, "f", Some("live")), Ok(at(emulator, "x")));
+        let aws = InvokeEndpoint::aws(client(), Some(emulator), "x", none);
+        let url = format!("{emulator}/2015-03-31/functions/f/invocations?Qualifier=live");
+        assert_eq!(address(&aws, "f", Some("live")), Ok(at(&url, "x")));
+    }
+
+    #[tokio::test]
+    async fn only_aws_itself_needs_credentials_and_the_variable_makes_the_answer_awss() {
+        let none = CredentialsProvider::nowhere();
+        let error = async |url: Option<&str>| {
+            let aws = InvokeEndpoint::aws(client(), url, "us-east-1", none.clone());
+            assert_eq!(aws.dialect(), Dialect::Aws);
+            let invoke = InvokeRequest::synchronous("f", Vec::new());
+            aws.invoke(invoke).await.unwrap_err().message
+        };
+        let is_missing = |error: &str| error.starts_with("there are no credentials for AWS");
+        let at_aws = error(None).await;
+        assert!(is_missing(&at_aws), "{at_aws}");
+        let of_aws = error(Some("https://vpce-1.lambda.us-east-1.vpce.amazonaws.com")).await;
+        assert!(is_missing(&of_aws), "{of_aws}");
+        // Nobody listens there, and that is what is found out.
+        let elsewhere = error(Some("http://127.0.0.1:9")).await;
+        assert!(elsewhere.contains("127.0.0.1:9"), "{elsewhere}");
     }
 
     #[test]

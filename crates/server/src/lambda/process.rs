@@ -392,6 +392,7 @@ impl Process {
         };
         match running {
             Some(running) => {
+                self.series.failed();
                 self.lose();
                 running.job.settle(Err(error));
             }
@@ -431,14 +432,17 @@ impl Process {
         init_duration: Option<Duration>,
         ending: Ending<'_>,
     ) -> Option<String> {
-        let duration = running.delivered.map(|at| at.elapsed()).unwrap_or_default();
-        self.series.durations.observe(duration);
+        let duration = running.delivered.map(|at| at.elapsed());
+        // What the function never saw took it no time.
+        if let Some(duration) = duration {
+            self.series.durations.observe(duration);
+        }
         if let Some(init) = init_duration {
             self.series.inits.observe(init);
         }
         let report = Report {
             request_id: &running.job.request_id,
-            duration,
+            duration: duration.unwrap_or_default(),
             init_duration,
             memory_size_mb: self.function.memory_mb,
             ending,

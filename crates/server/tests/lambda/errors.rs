@@ -1,7 +1,11 @@
 //! What goes wrong has Lambda's own words.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
+use gatepost_gateway::observe::metrics::Metrics;
 use gatepost_model::{
     function::{FunctionCode, Runtime},
     invocation::InvokeRequest,
@@ -248,6 +252,39 @@ async fn an_init_that_takes_too_long_has_the_functions_timeout_left() {
     world
         .log_line(|line| line.contains("\tPhase: init\tStatus: timeout"))
         .await;
+}
+
+/// How many invocations of a function had a duration, and how many failed.
+fn counted(metrics: &Metrics, function: &str) -> (u64, u64) {
+    let series = metrics.functions.series(function);
+    let errors = series.errors.load(Ordering::Relaxed);
+    (series.durations.counted().count, errors)
+}
+
+#[tokio::test]
+async fn only_what_a_process_took_has_a_duration_and_all_that_fails_is_counted() {
+    let broken = python("broken", "raise ValueError('at the start')");
+    let mut late = python("late", "import time\ntime.sleep(60)");
+    late.timeout = Duration::from_millis(100);
+    let mut no_code = python("no-code", "");
+    no_code.code = FunctionCode::Directory("/not/there".into());
+    no_code.handler = "app.handler".to_owned();
+    let fails = python("fails", "def handler(e, c): raise ValueError()");
+    let metrics = Arc::<Metrics>::default();
+    let world = World::with(vec![broken, late, no_code, fails], |config| {
+        config.init_timeout = Duration::from_millis(300);
+        config.metrics = Arc::clone(&metrics);
+    });
+    for name in ["broken", "late", "fails"] {
+        assert!(world.call(name, &json!({})).await.1, "{name}");
+    }
+    let refused = world.invoke(request("no-code", &json!({}))).await;
+    assert_eq!(refused.unwrap_err().error_type, "InvalidRuntimeException");
+    let of = |name| counted(&metrics, name);
+    assert_eq!(of("broken"), (0, 1));
+    assert_eq!(of("late"), (0, 1));
+    assert_eq!(of("no-code"), (0, 1));
+    assert_eq!(of("fails"), (1, 1));
 }
 
 #[tokio::test]

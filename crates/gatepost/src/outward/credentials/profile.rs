@@ -97,6 +97,21 @@ pub enum ProfileError {
     },
 }
 
+impl ProfileError {
+    /// What it says where callers read it: no files. The profile that is missing is one that another
+    /// names.
+    pub(super) fn without_files(&self) -> String {
+        match self {
+            Self::NoProfile { profile, .. } => format!(
+                "there is no profile {profile}, which a source_profile names: correct the name, or \
+                 make it with `aws configure --profile {profile}`"
+            ),
+            Self::Unreadable { error, .. } => error.to_string(),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// The settings of one profile, out of both files.
 type Settings = BTreeMap<String, String>;
 

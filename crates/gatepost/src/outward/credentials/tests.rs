@@ -246,3 +246,36 @@ fn a_default_profile_that_cannot_be_used_stops_the_search_but_not_the_start() {
             .contains("the profile default holds no access key itself")
     );
 }
+
+#[test]
+fn a_default_profile_whose_source_gives_nothing_is_not_passed_over_for_another_identity() {
+    let none = IntegrationsConfig::default();
+    let variables = [
+        ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token"),
+        ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/pod"),
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x"),
+    ];
+    for (others, expected) in [
+        (
+            "",
+            "there is no profile typo, which a source_profile names: correct the name, or make it \
+             with `aws configure --profile typo`",
+        ),
+        (
+            "[profile typo]\nregion = eu-west-1\n",
+            "the profile typo holds no credentials: write aws_access_key_id and \
+             aws_secret_access_key, credential_process, or role_arn into it",
+        ),
+    ] {
+        let config = format!("[default]\nrole_arn = r\nsource_profile = typo\n{others}");
+        let found = find_with(&none, &variables, &config).unwrap();
+        let Source::Nowhere(error) = found else {
+            panic!("another identity: {found:?}");
+        };
+        assert_eq!(error.to_string(), expected);
+    }
+    // One that has other settings only is no identity.
+    let found = find_with(&none, &variables, "[default]\nregion = eu-west-1\n");
+    assert!(matches!(found, Ok(Source::WebIdentity(_))), "{found:?}");
+}

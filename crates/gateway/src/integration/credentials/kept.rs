@@ -3,14 +3,14 @@
 
 use std::{
     sync::{Arc, Weak},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use arc_swap::ArcSwapOption;
 use aws_credential_types::Credentials;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::CredentialsError;
 
@@ -222,24 +222,44 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use futures_util::{FutureExt as _, future::join_all};
+    use tokio::{sync::Semaphore, task::yield_now};
 
     use super::*;
 
-    /// Keeps what `of` gives for the number of the fetch, each after 50 ms.
+    /// Who fetches for a test: each fetch ends when the test lets it.
+    struct Fetcher {
+        begun: AtomicU32,
+        may_end: Semaphore,
+    }
+
+    impl Fetcher {
+        fn begun(&self) -> u32 {
+            self.begun.load(Ordering::SeqCst)
+        }
+
+        fn let_end(&self, fetches: usize) {
+            self.may_end.add_permits(fetches);
+        }
+    }
+
+    /// Keeps what `of` gives for the number of the fetch.
     fn kept(
         of: impl Fn(u32) -> Result<Credentials, CredentialsError> + Send + Sync + 'static,
-    ) -> (Arc<Kept>, Arc<AtomicU32>) {
-        let fetches = Arc::new(AtomicU32::new(0));
-        let (counted, of) = (Arc::clone(&fetches), Arc::new(of));
+    ) -> (Arc<Kept>, Arc<Fetcher>) {
+        let fetcher = Arc::new(Fetcher {
+            begun: AtomicU32::new(0),
+            may_end: Semaphore::new(0),
+        });
+        let (fetching, of) = (Arc::clone(&fetcher), Arc::new(of));
         let kept = Kept::new(Box::new(move || {
-            let number = counted.fetch_add(1, Ordering::SeqCst);
-            let of = Arc::clone(&of);
+            let number = fetching.begun.fetch_add(1, Ordering::SeqCst);
+            let (fetching, of) = (Arc::clone(&fetching), Arc::clone(&of));
             Box::pin(async move {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                fetching.may_end.acquire().await.unwrap().forget();
                 of(number)
             })
         }));
-        (kept, fetches)
+        (kept, fetcher)
     }
 
     fn key(number: u32, life: Option<Duration>) -> Credentials {
@@ -247,57 +267,97 @@ mod tests {
         Credentials::new(format!("KEY{number}"), "s", None, expiry, "test")
     }
 
+    /// Credentials that are good for an hour, and due.
+    fn due(number: u32) -> Arc<Held> {
+        Arc::new(Held {
+            credentials: key(number, Some(Duration::from_secs(3600))),
+            refresh_at: Some(SystemTime::now()),
+        })
+    }
+
+    /// Waits for the fetch that was begun last.
+    async fn end_of_fetch(kept: &Kept) {
+        let end = kept.flight.lock().end.clone();
+        // Nothing is sent: the channel closes.
+        let _ = end.expect("a fetch was begun").changed().await;
+    }
+
     #[tokio::test]
     async fn however_many_ask_one_fetches() {
-        let (kept, fetches) = kept(|number| Ok(key(number, None)));
-        let all = join_all((0..100).map(|_| kept.get())).await;
+        let (kept, fetcher) = kept(|number| Ok(key(number, None)));
+        let mut all = Box::pin(join_all((0..100).map(|_| kept.get())));
+        assert!((&mut all).now_or_never().is_none());
+        fetcher.let_end(100);
         assert!(
-            all.iter()
+            all.await
+                .iter()
                 .all(|got| got.as_ref().unwrap().access_key_id() == "KEY0")
         );
-        assert_eq!(fetches.load(Ordering::SeqCst), 1);
+        assert_eq!(fetcher.begun(), 1);
     }
 
     #[tokio::test]
     async fn one_that_stops_waiting_stops_nothing() {
-        let (kept, fetches) = kept(|number| Ok(key(number, None)));
-        let given_up = tokio::time::timeout(Duration::from_millis(5), kept.get()).await;
-        assert!(given_up.is_err());
+        let (kept, fetcher) = kept(|number| Ok(key(number, None)));
+        assert!(kept.get().now_or_never().is_none());
+        fetcher.let_end(1);
         assert_eq!(kept.get().await.unwrap().access_key_id(), "KEY0");
-        assert_eq!(fetches.load(Ordering::SeqCst), 1);
+        assert_eq!(fetcher.begun(), 1);
     }
 
     #[tokio::test]
     async fn new_ones_are_fetched_before_the_old_expire_and_nobody_waits_for_them() {
-        let life = Duration::from_millis(600);
-        let (kept, fetches) = kept(move |number| Ok(key(number, (number == 0).then_some(life))));
-        assert_eq!(kept.get().await.unwrap().access_key_id(), "KEY0");
-        let key = || kept.get().now_or_never().expect("it is there").unwrap();
-        while key().access_key_id() == "KEY0" {
-            tokio::task::yield_now().await;
+        let (kept, fetcher) = kept(|_| Ok(key(1, None)));
+        kept.held.store(Some(due(0)));
+        let id = || {
+            let got = kept.get().now_or_never().expect("it is there");
+            got.unwrap().access_key_id().to_owned()
+        };
+        for _ in 0..10 {
+            assert_eq!(id(), "KEY0");
+            yield_now().await;
         }
-        assert_eq!(key().access_key_id(), "KEY1");
-        assert_eq!(fetches.load(Ordering::SeqCst), 2);
+        fetcher.let_end(1);
+        end_of_fetch(&kept).await;
+        assert_eq!(id(), "KEY1");
+        assert_eq!(fetcher.begun(), 1);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
+    async fn they_are_fetched_again_when_they_are_due_though_nobody_asks() {
+        let (kept, fetcher) = kept(|_| Ok(key(1, None)));
+        fetcher.let_end(1);
+        kept.held.store(Some(due(0)));
+        refresh_in(Duration::from_secs(1), Arc::downgrade(&kept)).await;
+        end_of_fetch(&kept).await;
+        assert_eq!(kept.held().unwrap().0.access_key_id(), "KEY1");
+        // What does not expire is not.
+        refresh_in(Duration::from_secs(1), Arc::downgrade(&kept)).await;
+        yield_now().await;
+        assert_eq!(fetcher.begun(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn after_a_failure_the_same_error_is_given_for_a_while() {
-        let (kept, fetches) = kept(|number| match number {
+        let (kept, fetcher) = kept(|number| match number {
             0 => Err(CredentialsError::not_given("STS", "it is down")),
             _ => Ok(key(number, None)),
         });
+        fetcher.let_end(2);
         let all = join_all((0..10).map(|_| kept.get())).await;
         let down = CredentialsError::not_given("STS", "it is down");
         assert!(all.into_iter().all(|got| got == Err(down.clone())));
+        tokio::time::advance(Duration::from_millis(999)).await;
         assert_eq!(kept.get().await, Err(down));
-        assert_eq!(fetches.load(Ordering::SeqCst), 1);
-        tokio::time::sleep(FIRST_PAUSE).await;
+        assert_eq!(fetcher.begun(), 1);
+        tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(kept.get().await.unwrap().access_key_id(), "KEY1");
     }
 
     #[tokio::test]
     async fn those_that_have_expired_are_none() {
-        let (kept, _) = kept(|number| Ok(key(number, Some(Duration::ZERO))));
+        let (kept, fetcher) = kept(|number| Ok(key(number, Some(Duration::ZERO))));
+        fetcher.let_end(1);
         let error = kept.get().await.unwrap_err();
         assert!(error.to_string().contains("have expired"), "{error}");
     }

@@ -15,11 +15,12 @@ use super::{Histogram, MAX_SERIES, OTHER};
 /// The series of a function: of all its processes, so that counting is an addition to an atomic.
 #[derive(Debug, Default)]
 pub struct FunctionSeries {
-    /// How long invocations took.
+    /// How long invocations took, of those that a process was given.
     pub durations: Histogram,
     /// How long processes took before their first invocation: each is a cold start.
     pub inits: Histogram,
-    /// Invocations that failed: by an error, at their timeout, or with their process.
+    /// Invocations that failed: by an error, at their timeout, or with their process, started or
+    /// not.
     pub errors: AtomicU64,
 }
 

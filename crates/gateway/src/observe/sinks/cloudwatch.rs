@@ -6,7 +6,7 @@ mod batches;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::batches::{Batch, Stream, streams};
 use super::{
@@ -61,13 +61,14 @@ struct Rejected {
 
 impl Rejected {
     fn entries(&self, batch: &Batch) -> u64 {
+        let len = batch.events.len();
         let first = self
             .too_old_log_event_end_index
             .max(self.expired_log_event_end_index)
-            .min(batch.events.len());
-        let last = self.too_new_log_event_start_index;
-        let last = last.unwrap_or(batch.events.len()).max(first);
-        batch.entries_in(0..first) + batch.entries_in(last..batch.events.len())
+            .min(len);
+        let last = self.too_new_log_event_start_index.unwrap_or(len);
+        let last = last.clamp(first, len);
+        batch.entries_in(0..first) + batch.entries_in(last..len)
     }
 }
 
@@ -124,27 +125,41 @@ impl CloudWatch {
         Ok(answer.rejected_log_events_info)
     }
 
+    /// Makes a stream. Its group only where that is missing: a role may be allowed streams alone.
     async fn make(&self, stream: &Stream) -> Result<(), Failure> {
         let group = json!({"logGroupName": stream.log_group});
         let name = json!({"logGroupName": stream.log_group, "logStreamName": stream.name});
-        for (operation, input) in [("CreateLogGroup", group), ("CreateLogStream", name)] {
-            match self.logs.call(operation, input.to_string().into()).await {
-                Err(error) if !error.is("ResourceAlreadyExistsException") => {
-                    return Err(error.into());
-                }
-                _ => {}
+        match self.make_one("CreateLogStream", &name).await {
+            Err(error) if error.is("ResourceNotFoundException") => {
+                self.make_one("CreateLogGroup", &group).await?;
+                self.make_one("CreateLogStream", &name).await?;
             }
+            made => made?,
         }
         Ok(())
+    }
+
+    /// Makes a group or a stream, or finds that somebody else has.
+    async fn make_one(&self, operation: &str, input: &Value) -> Result<(), CallError> {
+        match self.logs.call(operation, input.to_string().into()).await {
+            Err(error) if !error.is("ResourceAlreadyExistsException") => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         let may_pass = match &error {
-            CallError::Unusable(_) => false,
-            CallError::NoAnswer(_) => true,
-            CallError::Credentials(error) => matches!(error, CredentialsError::NotGiven { .. }),
+            CallError::Unusable(_)
+            | CallError::Credentials(CredentialsError::Nowhere | CredentialsError::Unusable(_)) => {
+                false
+            }
+            // An instance metadata service that is slow for once looks like none.
+            CallError::NoAnswer(_)
+            | CallError::Credentials(
+                CredentialsError::NotGiven { .. } | CredentialsError::NoInstance(_),
+            ) => true,
             CallError::Refused { status, kind, .. } => {
                 status.is_server_error() || MAY_PASS.contains(&kind.as_str())
             }
@@ -190,5 +205,32 @@ mod tests {
             rejected(r#"{"rejectedLogEventsInfo": {"tooOldLogEventEndIndex": 9}}"#),
             3
         );
+        for json in [
+            r#"{"rejectedLogEventsInfo": {"tooNewLogEventStartIndex": 9}}"#,
+            r#"{"rejectedLogEventsInfo": {"tooNewLogEventStartIndex": 5}}"#,
+        ] {
+            assert_eq!(rejected(json), 0, "{json}");
+        }
+        assert_eq!(
+            rejected(
+                r#"{"rejectedLogEventsInfo": {"tooOldLogEventEndIndex": 9,
+                    "tooNewLogEventStartIndex": 9}}"#
+            ),
+            3
+        );
+    }
+
+    #[test]
+    fn credentials_that_may_come_later_are_waited_for() {
+        let may_pass = |error: CredentialsError| Failure::from(CallError::from(error)).may_pass;
+        assert!(may_pass(CredentialsError::NotGiven {
+            of: "STS".into(),
+            what: "it is down".into()
+        }));
+        assert!(may_pass(CredentialsError::NoInstance(
+            "a slow second".into()
+        )));
+        assert!(!may_pass(CredentialsError::Nowhere));
+        assert!(!may_pass(CredentialsError::Unusable("no key".into())));
     }
 }

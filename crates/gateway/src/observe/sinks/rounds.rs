@@ -1,8 +1,9 @@
 //! Sinks that are called over the network: entries are gathered for a moment, then delivered
 //! together, and what cannot be delivered at once is tried again for a while.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
+use futures_util::FutureExt as _;
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep, timeout_at},
@@ -41,13 +42,20 @@ pub(super) struct Failure {
     pub may_pass: bool,
 }
 
-/// Delivers what arrives, until the sink is gone.
+/// Delivers what arrives, until the sink is gone. A panic loses the round that it happens in.
 pub(super) async fn deliver_rounds(mut inbox: Inbox, to: impl Deliver) {
     while let Some(round) = Round::gather(&mut inbox).await {
         let backlog = &inbox.state.backlog;
         if !round.rendered.is_empty() {
-            let lost = to.deliver(round.rendered, &inbox.state).await;
-            backlog.drop_entries(lost);
+            let all = round.rendered.len() as u64;
+            let delivery = to.deliver(round.rendered, &inbox.state);
+            let lost = AssertUnwindSafe(delivery).catch_unwind().await;
+            backlog.drop_entries(lost.unwrap_or_else(|_| {
+                inbox
+                    .state
+                    .is_in_trouble("it panicked, a bug: please report it");
+                all
+            }));
         }
         backlog.leave(round.entries, round.bytes);
         for done in round.flushed {
@@ -129,10 +137,16 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
 
     use super::*;
-    use crate::observe::sinks::{Sink, SinkKind};
+    use crate::{
+        observe::sinks::{Sink, SinkKind},
+        store::{LogEntry, LogEvent},
+    };
 
     fn failure(may_pass: bool) -> Failure {
         Failure {
@@ -167,5 +181,37 @@ mod tests {
         assert!(!is_done && (14..40).contains(&tried), "{tried}");
         assert!(took <= TRIED_FOR && took + MAX_DELAY >= TRIED_FOR);
         assert_eq!(attempts(0, false).await, (1, Duration::ZERO, false));
+    }
+
+    fn entry() -> LogEntry {
+        LogEntry::Event(Arc::new(LogEvent {
+            log_group: "g".into(),
+            stream: "s".into(),
+            timestamp_ms: 1,
+            message: "line".to_owned(),
+        }))
+    }
+
+    /// Has a defect that the first round meets.
+    struct Defective(AtomicUsize);
+
+    impl Deliver for Defective {
+        async fn deliver(&self, _: Vec<RenderedEntry>, _: &State) -> u64 {
+            assert!(self.0.fetch_add(1, Ordering::SeqCst) > 0, "the defect");
+            0
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_defect_loses_its_round_only_and_is_said() {
+        let (sink, inbox) = Sink::new(SinkKind::Otlp, 1_000_000);
+        tokio::spawn(deliver_rounds(inbox, Defective(AtomicUsize::new(0))));
+        for _ in 0..2 {
+            sink.offer(&entry());
+            sink.offer(&entry());
+            assert_eq!(sink.finish(Instant::now() + LINGER).await, None);
+            assert_eq!((sink.waiting(), sink.dropped()), (0, 2));
+        }
+        assert!(sink.loss(2).ends_with("report it"), "{}", sink.loss(2));
     }
 }
