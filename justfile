@@ -43,6 +43,7 @@ format:
 # Check the code as it is written.
 check:
     cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy --locked -- -D warnings
 
 # Check licences and sources of the dependencies.
 deny:

@@ -331,6 +331,45 @@ def test_an_api_without_routes_is_not_deployed(api_gateway):
     assert api_gateway.get_deployments(ApiId=api_id)["Items"] == []
 
 
+def test_a_resource_has_fifty_tags_at_most(app, api_gateway):
+    tags = {f"key{number}": "1" for number in range(50)}
+    more = {**tags, "key50": "1"}
+    text = "Maximum number of Tags for this resource has been reached: there may be 50"
+    too_many = (400, "BadRequestException", text)
+    api_id = create(api_gateway, Tags=tags)["ApiId"]
+    api_gateway.create_stage(ApiId=api_id, StageName="prod", Tags=tags)
+    v1 = app.aws("apigateway")
+    own = [
+        arn(api_id),
+        arn(api_id, "prod"),
+        f"{arn('x').removesuffix('/apis/x')}/domainnames/ws.example.com",
+        f"{arn('x').removesuffix('/apis/x')}/vpclinks/"
+        + api_gateway.create_vpc_link(Name="x", SubnetIds=["s"], Tags=tags)["VpcLinkId"],
+    ]
+    api_gateway.create_domain_name(DomainName="ws.example.com", Tags=tags)
+    for resource in own:
+        assert refused(api_gateway.tag_resource, ResourceArn=resource, Tags={"key50": "1"}) == too_many
+        api_gateway.tag_resource(ResourceArn=resource, Tags={"key0": "2"})
+        assert api_gateway.get_tags(ResourceArn=resource)["Tags"] == {**tags, "key0": "2"}
+    key = v1.create_api_key(name="x", tags=tags)["id"]
+    of_key = f"{arn('x').removesuffix('/apis/x')}/apikeys/{key}"
+    assert refused(v1.tag_resource, resourceArn=of_key, tags={"key50": "1"}) == too_many
+    for call, arguments in [
+        (api_gateway.create_api, {"Name": "x", "ProtocolType": "WEBSOCKET", "RouteSelectionExpression": EXPRESSION}),
+        (api_gateway.create_stage, {"ApiId": api_id, "StageName": "other"}),
+        (api_gateway.create_vpc_link, {"Name": "x", "SubnetIds": ["s"]}),
+        (api_gateway.create_domain_name, {"DomainName": "other.example.com"}),
+    ]:
+        assert refused(call, **arguments, Tags=more) == too_many
+    for call, arguments in [
+        (v1.create_api_key, {"name": "y"}),
+        (v1.create_usage_plan, {"name": "y"}),
+        (v1.generate_client_certificate, {}),
+        (v1.create_vpc_link, {"name": "y", "targetArns": ["arn:aws:x"]}),
+    ]:
+        assert refused(call, **arguments, tags=more) == too_many
+
+
 def test_tags_of_apis_and_stages_are_added_and_removed(api_gateway):
     api_id = create(api_gateway, Tags={"team": "web"})["ApiId"]
     api_gateway.create_stage(ApiId=api_id, StageName="prod", Tags={"team": "web"})

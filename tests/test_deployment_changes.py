@@ -276,6 +276,66 @@ def test_a_stage_that_cannot_be_served_after_a_restart_is_told_of_and_never_open
     assert refusal(connect, made.url()) == 502
 
 
+def test_a_stage_that_cannot_be_served_holds_back_no_change_of_its_api(dev, connect):
+    linked = '[integrations.vpc_links]\nlink01 = "http://127.0.0.1:9"\n'
+    app = dev(BARE, config=linked)
+    through = {"ConnectionType": "VPC_LINK", "ConnectionId": "link01"}
+    linking = Http("http://backend/", integration=through)
+    made = Made(app, {"say": Mock("first"), "linked": linking})
+    made.v2.update_stage(**made.ids, StageName="prod", AutoDeploy=True)
+    Path(app.command[app.command.index("--config") + 1]).write_text("")
+    app.restart()
+    before = made.stage()
+    assert refusal(connect, made.url()) == 403
+    # What it serves cannot be compiled, nor what it would serve then.
+    made.reply("second")
+    failed = made.stage()
+    assert failed["DeploymentId"] == before["DeploymentId"]
+    message = failed["LastDeploymentStatusMessage"]
+    assert message.startswith("Deployment attempt failed: route linked")
+    assert "link01" in message
+
+    def warnings():
+        return [e["text"] for e in app.events("warning") if "IS NOT SERVED: route linked" in e["text"]]
+
+    # Told of at the start; the deployment that failed is told of by the stage.
+    assert len(warnings()) == 1
+    made.v2.update_stage(**made.ids, StageName="prod", Description="still not served")
+    made.v2.tag_resource(
+        ResourceArn=f"arn:aws:apigateway:us-east-1::/apis/{made.ids['ApiId']}/stages/prod",
+        Tags={"a": "1"},
+    )
+    assert len(warnings()) == 1
+    made.v2.update_stage(**made.ids, StageName="prod", StageVariables={"a": "1"})
+    app.wait_event("warning", lambda _: len(warnings()) == 2)
+    made.v2.update_api(**made.ids, Name="renamed")
+    renamed = app.wait_event("warning", lambda event: "OF THE API renamed" in event["text"])
+    assert renamed["text"].startswith(f"STAGE prod OF THE API renamed ({made.ids['ApiId']})")
+    assert refusal(connect, made.url()) == 403
+    # Once what it would serve can be compiled it is served.
+    routes = made.v2.get_routes(**made.ids)["Items"]
+    [route] = [route for route in routes if route["RouteKey"] == "linked"]
+    made.v2.delete_route(**made.ids, RouteId=route["RouteId"])
+    assert heard(connect(made.url())) == "second"
+    # A new stage of what cannot be served is refused as ever.
+    assert refused(
+        made.v2.create_stage, **made.ids, StageName="old", DeploymentId=before["DeploymentId"]
+    )[:2] == (400, "BadRequestException")
+
+
+def test_an_empty_deployment_id_leaves_a_stage_its_deployment(made, connect):
+    before = made.stage()
+    answer = made.v2.update_stage(
+        **made.ids, StageName="prod", DeploymentId="", Description="changed"
+    )
+    assert (answer["DeploymentId"], answer["Description"]) == (before["DeploymentId"], "changed")
+    automatic = made.v2.update_stage(
+        **made.ids, StageName="prod", DeploymentId="", AutoDeploy=True
+    )
+    assert automatic["AutoDeploy"] is True
+    assert heard(connect(made.url())) == "first"
+
+
 @pytest.mark.parametrize(
     "operation, arguments",
     [

@@ -138,6 +138,18 @@ def test_a_refused_post_is_a_line_on_the_terminal(talking, connect):
     assert "delete the id" in out + err
 
 
+def test_what_a_caller_names_is_no_line_of_its_own_on_the_terminal(talking):
+    process, lines = talking(silent_app())
+    url = re.search(r"ws://\S+/prod", "".join(lines))[0]
+    v2 = aws_client("apigatewayv2", url.replace("ws:", "http:").removesuffix("/prod"))
+    v2.create_vpc_link(Name="a\nwarning: all is \x1b[31mlost", SubnetIds=["s"])
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+    [line] = [line for line in err.splitlines() if "lost" in line]
+    assert line.startswith("warning: the VPC link `a\\nwarning: all is \\u{1b}[31mlost` leads nowhere")
+    assert "\x1b" not in err
+
+
 def test_a_refused_handshake_is_a_line_on_the_terminal(talking, raw_socket):
     """Where, who, which request, why, and what to do."""
     app = {

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import resource
 import subprocess
 from pathlib import Path
 
@@ -16,15 +17,16 @@ TOLD = {"integration.request.header.Told-Id": "context.connectionId"}
 
 
 class Confined(App):
-    """`gatepost dev` with a limit of the system's on it: `resource.RLIMIT_…` and what it may be."""
+    """`gatepost dev` with a limit of the system's on it: the letter of bash's `ulimit`, what it may be,
+    and to what it may be raised."""
 
-    def __init__(self, limit, most, template, arguments=(), env=None):
-        self.limits = (limit, most)
+    def __init__(self, limit, soft, hard, template, arguments=(), env=None):
+        self.limits = (limit, soft, hard)
         super().__init__(template, arguments, env)
 
     def _start(self):
-        limit, most = self.limits
-        shell = f'ulimit -S{limit} {most} -H{limit} {most}; exec "$0" "$@"'
+        limit, soft, hard = self.limits
+        shell = f'ulimit -S{limit} {soft}; ulimit -H{limit} {hard}; exec "$0" "$@"'
         if self.command[0] != "bash":
             self.command = ["bash", "-c", shell, *self.command]
         super()._start()
@@ -35,12 +37,12 @@ def confined(tmp_path):
     """Starts an app under a limit of bash's `ulimit`."""
     started = []
 
-    def start(limit, most, template, config=""):
+    def start(limit, most, template, config="", hard=None):
         arguments = ["--port", "0"]
         if config:
             (tmp_path / "gatepost.toml").write_text(config)
             arguments += ["--config", str(tmp_path / "gatepost.toml")]
-        started.append(Confined(limit, most, write_app(tmp_path, template, {}), arguments))
+        started.append(Confined(limit, most, hard or most, write_app(tmp_path, template, {}), arguments))
         return started[-1]
 
     yield start
@@ -87,6 +89,17 @@ def test_by_itself_it_opens_fewer_sockets_than_there_are_file_descriptors(confin
         assert client.read_message() == "hello"
     until(lambda: shake_hands(app) == 101, "room again", 20)
     assert 'gatepost_limits_total{limit="max_sockets"}' in metrics(app)
+
+
+@pytest.mark.parametrize("config", ["", "[limits]\nmax_sockets = 300\n"])
+def test_the_limit_of_file_descriptors_is_raised_however_many_sockets_may_be_open(
+    confined, config
+):
+    app = confined("n", 100, websocket_app({"$default": Mock("hello")}), config, hard=400)
+    assert resource.prlimit(app.process.pid, resource.RLIMIT_NOFILE) == (400, 400)
+    with contextlib.ExitStack() as sockets:
+        for _ in range(150):
+            assert sockets.enter_context(RawSocket(app.port)).upgrade("/prod").status == 101
 
 
 def metrics(app):

@@ -27,6 +27,14 @@ def config(*arguments, **env):
     return done.stdout
 
 
+def test_what_is_driven_here_has_no_seam_of_the_simulation():
+    """`cargo build --workspace` builds them into it too, `cargo build -p gatepost` does not."""
+    binary = BINARY.read_bytes()
+    files = ("registry.rs", "simulation/replaced.rs")
+    named = [file for file in files if f"crates/gateway/src/{file}".encode() in binary]
+    assert named == ["registry.rs"]
+
+
 def test_the_example_configuration_loads_and_lets_only_signed_requests_in():
     shown = config("--config", str(PACKAGING / "gatepost.toml"))
     assert re.search(r'^mode = "sigv4"', shown, re.M)

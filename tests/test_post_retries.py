@@ -82,6 +82,22 @@ def test_only_a_second_attempt_of_the_same_call_is_not_sent(app, connect):
     assert other.recv(timeout=10) == "a"
 
 
+def test_a_first_attempt_is_overtaken_by_its_retry_once(app, connect):
+    client = connect(app.url())
+    own = connection_id(client)
+    said = [
+        attempt(app, own, b"a", 2),
+        # The attempt that was overtaken.
+        attempt(app, own, b"-", 1),
+        attempt(app, own, b"-", 3),
+        # A caller that gives all its calls one id.
+        attempt(app, own, b"b", 1),
+        attempt(app, own, b"c", 1),
+    ]
+    assert said == [200] * 5
+    assert [client.recv(timeout=10) for _ in range(3)] == ["a", "b", "c"]
+
+
 def test_a_second_attempt_for_a_connection_that_has_gone_is_410(app, connect):
     client = connect(app.url())
     own = connection_id(client)

@@ -15,7 +15,7 @@ from support.environment import BINARY
 from support.poll import until
 from support.serve import OFF, write_configuration
 from support.template import Http, Mock, websocket_app
-from support.wire import RawSocket
+from support.wire import TEXT, RawSocket, frame
 from websockets.exceptions import ConnectionClosed
 
 TOLD = {
@@ -174,7 +174,9 @@ def test_an_sdk_that_tries_again_at_the_new_one_sends_nothing_twice(serve, busy)
     assert [client.recv(timeout=10), client.recv(timeout=10)] == ["once", "last"]
 
 
-def test_what_the_old_one_leaves_when_it_is_killed_is_the_new_ones(serve, busy, http_backend):
+def test_what_the_old_one_leaves_when_it_is_killed_is_the_new_ones(
+    serve, busy, connect, http_backend
+):
     server, _, id = busy
     successor = take_over(serve, server)
     server.stop(kill=True)
@@ -183,9 +185,13 @@ def test_what_the_old_one_leaves_when_it_is_killed_is_the_new_ones(serve, busy, 
     with RawSocket(server.port) as poster:
         path = f"{server.path()}/@connections/{id}"
         assert asked(poster, "POST", path, body=b"x").status == 410
-    # And it was told once, also when the new one starts again.
+    # And it was told once, also when the new one starts again: one who comes and goes then is the next.
     successor.restart()
-    assert len(http_backend.seen("/disconnect")) == 1
+    connect(successor.url()).close()
+    ended = http_backend.received("/disconnect", 2, timeout=20)
+    assert told(ended[0]) == id and told(ended[1]) != id
+    successor.stop()
+    assert len(http_backend.seen("/disconnect")) == 2
 
 
 def test_a_new_one_that_cannot_start_leaves_the_old_one_as_it_was(serve, connect, http_backend):
@@ -269,8 +275,8 @@ class Activated:
         self.process = None
 
     def start(self):
-        names = list(self._sockets)
-        numbers = [self._sockets[name].fileno() for name in names]
+        names = [name for name, _ in self._sockets]
+        numbers = [one.fileno() for _, one in self._sockets]
         first = 3
 
         def pass_on():
@@ -306,7 +312,7 @@ def test_with_the_sockets_of_systemd_nobody_is_refused_between_two_runs(tmp_path
         socket.create_server(("127.0.0.1", 0)) as public,
         socket.create_server(("127.0.0.1", 0)) as admin,
     ):
-        server = Activated(configuration, {"gatepost.socket": public, "admin": admin})
+        server = Activated(configuration, [("gatepost.socket", public), ("admin", admin)])
         ports = {"public": public.getsockname()[1], "admin": admin.getsockname()[1]}
 
         def ask(port):
@@ -330,7 +336,52 @@ def test_the_sockets_of_systemd_serve_other_machines_only_if_that_is_allowed(
 ):
     configuration = write_configuration(tmp_path, {"app": app(http_backend)}, OFF)
     with socket.create_server(("0.0.0.0", 0)) as public:
-        server = Activated(configuration, {"public": public})
+        server = Activated(configuration, [("public", public)])
         server.start()
         assert server.process.wait(20) == 2
         assert "--allow-unauthenticated-remote" in server.process.stderr.read()
+
+
+def test_a_second_socket_of_systemd_for_the_admin_paths_is_refused(tmp_path, http_backend):
+    configuration = write_configuration(tmp_path, {"app": app(http_backend)}, OFF)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        server = Activated(configuration, [("admin", one), ("admin", other)])
+        server.start()
+        try:
+            assert server.process.wait(20) == 2
+        finally:
+            _, said = server.stop()
+        assert "LISTEN_FDS" in said and "FileDescriptorName=admin" in said
+
+
+def test_who_comes_while_one_with_the_sockets_of_systemd_drains_is_told_to_come_again(
+    tmp_path, http_backend, release
+):
+    http_backend.answer("/slow", delay=release, body="late")
+    configuration = write_configuration(tmp_path, {"app": app(http_backend)}, DRAIN)
+    with socket.create_server(("127.0.0.1", 0)) as public:
+        server = Activated(configuration, [("gatepost.socket", public)])
+        port = public.getsockname()[1]
+        with RawSocket(port) as busy:
+            server.start()
+            assert busy.upgrade("/prod").status == 101
+            busy.send(frame(TEXT, '{"action": "slow"}'))
+            http_backend.received("/slow")
+            server.process.send_signal(signal.SIGTERM)
+
+            def status():
+                with RawSocket(port) as client:
+                    return client.upgrade("/prod").status
+
+            until(lambda: status() == 503, "refused handshake")
+            release.set()
+            assert busy.read_message() == "late"
+        server.stop()
+        # Between two runs one waits.
+        with RawSocket(port) as early:
+            server.start()
+            assert early.upgrade("/prod").status == 101
+        server.stop()

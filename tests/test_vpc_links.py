@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 from support.aws import plain, refused, status
+from support.fixtures import write_app
 from support.proxying_api import hear, proxying_api
-from support.template import Mock, websocket_app
+from support.talk import say
+from support.template import Http, Mock, websocket_app
 
 ARN = "arn:aws:apigateway:us-east-1::/vpclinks/"
 BALANCER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/nlb/0123456789abcdef"
@@ -141,6 +143,66 @@ def test_an_integration_goes_through_a_link_also_after_a_restart(dev, connect, h
     api_gateway.delete_vpc_link(vpcLinkId=link)
 
 
+FAILED = '"message": "Internal server error"'
+
+
+@pytest.mark.parametrize("named_by", ["its id", "a stage variable"])
+def test_a_renamed_link_leads_where_its_present_name_is_configured_at_once(
+    dev, connect, http_backend, named_by
+):
+    http_backend.answer("/in/rooms", body="from the VPC")
+    config = f'[integrations.vpc_links]\nmine = "{http_backend.url}"\n'
+    app = dev(websocket_app({"$default": Mock()}), config=config)
+    link = app.aws("apigatewayv2").create_vpc_link(Name="none", SubnetIds=["s"])["VpcLinkId"]
+    if named_by == "its id":
+        api, _ = api_through(app, link)
+    else:
+        through = {"ConnectionType": "VPC_LINK", "ConnectionId": "${stageVariables.link}"}
+        integration = {"IntegrationUri": URL, **through}
+        api, _ = proxying_api(app, integration, StageVariables={"link": link})
+    client = connect(f"ws://localhost:{app.port}/_aws/execute-api/{api}/prod")
+
+    def heard():
+        say(client, "x")
+        return client.recv(timeout=10)
+
+    assert FAILED in heard()
+    v2 = app.aws("apigatewayv2")
+    v2.update_vpc_link(VpcLinkId=link, Name="mine")
+    assert heard() == "from the VPC"
+    v2.update_vpc_link(VpcLinkId=link, Name="none")
+    assert FAILED in heard()
+    v2.update_vpc_link(VpcLinkId=link, Name="mine")
+    assert heard() == "from the VPC"
+    if named_by == "a stage variable":
+        v2.delete_vpc_link(VpcLinkId=link)
+        assert FAILED in heard()
+    before = hear(app, api, connect)
+    app.restart()
+    assert hear(app, api, connect).partition("connectionId")[0] == before.partition("connectionId")[0]
+
+
+def test_a_renamed_link_leads_the_routes_of_a_template_elsewhere_too(dev, connect, http_backend):
+    http_backend.answer("/in/rooms", body="from the VPC")
+    config = f'[integrations.vpc_links]\nmine = "{http_backend.url}"\n'
+    app = dev(websocket_app({"$default": Mock()}), config=config)
+    link = app.aws("apigatewayv2").create_vpc_link(Name="mine", SubnetIds=["s"])["VpcLinkId"]
+    # Its own id would be refused: a template does not know what calls made.
+    through = {"ConnectionType": "VPC_LINK", "ConnectionId": "${stageVariables.link}"}
+    template = websocket_app(
+        {"$default": Http(URL, integration=through, two_way=True)},
+        stage_properties={"StageVariables": {"link": link}},
+    )
+    write_app(app.folder, template, {})
+    app.wait_event("reloaded")
+    client = connect(app.url())
+    say(client, "x")
+    assert client.recv(timeout=10) == "from the VPC"
+    app.aws("apigatewayv2").update_vpc_link(VpcLinkId=link, Name="none")
+    say(client, "x")
+    assert FAILED in client.recv(timeout=10)
+
+
 def test_a_message_through_a_link_that_leads_nowhere_fails(app, connect):
     link = app.aws("apigatewayv2").create_vpc_link(Name="none", SubnetIds=["s"])["VpcLinkId"]
     api, _ = api_through(app, link)
@@ -149,8 +211,17 @@ def test_a_message_through_a_link_that_leads_nowhere_fails(app, connect):
     assert "the VPC link `none` leads nowhere" in error
 
 
-def test_there_are_twenty_at_most(app):
-    apis = app.aws("apigatewayv2")
+def test_there_are_twenty_of_both_kinds_at_most(app):
+    apis, api_gateway = app.aws("apigatewayv2"), app.aws("apigateway")
     for _ in range(20):
         apis.create_vpc_link(Name="ready", SubnetIds=["s"])
-    assert refused(apis.create_vpc_link, Name="ready", SubnetIds=["s"])[0] == 429
+    text = "Maximum number of VPC links for this account has been reached: there are 20"
+    with pytest.raises(apis.exceptions.TooManyRequestsException) as error:
+        apis.create_vpc_link(Name="ready", SubnetIds=["s"])
+    answer = error.value.response
+    assert (status(answer), answer["Error"]["Message"]) == (429, text)
+    assert answer["LimitType"] == "VpcLinks"
+    with pytest.raises(api_gateway.exceptions.LimitExceededException) as error:
+        api_gateway.create_vpc_link(name="ready", targetArns=[BALANCER])
+    answer = error.value.response
+    assert (status(answer), answer["Error"]["Message"]) == (429, text)

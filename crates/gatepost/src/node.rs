@@ -90,7 +90,7 @@ pub struct Prepared {
     local_authority: String,
     access: Access,
     outward: Outward,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Door)>,
     inherited: Inherited,
 }
 
@@ -142,10 +142,22 @@ impl Prepared {
             local_authority,
             access,
             outward,
-            listeners,
+            listeners: listeners.into_iter().map(|it| (it, Door::Public)).collect(),
             inherited,
             config,
         })
+    }
+
+    /// Takes the port of Gatepost's own paths; the address, with the port that the system chose.
+    ///
+    /// # Errors
+    /// [`ports::PortError`].
+    pub fn bind_admin(&mut self, address: SocketAddr) -> Result<SocketAddr, ports::PortError> {
+        let address = [address];
+        let Port { number, listeners } = ports::listen(&address, PortFrom::Admin, &self.inherited)?;
+        let listeners = listeners.into_iter();
+        self.listeners.extend(listeners.map(|it| (it, Door::Admin)));
+        Ok(SocketAddr::new(address[0].ip(), number))
     }
 
     /// How templates are loaded that this node serves.
@@ -218,7 +230,6 @@ pub struct Node {
     local_authority: String,
     listen: Vec<IpAddr>,
     listeners: Vec<(TcpListener, Door)>,
-    inherited: Inherited,
     served: Arc<Mutex<Vec<Served>>>,
     tls: Arc<ServerConfig>,
     certificate: Option<Arc<CertificateFiles>>,
@@ -248,6 +259,9 @@ impl Node {
             listeners,
             inherited,
         } = prepared;
+        // On those that are not used nobody would accept.
+        drop(inherited);
+        let most_sockets = descriptors::raise();
         let store = Store::open_beside(
             &state.path().join("store.sqlite"),
             Retention {
@@ -345,14 +359,14 @@ impl Node {
             instance: new_id::uuid().into(),
             gone_reason_header: options.gone_reason_header,
             neighbours: Neighbours::default(),
-            max_sockets: config
-                .limits
-                .max_sockets
-                .unwrap_or_else(descriptors::most_sockets),
+            max_sockets: config.limits.max_sockets.unwrap_or(most_sockets),
             sockets: AtomicUsize::new(0),
             admin_sockets: AtomicUsize::new(0),
         });
-        let listeners = listeners.into_iter();
+        if options.beside.is_some() {
+            // Should this one not come to serve, the other still owes it.
+            server.gateway.disconnects.hold();
+        }
         let mut warnings = access.warnings;
         warnings.extend(trusts_everybody(&config));
         let links = server.gateway.vpc_links();
@@ -367,8 +381,7 @@ impl Node {
             warnings,
             local_authority,
             listen,
-            listeners: listeners.map(|it| (it, Door::Public)).collect(),
-            inherited,
+            listeners,
             served: Arc::default(),
             tls,
             certificate: files,
@@ -377,11 +390,12 @@ impl Node {
         Ok((node, events))
     }
 
-    /// Serves what arrives at the node's port, and at that of [`Self::bind_admin`].
+    /// Serves what arrives at the node's port, and at that of [`Prepared::bind_admin`].
     pub fn listen(&mut self) {
         for (listener, door) in std::mem::take(&mut self.listeners) {
             self.serve(listener, door);
         }
+        self.server.gateway.disconnects.release();
     }
 
     /// Gives an API a port of its own, the next free one behind `port`, on which its stages stand
@@ -428,18 +442,6 @@ impl Node {
         let text = running::announcement(address, &self.server.instance);
         self.state.announce(&text)?;
         Ok(())
-    }
-
-    /// Takes the port of Gatepost's own paths; the address, with the port that the system chose.
-    ///
-    /// # Errors
-    /// [`ports::PortError`].
-    pub fn bind_admin(&mut self, address: SocketAddr) -> Result<SocketAddr, ports::PortError> {
-        let address = [address];
-        let Port { number, listeners } = ports::listen(&address, PortFrom::Admin, &self.inherited)?;
-        let listeners = listeners.into_iter();
-        self.listeners.extend(listeners.map(|it| (it, Door::Admin)));
-        Ok(SocketAddr::new(address[0].ip(), number))
     }
 
     /// Serves what templates hold in place of what they held before. New functions stand before

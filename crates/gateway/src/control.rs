@@ -3,6 +3,10 @@
 //! served.
 
 mod apis;
+mod deployments;
+#[cfg(test)]
+mod tests;
+mod vpc_links;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,11 +19,10 @@ use gatepost_model::{
 use crate::{
     gateway::{ApiTable, Gateway},
     integration::vpc_link::VpcLinks,
-    observe::Event,
     store::ReadError,
 };
 
-pub use apis::ApiChangeError;
+pub use self::{apis::ApiChangeError, deployments::json_bytes};
 
 /// What calls made beside APIs; the store keeps it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -122,7 +125,7 @@ impl Gateway {
                 self.config.outward.client_certificates.replace_made(made);
             }
             if before.vpc_links != sources.made.vpc_links {
-                self.serve_vpc_links(&before.vpc_links, &sources.made.vpc_links);
+                self.serve_vpc_links(&before.vpc_links, &sources);
             }
             if before.cloudwatch_role_arn != sources.made.cloudwatch_role_arn {
                 let role = sources.made.cloudwatch_role_arn.clone();
@@ -156,15 +159,6 @@ impl Gateway {
         let keep = |extension| self.store().keep_extension(plan, key, extension);
         let granted = plans.extend(plan, key, remaining, today, keep);
         granted.transpose().map(|granted| granted.is_some())
-    }
-
-    fn serve_vpc_links(&self, before: &[VpcLink], made: &[VpcLink]) {
-        self.config.outward.vpc_links.replace_made(made);
-        for new in made.iter().filter(|made| !before.contains(made)) {
-            if let Err(unknown) = self.vpc_links().address(new) {
-                self.observer().emit(Event::Warning(unknown.to_string()));
-            }
-        }
     }
 
     /// The VPC links that calls made, and where they lead.

@@ -32,6 +32,17 @@ pub struct NotServed {
     pub errors: Vec<CompileError>,
 }
 
+impl NotServed {
+    pub(crate) fn new(api: &Api, stage: &Stage, errors: Vec<CompileError>) -> Self {
+        Self {
+            api_id: api.api_id.clone(),
+            api_name: api.name.clone(),
+            stage_name: stage.stage_name.clone(),
+            errors,
+        }
+    }
+}
+
 impl fmt::Display for NotServed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -151,14 +162,12 @@ impl Gateway {
     ) -> Vec<NotServed> {
         let made: Vec<&Arc<Api>> = sources.made_apis.values().collect();
         let compiled = in_parallel(&made, |api| {
-            let waiting = api.stages.iter().filter(|stage| {
-                let slot = before.stage(&api.api_id, &stage.stage_name);
-                slot.is_none_or(|slot| slot.deployed.load().is_none())
-            });
+            let stages = api.stages.iter();
+            let waiting = stages.filter(|stage| !before.serves(&api.api_id, &stage.stage_name));
             let compiled = waiting.filter_map(|stage| {
                 let config = &self.config;
                 let compiled = compile_stage(api, stage, before, config, &sources.settings)?;
-                Some((stage.stage_name.clone(), compiled))
+                Some((stage, compiled))
             });
             compiled.collect::<Vec<_>>()
         });
@@ -170,18 +179,13 @@ impl Gateway {
             if served.is_none() {
                 self.record_name(api);
             }
-            for (stage_name, compiled) in compiled {
+            for (stage, compiled) in compiled {
                 match compiled {
                     Ok(deployed) => {
                         let slot = fill_slot(api, deployed, before, &sources.settings);
-                        stages.insert(Box::from(stage_name.as_str()), slot);
+                        stages.insert(Box::from(stage.stage_name.as_str()), slot);
                     }
-                    Err(errors) => not_served.push(NotServed {
-                        api_id: api.api_id.clone(),
-                        api_name: api.name.clone(),
-                        stage_name,
-                        errors,
-                    }),
+                    Err(errors) => not_served.push(NotServed::new(api, stage, errors)),
                 }
             }
             let deployed = DeployedApi {

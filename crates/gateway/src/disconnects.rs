@@ -47,6 +47,8 @@ pub struct Disconnects {
     given_up: AtomicU64,
     /// Whether there are stages to run them on.
     is_deployed: AtomicBool,
+    /// Whether what the store holds stays there.
+    is_held: AtomicBool,
     /// How often something came to wait in the store that is due at once, and up to which of them
     /// there was nothing due.
     waits: AtomicU64,
@@ -97,6 +99,18 @@ impl Disconnects {
         // What waited for them, or since an earlier run, may be due.
         self.waits.fetch_add(1, Ordering::AcqRel);
         self.news.notify_one();
+    }
+
+    /// Leaves what the store holds there, also once there are stages, until [`Self::release`].
+    pub fn hold(&self) {
+        self.is_held.store(true, Ordering::Release);
+    }
+
+    /// Carries out what the store holds, once there are stages.
+    pub fn release(&self) {
+        if self.is_held.swap(false, Ordering::AcqRel) {
+            self.are_due();
+        }
     }
 
     /// Some in the store are due at once.
@@ -243,7 +257,9 @@ fn time_of(taken: usize, per_second: u32) -> Duration {
 /// Carries out what is due and has a place.
 async fn turn(gateway: &Arc<Gateway>) -> Turn {
     let disconnects = &gateway.disconnects;
-    if !disconnects.is_deployed.load(Ordering::Acquire) {
+    if !disconnects.is_deployed.load(Ordering::Acquire)
+        || disconnects.is_held.load(Ordering::Acquire)
+    {
         return Turn::IDLE;
     }
     let waits = disconnects.waits.load(Ordering::Acquire);

@@ -1,5 +1,8 @@
 //! The gateway: everything that one process serves.
 
+#[cfg(test)]
+pub(crate) mod for_tests;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -99,6 +102,9 @@ pub struct Gateway {
     pub stale_callers: StaleCallers,
     /// The posts that wait for connections.
     pub(crate) held: Arc<HeldInAll>,
+    /// Requests that sockets are still to send, or that are not answered yet. Who took the sockets over
+    /// cannot have those.
+    pub unanswered: AtomicUsize,
     draining: AtomicBool,
     handed_over: AtomicBool,
 }
@@ -128,6 +134,12 @@ impl ApiTable {
     /// The slot of a stage.
     pub(crate) fn stage(&self, api_id: &ApiId, stage_name: &StageName) -> Option<&Arc<StageSlot>> {
         self.apis.get(api_id)?.stages.get(stage_name.as_str())
+    }
+
+    /// Whether a stage serves something.
+    pub(crate) fn serves(&self, api_id: &ApiId, stage_name: &StageName) -> bool {
+        let slot = self.stage(api_id, stage_name);
+        slot.is_some_and(|slot| slot.deployed.load().is_some())
     }
 }
 
@@ -238,6 +250,7 @@ impl Gateway {
             disconnects: Disconnects::default(),
             stale_callers: StaleCallers::default(),
             held,
+            unanswered: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             handed_over: AtomicBool::new(false),
         });
@@ -370,12 +383,17 @@ impl Gateway {
     /// `$disconnect` routes and all other integrations have run, at most `limits.drain`. A
     /// connection whose integrations run is closed when they are done, or after half of that time.
     /// What does not run in time stays in the journal for the next start.
+    ///
+    /// Having handed over it also waits for whoever is not answered yet, at most
+    /// `limits.handshake_timeout`.
     pub async fn drain(&self) {
-        let deadline = tokio::time::Instant::now() + self.limits().drain;
+        let began = tokio::time::Instant::now();
+        let deadline = began + self.limits().drain;
         // Before the connections are looked for: one that is established later sees it.
         self.draining.store(true, Ordering::SeqCst);
         let mut closing = Closing::new(self);
-        while !self.is_drained() {
+        // Asked in this order: whoever is answered with 101 is a connection by then.
+        while self.owes_answers(began) || !self.is_drained() {
             closing.close_some(self);
             let done = self.work.done.notified();
             let poll = tokio::time::sleep(std::time::Duration::from_millis(20));
@@ -390,6 +408,13 @@ impl Gateway {
         self.usage_plans.load().record_usage(&store);
         self.metrics().roll(Moment::now().epoch_ms, &store);
         store.synced().await;
+    }
+
+    /// Whether somebody is still to be answered who came before it handed over.
+    fn owes_answers(&self, since: tokio::time::Instant) -> bool {
+        self.is_handed_over()
+            && self.unanswered.load(Ordering::SeqCst) > 0
+            && since.elapsed() < self.limits().handshake_timeout
     }
 
     fn is_drained(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE};
-use gatepost_model::{MessageId, RequestId};
+use gatepost_model::{DeploymentId, MessageId, RequestId, api::Api};
 
 /// Randomness taken from the operating system at once: a call for every id would cost as much as
 /// the rest of a short message.
@@ -98,6 +98,21 @@ pub fn resource_id<const N: usize>() -> String {
         .collect()
 }
 
+/// A `deploymentId` that no other deployment of the API has.
+pub fn deployment_id(api: &Api) -> DeploymentId {
+    unused_deployment_id(api, || DeploymentId::new(resource_id::<6>()))
+}
+
+fn unused_deployment_id(api: &Api, mut new: impl FnMut() -> DeploymentId) -> DeploymentId {
+    loop {
+        let id = new();
+        let mut deployments = api.deployments.iter();
+        if deployments.all(|deployment| deployment.deployment_id != id) {
+            return id;
+        }
+    }
+}
+
 /// An `X-Amzn-Trace-Id`: `Root=1-{8 hex}-{24 hex}`, the first being the time in seconds.
 pub fn trace_id(now_ms: u64) -> String {
     let [.., a, b, c, d] = (now_ms / 1000).to_be_bytes();
@@ -115,7 +130,50 @@ pub fn trace_id(now_ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeMap, sync::Arc};
+
+    use gatepost_model::{
+        api::{ApiDefinition, IpAddressType},
+        deployment::Deployment,
+    };
+
     use super::*;
+
+    #[test]
+    fn a_deployment_gets_an_id_that_no_other_has() {
+        let definition = Arc::new(ApiDefinition {
+            route_selection_expression: "$request.body.action".to_owned(),
+            api_key_selection_expression: "$request.header.x-api-key".to_owned(),
+            disable_execute_api_endpoint: false,
+            disable_schema_validation: false,
+            routes: Vec::new(),
+            integrations: Vec::new(),
+            authorizers: Vec::new(),
+            models: Vec::new(),
+        });
+        let deployments = ["aaaaaa", "bbbbbb"].map(|id| Deployment {
+            deployment_id: id.into(),
+            description: None,
+            created_at_ms: 0,
+            auto_deployed: false,
+            definition: Arc::clone(&definition),
+        });
+        let api = Api {
+            api_id: "abcdef0123".into(),
+            name: "chat".to_owned(),
+            description: None,
+            version: None,
+            ip_address_type: IpAddressType::Ipv4,
+            tags: BTreeMap::new(),
+            created_at_ms: 0,
+            definition,
+            deployments: deployments.into(),
+            stages: Vec::new(),
+        };
+        let mut drawn = ["bbbbbb", "aaaaaa", "cccccc", "dddddd"].into_iter();
+        let id = unused_deployment_id(&api, || drawn.next().unwrap().into());
+        assert_eq!(id.as_str(), "cccccc");
+    }
 
     #[test]
     fn ids_have_awss_shapes() {

@@ -184,9 +184,14 @@ pub const DEPLOYMENTS: usize = 200;
 pub const RESOURCES_OF_A_KIND: usize = 1000;
 /// The size of all those of an API together, as JSON, bytes. Gatepost's own.
 pub const DEFINITION_BYTES: usize = 16 * 1024 * 1024;
-/// Of the deployments that `autoDeploy` makes, and no stage serves, the latest so many are kept.
-/// Gatepost's own.
+/// The size of what all deployments of an API freeze, as JSON, bytes; what several freeze alike counts
+/// once. Gatepost's own.
+pub const DEPLOYED_BYTES: usize = 64 * 1024 * 1024;
+/// Of the deployments that `autoDeploy` makes, and no stage serves, the latest so many are kept, or as
+/// many as [`DEPLOYED_BYTES`] leave room for. Gatepost's own.
 pub const AUTOMATIC_DEPLOYMENTS: usize = 10;
+/// Tags of a resource. AWS's, fixed.
+pub const TAGS: usize = 50;
 /// The greatest stage name, characters.
 pub const STAGE_NAME_LENGTH: usize = 128;
 

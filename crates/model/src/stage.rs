@@ -43,6 +43,33 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// Whether both serve the same under the same name: texts about a stage, its tags and its times
+    /// change nothing of that.
+    pub fn serves_as(&self, other: &Self) -> bool {
+        let Self {
+            stage_name,
+            deployment_id,
+            auto_deploy: _,
+            last_deployment_status_message: _,
+            description: _,
+            stage_variables,
+            default_route_settings,
+            route_settings,
+            access_log_settings,
+            client_certificate_id,
+            tags: _,
+            created_at_ms: _,
+            last_updated_at_ms: _,
+        } = self;
+        *stage_name == other.stage_name
+            && *deployment_id == other.deployment_id
+            && *stage_variables == other.stage_variables
+            && *default_route_settings == other.default_route_settings
+            && *route_settings == other.route_settings
+            && *access_log_settings == other.access_log_settings
+            && *client_certificate_id == other.client_certificate_id
+    }
+
     /// How a route is throttled: as its own settings say, and where they are silent, as the
     /// stage's (data-plane spec 10).
     pub fn throttling_of(&self, route_key: &str) -> ThrottleSettings {

@@ -1,5 +1,4 @@
-//! The control plane: `apigatewayv2` (rest-json, API version 2018-11-29), as far as it reads, and
-//! in `v1` what WebSocket APIs need of `apigateway`.
+//! The control plane: `apigatewayv2` (rest-json, API version 2018-11-29), and in `v1` what WebSocket APIs need of `apigateway`.
 //!
 //! Its answers are made from the model's values. What calls made is changed by calls ([`change`]),
 //! what a template declares in the template. What is not there yet answers `501` with the

@@ -2,6 +2,7 @@
 //! socket to the last header, HTTP/1.1 only.
 
 use std::{
+    future::poll_fn,
     io,
     net::SocketAddr,
     pin::Pin,
@@ -58,7 +59,7 @@ pub async fn serve(
                     continue;
                 };
                 let connection = Incoming {
-                    _place: place,
+                    place,
                     server: Arc::clone(&server),
                     tls: tls.clone(),
                     peer: Peer {
@@ -88,7 +89,7 @@ pub async fn serve_simulated(
     };
     let deadline = Instant::now() + server.gateway.limits().handshake_timeout;
     let connection = Incoming {
-        _place: place,
+        place,
         server,
         tls: None,
         peer,
@@ -112,10 +113,13 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(4096)
 }
 
-/// A socket that speaks HTTP, or does not speak yet, among those that may be open.
+/// A socket that speaks HTTP, or does not speak yet, among those that may be open, and among those of
+/// which a request or its answer is awaited.
 struct OpenSocket {
     server: Arc<Server>,
     of: fn(&Server) -> &AtomicUsize,
+    is_awaited: AtomicBool,
+    is_answered: AtomicBool,
 }
 
 impl OpenSocket {
@@ -140,22 +144,58 @@ impl OpenSocket {
             server.gateway.metrics().limits.add(limit, "");
             return None;
         }
+        server.gateway.unanswered.fetch_add(1, Ordering::SeqCst);
         Some(Self {
             server: Arc::clone(server),
             of,
+            is_awaited: AtomicBool::new(true),
+            is_answered: AtomicBool::new(false),
         })
+    }
+
+    /// A request has come.
+    fn asked(&self) {
+        self.is_answered.store(false, Ordering::Relaxed);
+        if !self.is_awaited.swap(true, Ordering::Relaxed) {
+            self.server
+                .gateway
+                .unanswered
+                .fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// It has its answer, and the socket stays.
+    fn answered(&self) {
+        self.is_answered.store(true, Ordering::Relaxed);
+    }
+
+    /// What was answered is written.
+    fn written(&self) {
+        if self.is_answered.swap(false, Ordering::Relaxed) {
+            self.await_nothing();
+        }
+    }
+
+    fn await_nothing(&self) {
+        if self.is_awaited.swap(false, Ordering::Relaxed) {
+            self.server
+                .gateway
+                .unanswered
+                .fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }
 
 impl Drop for OpenSocket {
     fn drop(&mut self) {
+        self.await_nothing();
         (self.of)(&self.server).fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 /// A socket that has just been accepted.
 struct Incoming {
-    _place: OpenSocket,
+    place: OpenSocket,
     server: Arc<Server>,
     tls: Option<TlsAcceptor>,
     peer: Peer,
@@ -192,19 +232,24 @@ impl Incoming {
     async fn serve_http(self, stream: ServerStream, deadline: Instant) {
         let late = Arc::clone(&self.server);
         let asked = Arc::new(AtomicBool::new(false));
+        let place = Arc::new(self.place);
         let service = {
-            let asked = Arc::clone(&asked);
+            let (asked, place) = (Arc::clone(&asked), Arc::clone(&place));
             let server = Arc::clone(&self.server);
             let peer = Arc::new(self.peer);
             service_fn(move |request| {
                 asked.store(true, Ordering::Relaxed);
+                place.asked();
                 let (server, peer) = (Arc::clone(&server), Arc::clone(&peer));
+                let place = Arc::clone(&place);
                 async move {
                     let mut response = server.handle(&peer, request).await;
                     let is_upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS;
                     if server.gateway.is_handed_over() && !is_upgrade {
                         // Whoever asks again shall ask the one that takes over.
                         response = respond::closing(response);
+                    } else if !is_upgrade {
+                        place.answered();
                     }
                     Ok::<_, std::convert::Infallible>(response)
                 }
@@ -217,6 +262,12 @@ impl Incoming {
             .max_buf_size(MAX_HEADER_BYTES)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let connection = poll_fn(|context| {
+            let polled = connection.as_mut().poll(context);
+            place.written();
+            polled
+        });
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
             biased;

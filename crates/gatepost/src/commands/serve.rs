@@ -113,7 +113,8 @@ impl Running {
         let is_open = config.auth.mode == Some(AuthMode::Off);
         let (token, token_file) = token::find(&config.admin, &state, predecessor.is_some())?;
         let mode = AuthMode::SigV4;
-        let prepared = Prepared::new(config, &listen, PortFrom::Server, mode, remote, sockets)?;
+        let mut prepared = Prepared::new(config, &listen, PortFrom::Server, mode, remote, sockets)?;
+        let admin = prepared.bind_admin(admin)?;
         let parameters = prepared.config.server.parameters.clone();
         let options = prepared.load_options(parameters, ValuesFrom::Configuration);
         let loaded = apps::load(&prepared.config.server.templates, &options)?;
@@ -138,10 +139,8 @@ impl Running {
         let mut warnings = node
             .deploy(&template::App::default(), &loaded, &settings)
             .map_err(StartError::Deploy)?;
-        let admin = node.bind_admin(admin)?;
         if let Some(mut predecessor) = predecessor {
-            let answering = node.work_beside(predecessor.run)?;
-            predecessor.go(node.server.gateway.store().run())?;
+            let answering = node.take_over(&mut predecessor)?;
             node.listen();
             node.follow(predecessor, answering);
             // From here on it serves, whatever else there is.
@@ -300,7 +299,7 @@ impl Running {
     /// Says which keys of the configuration have changed since the start.
     fn say_what_needs_a_restart(&self) {
         match read_config(&self.arguments) {
-            Err(error) => self.terminal.warning(&error.to_string()),
+            Err(error) => self.terminal.warning_of(&error),
             Ok(now) => {
                 for line in restart::needed(&self.node.config.settings, &now.settings) {
                     self.terminal.warning(&line);

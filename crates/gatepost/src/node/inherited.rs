@@ -36,7 +36,7 @@ impl Inherited {
     /// yet.
     ///
     /// # Errors
-    /// One is no listening TCP socket, or its name is not known.
+    /// One is no listening TCP socket, or its name is not known, or it would not be served.
     pub fn from_systemd() -> Result<Self, StartError> {
         let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
         let mut names = names.split(':');
@@ -57,6 +57,14 @@ impl Inherited {
                 fcntl(&listener, close).map_err(io::Error::from)?;
                 inherited.passed.push((purpose, listener));
             }
+        }
+        let of_admin = |(purpose, _): &&(Purpose, _)| *purpose == Purpose::Admin;
+        if inherited.passed.iter().filter(of_admin).count() > 1 {
+            return Err(StartError::Usage(
+                "LISTEN_FDS: Gatepost's own paths are at one address, and more than one socket is for \
+                 them: keep one ListenStream= with FileDescriptorName=admin"
+                    .into(),
+            ));
         }
         Ok(inherited)
     }

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write as _},
     os::{
         fd::{AsRawFd, OwnedFd},
-        unix::fs::{DirBuilderExt, OpenOptionsExt},
+        unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
@@ -13,12 +13,16 @@ use std::{
     time::Duration,
 };
 
+use gatepost_gateway::store::Run;
+
 use crate::running;
 
 /// Whoever looks whether the folder is held, holds it for a moment.
 const LOCK_ATTEMPTS: u32 = 5;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 const LOCK_FILE: &str = "lock";
+/// What comes before the number of a run in the name of its socket for calls.
+const CALLS: &str = "calls-";
 /// Its name, where nobody gave it another.
 pub const STATE_FOLDER: &str = ".gatepost";
 
@@ -69,6 +73,7 @@ impl StateFolder {
         if fresh {
             forget(&path).map_err(unusable)?;
         }
+        forget_calls(&path);
         let ignore = path.join(".gitignore");
         if !ignore.exists() {
             fs::write(ignore, "*\n").map_err(unusable)?;
@@ -171,6 +176,21 @@ fn make(path: &Path) -> io::Result<()> {
         fs::create_dir_all(parent)?;
     }
     DirBuilder::new().mode(0o700).create(path)
+}
+
+/// The name of the socket where calls for connections of a run arrive, from another Gatepost.
+pub fn calls_socket(run: Run) -> String {
+    format!("{CALLS}{run}.sock")
+}
+
+/// Removes such sockets of runs that were killed. One that stays does no harm: nobody listens there.
+fn forget_calls(path: &Path) {
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        let is_of_calls = entry.file_name().to_string_lossy().starts_with(CALLS);
+        if is_of_calls && entry.file_type().is_ok_and(|kind| kind.is_socket()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Removes everything but the lock, which is held.

@@ -15,19 +15,22 @@ use std::{
     time::Duration,
 };
 
-use gatepost_gateway::store::Run;
 use gatepost_server::{
     connections_api::neighbour,
     server::{Door, Server},
 };
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use parking_lot::Mutex;
-use tokio::{net::TcpListener, runtime::Handle, sync::mpsc, task::AbortHandle};
+use tokio::{
+    net::TcpListener,
+    runtime::Handle,
+    sync::mpsc,
+    task::{AbortHandle, JoinHandle},
+};
 
 use super::{
-    Node,
+    Node, StartError,
     inherited::Purpose,
-    state::StateFolder,
+    state::{StateFolder, calls_socket},
     take_over::{Link, Predecessor, SOCKET, Said, VERSION},
 };
 
@@ -35,7 +38,7 @@ use super::{
 pub struct Served {
     socket: Option<OwnedFd>,
     door: Door,
-    task: AbortHandle,
+    task: JoinHandle<()>,
 }
 
 impl Served {
@@ -52,7 +55,7 @@ impl Served {
             // Without it everything is served all the same, but not handed over.
             socket: listener.as_fd().try_clone_to_owned().ok(),
             door: door.clone(),
-            task: tokio::spawn(serve(listener, door)).abort_handle(),
+            task: tokio::spawn(serve(listener, door)),
         }
     }
 }
@@ -104,15 +107,20 @@ impl Node {
         Ok(receiver)
     }
 
-    /// Answers what `predecessor` asks about connections of this Gatepost, with the task that is given
-    /// back, and asks it about its own.
+    /// Takes the sockets of `predecessor`; answers what that asks about connections of this Gatepost,
+    /// with the task that is given back, and asks it about its own.
     ///
     /// # Errors
-    /// The socket in the state folder cannot be made.
-    pub fn work_beside(&self, predecessor: Run) -> io::Result<AbortHandle> {
+    /// [`StartError`]: the socket in the state folder cannot be made, or the other one serves on.
+    pub fn take_over(&self, predecessor: &mut Predecessor) -> Result<AbortHandle, StartError> {
         let answering = answer_neighbour(&self.server, &self.state, &Handle::current())?;
-        let socket = self.state.socket(&calls(predecessor));
+        let socket = self.state.socket(&calls_socket(predecessor.run));
         self.server.neighbours.set(Some(socket));
+        let run = self.server.gateway.store().run();
+        if let Err(error) = predecessor.go(run) {
+            let _ = fs::remove_file(self.state.socket(&calls_socket(run)));
+            return Err(error.into());
+        }
         Ok(answering)
     }
 
@@ -135,7 +143,7 @@ impl Node {
             server.neighbours.set(None);
             answering.abort();
             for run in [run, server.gateway.store().run()] {
-                let _ = fs::remove_file(state.socket(&calls(run)));
+                let _ = fs::remove_file(state.socket(&calls_socket(run)));
             }
         });
     }
@@ -147,17 +155,12 @@ fn answer_neighbour(
     state: &StateFolder,
     runtime: &Handle,
 ) -> io::Result<AbortHandle> {
-    let listener = bind(state, &calls(server.gateway.store().run()))?;
+    let listener = bind(state, &calls_socket(server.gateway.store().run()))?;
     listener.set_nonblocking(true)?;
     let _runtime = runtime.enter();
     let listener = tokio::net::UnixListener::from_std(listener)?;
     let serve = neighbour::serve(Arc::clone(server), listener);
     Ok(runtime.spawn(serve).abort_handle())
-}
-
-/// The socket where calls for connections of a run arrive.
-fn calls(run: Run) -> String {
-    format!("calls-{run}.sock")
 }
 
 /// A socket in the state folder, for this user only.
@@ -175,9 +178,7 @@ fn bind(state: &StateFolder, name: &str) -> io::Result<UnixListener> {
 impl Giving {
     /// Hands over to whoever asks. Blocks.
     fn give(&self, asking: UnixStream) -> io::Result<HandedOver> {
-        let own = nix::unistd::geteuid().as_raw();
-        let asks = getsockopt(&asking, PeerCredentials)?.uid();
-        if asks != own && asks != 0 {
+        if !neighbour::is_of_this_user(&asking) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let mut link = Link::new(asking)?;
@@ -203,9 +204,10 @@ impl Giving {
         let answering = answer_neighbour(&self.server, &self.state, &self.runtime)?;
         if let Err(error) = self.give_up(&mut link) {
             answering.abort();
+            self.server.neighbours.set(None);
             let store = self.server.gateway.store();
             store.take_back();
-            let _ = fs::remove_file(self.state.socket(&calls(store.run())));
+            let _ = fs::remove_file(self.state.socket(&calls_socket(store.run())));
             return Err(error);
         }
         Ok(HandedOver { _link: link })
@@ -231,7 +233,8 @@ impl Giving {
         link.say_with(&offer, &descriptors)
     }
 
-    /// Gives up what only one can have: what calls change, then the sockets.
+    /// Gives up what only one can have: what calls change, then the sockets. After an error the other
+    /// serves nothing.
     fn give_up(&self, link: &mut Link) -> io::Result<()> {
         let Server {
             gateway,
@@ -246,14 +249,17 @@ impl Giving {
             return Err(io::ErrorKind::InvalidData.into());
         };
         gateway.store().works_beside(run);
-        neighbours.set(Some(self.state.socket(&calls(run))));
+        neighbours.set(Some(self.state.socket(&calls_socket(run))));
+        // For a moment both accept; were it the other way round, for a moment nobody might.
+        link.say(&Said::Go)?;
         gateway.hand_over();
         self.state.hand_over();
-        for served in self.served.lock().drain(..) {
+        let served: Vec<Served> = self.served.lock().drain(..).collect();
+        for served in served {
             served.task.abort();
+            // What it still accepted is counted then.
+            let _ = self.runtime.block_on(served.task);
         }
-        // Whether it hears that or not, it is ready.
-        let _ = link.say(&Said::Go);
         Ok(())
     }
 }

@@ -8,9 +8,9 @@
 //!     ── Prepared ───────────────────────▶  refuses changes by calls; what was recorded is on disk
 //!     ◀──────────────────────────── Kept ──
 //!       opens the store beside it, deploys
-//!     ── Ready ──────────────────────────▶  accepts no more
+//!     ── Ready ──────────────────────────▶
 //!     ◀────────────────────────────── Go ──
-//!       accepts                             drains
+//!       accepts                             accepts no more, serves whom it accepted, drains
 //! ```
 //!
 //! What goes wrong before `Go` leaves the old one serving. Until it is gone, each asks the other about

@@ -4,21 +4,22 @@
 use std::sync::Arc;
 
 use gatepost_model::{
-    ApiId, DeploymentId, StageName,
+    ApiId, StageName,
     api::Api,
     deployment::{AUTOMATIC_DESCRIPTION, Deployment},
-    limits::{APIS, AUTOMATIC_DEPLOYMENTS},
+    limits::{APIS, DEPLOYED_BYTES},
     stage::{Stage, deployed_message},
 };
 
-use super::Sources;
+use super::{Sources, deployments};
 use crate::{
     clock::now_ms,
-    deploy::{compile_stage, fill_slot},
+    deploy::{NotServed, compile_stage, fill_slot},
     deployed::{CompileError, DeployedStage},
     gateway::{ApiTable, DeployedApi, Gateway, Origin},
     kill_point::KillPoint,
-    new_id::resource_id,
+    new_id::{deployment_id, resource_id},
+    observe::Event,
     store::ReadError,
 };
 
@@ -37,6 +38,12 @@ pub enum ApiChangeError {
     /// A stage could not be served as it would be then.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     NotServable(Vec<CompileError>),
+    /// Its deployments would be too large.
+    #[error(
+        "The deployments of the API would be larger than {DEPLOYED_BYTES} bytes together: delete some \
+         that no stage serves"
+    )]
+    DeploymentsTooLarge,
     /// The store does not take it.
     #[error(transparent)]
     NotKept(#[from] ReadError),
@@ -46,6 +53,8 @@ pub enum ApiChangeError {
 struct Changed {
     api: Arc<Api>,
     compiled: Vec<Arc<DeployedStage>>,
+    /// Stages that were not served, and cannot be now.
+    not_served: Vec<NotServed>,
 }
 
 impl Gateway {
@@ -65,13 +74,15 @@ impl Gateway {
         let changed = Changed {
             api: Arc::new(api),
             compiled: Vec::new(),
+            not_served: Vec::new(),
         };
         self.put(&mut sources, None, changed)
     }
 
     /// Changes an API that calls made, and deploys it to its stages with `autoDeploy`. A change that
-    /// fails, makes a stage unfit to be served, or cannot be kept, changes nothing. Gives the API as
-    /// it is served. Blocks.
+    /// fails, makes a stage unfit to be served, or cannot be kept, changes nothing. A stage that could
+    /// not be served before is no reason to refuse: it is warned of. A change to what is there already
+    /// tries such stages again. Gives the API as it is served. Blocks.
     ///
     /// # Errors
     /// Those of `change`, and [`ApiChangeError`].
@@ -84,24 +95,38 @@ impl Gateway {
         let before = Arc::clone(self.made_api(&sources, api_id)?);
         let mut after = Api::clone(&before);
         let result = change(&mut after)?;
-        if after == *before {
-            return Ok((before, result));
+        if after.definition == before.definition {
+            // What did not change is one with what is deployed of it.
+            after.definition = Arc::clone(&before.definition);
         }
         let table = self.apis();
+        if after == *before {
+            self.try_again(&before, &sources, &table);
+            return Ok((before, result));
+        }
         let mut compiled = self.deploy_automatically(&mut after, &sources, &table);
+        let mut not_served = Vec::new();
         for stage in &after.stages {
             // The configuration may say what holds for a stage by its API's name.
-            let is_same = before.stages.contains(stage) && before.name == after.name;
+            let is_same = before.name == after.name
+                && before.stages.iter().any(|known| known.serves_as(stage));
             if is_same || compiled.iter().any(|it| is_of(it, stage)) {
                 continue;
             }
-            let stage = compile_stage(&after, stage, &table, &self.config, &sources.settings);
-            compiled.extend(stage.transpose().map_err(ApiChangeError::NotServable)?);
+            match compile_stage(&after, stage, &table, &self.config, &sources.settings) {
+                None => {}
+                Some(Ok(deployed)) => compiled.push(deployed),
+                Some(Err(errors)) if is_waiting(&before, &stage.stage_name, &table) => {
+                    not_served.push(NotServed::new(&after, stage, errors));
+                }
+                Some(Err(errors)) => return Err(ApiChangeError::NotServable(errors).into()),
+            }
         }
-        remove_old_deployments(&mut after);
+        deployments::make_room(&mut after, &before, DEPLOYED_BYTES)?;
         let changed = Changed {
             api: Arc::new(after),
             compiled,
+            not_served,
         };
         let served = self.put(&mut sources, Some(&before), changed)?;
         Ok((served, result))
@@ -139,6 +164,28 @@ impl Gateway {
         })
     }
 
+    /// Serves the stages of an API that could not be served until now, as far as they can be.
+    fn try_again(&self, api: &Arc<Api>, sources: &Sources, table: &ApiTable) {
+        let mut compiled = Vec::new();
+        for stage in &api.stages {
+            if table.serves(&api.api_id, &stage.stage_name) {
+                continue;
+            }
+            match compile_stage(api, stage, table, &self.config, &sources.settings) {
+                None => {}
+                Some(Ok(deployed)) => compiled.push(deployed),
+                Some(Err(errors)) => self.warn(&NotServed::new(api, stage, errors)),
+            }
+        }
+        if !compiled.is_empty() {
+            self.serve_made_api(api, compiled, sources);
+        }
+    }
+
+    fn warn(&self, not_served: &NotServed) {
+        self.observer().emit(Event::Warning(not_served.to_string()));
+    }
+
     /// Makes a deployment for the stages with `autoDeploy` that serve something else than the API is
     /// now. A stage that could not serve it keeps its deployment, and says why.
     fn deploy_automatically(
@@ -161,7 +208,7 @@ impl Gateway {
             return Vec::new();
         }
         let now_ms = now_ms();
-        let deployment_id = DeploymentId::new(resource_id::<6>());
+        let deployment_id = deployment_id(api);
         let kept = api.clone();
         api.deployments.push(Deployment {
             deployment_id: deployment_id.clone(),
@@ -224,8 +271,13 @@ impl Gateway {
         &self,
         sources: &mut Sources,
         before: Option<&Arc<Api>>,
-        Changed { api, compiled }: Changed,
+        changed: Changed,
     ) -> Result<Arc<Api>, ApiChangeError> {
+        let Changed {
+            api,
+            compiled,
+            not_served,
+        } = changed;
         self.store().keep_api(before.map(AsRef::as_ref), &api)?;
         sources
             .made_apis
@@ -234,6 +286,16 @@ impl Gateway {
         if before.is_none_or(|before| before.name != api.name) {
             self.record_name(&api);
         }
+        self.serve_made_api(&api, compiled, sources);
+        KillPoint::AfterServed.pass();
+        for stage in &not_served {
+            self.warn(stage);
+        }
+        Ok(api)
+    }
+
+    /// Serves an API with those of its stages that were compiled anew.
+    fn serve_made_api(&self, api: &Arc<Api>, compiled: Vec<Arc<DeployedStage>>, sources: &Sources) {
         let table_before = self.apis();
         let mut table = ApiTable::clone(&table_before);
         let served = table_before.apis.get(&api.api_id);
@@ -244,41 +306,28 @@ impl Gateway {
         });
         for deployed in compiled {
             let name = Box::from(deployed.stage_name.as_str());
-            let slot = fill_slot(&api, deployed, &table_before, &sources.settings);
+            let slot = fill_slot(api, deployed, &table_before, &sources.settings);
             stages.insert(name, slot);
         }
         let deployed = DeployedApi {
-            api: Arc::clone(&api),
+            api: Arc::clone(api),
             origin: Origin::Calls,
             stages,
         };
         table.apis.insert(api.api_id.clone(), deployed);
         self.publish(&table_before, table);
-        KillPoint::AfterServed.pass();
-        Ok(api)
     }
+}
+
+/// Whether a stage serves nothing although something is deployed to it: it could not be served when
+/// Gatepost started.
+fn is_waiting(api: &Api, stage_name: &StageName, table: &ApiTable) -> bool {
+    let mut stages = api.stages.iter();
+    let stage = stages.find(|stage| stage.stage_name == *stage_name);
+    stage.is_some_and(|stage| api.deployed_to(stage).is_some())
+        && !table.serves(&api.api_id, stage_name)
 }
 
 fn is_of(deployed: &DeployedStage, stage: &Stage) -> bool {
     deployed.stage_name == stage.stage_name
-}
-
-/// Keeps only the latest of the automatic deployments that no stage serves.
-fn remove_old_deployments(api: &mut Api) {
-    let is_served = |deployment: &Deployment| {
-        let mut stages = api.stages.iter();
-        stages.any(|stage| stage.deployment_id.as_ref() == Some(&deployment.deployment_id))
-    };
-    let is_spare = |deployment: &Deployment| deployment.auto_deployed && !is_served(deployment);
-    let spare = api.deployments.iter().filter(|it| is_spare(it)).count();
-    let mut too_many = spare.saturating_sub(AUTOMATIC_DEPLOYMENTS);
-    let mut kept = Vec::with_capacity(api.deployments.len());
-    for deployment in &api.deployments {
-        if too_many > 0 && is_spare(deployment) {
-            too_many -= 1;
-        } else {
-            kept.push(deployment.clone());
-        }
-    }
-    api.deployments = kept;
 }

@@ -24,6 +24,9 @@ pub enum BackupError {
     /// There is something of its name.
     #[error("{0} is there already: name a new file")]
     Exists(PathBuf),
+    /// SQLite could not be told its name.
+    #[error("{} cannot be the copy's name, for it is no UTF-8: give the copy another", .0.display())]
+    NotUtf8(PathBuf),
     /// What is copied is no store, or one of another version.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -80,10 +83,10 @@ impl Backup {
         let source = Database::open_with_flags(from, flags).map_err(damaged)?;
         schema::check_readable(&source, from)?;
         let version = user_version(&source).map_err(damaged)?;
-        let partial = Self::new_file(to).map_err(write_error(to))?;
+        let name = partial_name(to)?;
+        let partial = Self::new_file(&name).map_err(write_error(to))?;
         // One reading transaction: what is written meanwhile is not in it.
-        let name = partial.0.to_string_lossy();
-        source.execute("VACUUM INTO ?1", [&*name])?;
+        source.execute("VACUUM INTO ?1", [&name])?;
         let database = Database::open(&partial.0)?;
         database.execute_batch("DROP TABLE IF EXISTS carried_packages")?;
         database.execute_batch(PACKAGES)?;
@@ -95,11 +98,9 @@ impl Backup {
         })
     }
 
-    /// An empty file beside `to`, for this user only.
-    fn new_file(to: &Path) -> io::Result<Partial> {
-        let mut name = to.as_os_str().to_owned();
-        name.push(format!(".partial-{}", new_id::uuid()));
-        let path = PathBuf::from(name);
+    /// An empty file for this user only.
+    fn new_file(path: &str) -> io::Result<Partial> {
+        let path = PathBuf::from(path);
         let mode = private_file::MODE;
         let options = OpenOptions::new()
             .write(true)
@@ -149,6 +150,14 @@ impl Backup {
     }
 }
 
+/// Where the copy is until it is whole: beside `to`. SQLite takes names of UTF-8 only, and another
+/// than was meant would not be the file that is for this user only.
+fn partial_name(to: &Path) -> Result<String, BackupError> {
+    let name = to.to_str();
+    let name = name.ok_or_else(|| BackupError::NotUtf8(to.to_owned()))?;
+    Ok(format!("{name}.partial-{}", new_id::uuid()))
+}
+
 fn write_error(path: &Path) -> impl FnOnce(io::Error) -> BackupError + use<> {
     let path = path.to_owned();
     |error| BackupError::Write { path, error }
@@ -190,14 +199,21 @@ fn put_down(partial: &Path, to: &Path) -> io::Result<u64> {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
         // Not every file system has links.
-        Err(_) => {
-            OpenOptions::new().write(true).create_new(true).open(to)?;
-            fs::rename(partial, to)?;
-        }
+        Err(_) => rename_to_new(partial, to)?,
     }
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(file.metadata()?.len())
+}
+
+/// Gives a file another name, unless there is one of that name.
+fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).open(to)?;
+    let renamed = fs::rename(from, to);
+    if renamed.is_err() {
+        let _ = fs::remove_file(to);
+    }
+    renamed
 }
 
 impl Store {
@@ -241,7 +257,11 @@ fn package_names(database: &Database) -> rusqlite::Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::PermissionsExt, time::Duration};
+    use std::{
+        ffi::OsStr,
+        os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+        time::Duration,
+    };
 
     use super::*;
     use crate::store::Retention;
@@ -297,6 +317,34 @@ mod tests {
         let (from, _store) = store(folder.path());
         drop(Backup::begin(&from, &folder.path().join("copy")).unwrap());
         assert_eq!(entries(folder.path()), [""; 0]);
+    }
+
+    #[test]
+    fn a_name_that_sqlite_cannot_be_told_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, _store) = store(folder.path());
+        let to = folder.path().join(OsStr::from_bytes(b"copy-\xff"));
+        let refused = Backup::begin(&from, &to).unwrap_err();
+        assert!(matches!(&refused, BackupError::NotUtf8(name) if *name == to));
+        assert!(refused.to_string().ends_with(
+            "copy-\u{fffd} cannot be the copy's name, for it is no UTF-8: give the copy another"
+        ));
+        assert_eq!(entries(folder.path()), [""; 0]);
+    }
+
+    #[test]
+    fn without_links_a_name_is_not_taken_in_vain() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        assert!(rename_to_new(&from, &to).is_err());
+        assert_eq!(entries(folder.path()), [""; 0]);
+        fs::write(&from, "copy").unwrap();
+        rename_to_new(&from, &to).unwrap();
+        assert_eq!(fs::read_to_string(&to).unwrap(), "copy");
+        fs::write(&from, "another").unwrap();
+        let taken = rename_to_new(&from, &to).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&to).unwrap(), "copy");
     }
 
     #[test]

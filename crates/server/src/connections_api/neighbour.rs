@@ -4,7 +4,7 @@
 //! A call is one connection to a Unix socket that only this user reaches: a line of JSON and the
 //! payload of a post, and back comes JSON. Whoever asks has verified and authorized the caller.
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, os::fd::AsFd, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use gatepost_gateway::gateway::{Gateway, RecognisedId};
@@ -12,6 +12,7 @@ use gatepost_model::{
     ApiId,
     connection::{CloseCause, GoneReason},
 };
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -191,12 +192,10 @@ pub async fn serve(server: Arc<Server>, listener: UnixListener) {
     }
 }
 
-/// Whether a process of this user is at the other end.
-fn is_of_this_user(socket: &UnixStream) -> bool {
+/// Whether a process of this user, or root's, is at the other end of a Unix socket.
+pub fn is_of_this_user(socket: &impl AsFd) -> bool {
     let own = nix::unistd::geteuid().as_raw();
-    socket
-        .peer_cred()
-        .is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+    getsockopt(socket, PeerCredentials).is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
 async fn answer(server: &Server, socket: UnixStream) -> io::Result<()> {

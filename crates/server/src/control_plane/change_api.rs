@@ -16,6 +16,7 @@ use super::{
     api,
     changes::{Endpoint, of_template},
     patch::unless_empty,
+    quota,
     rescue::{ControlPlaneError, bad_request},
 };
 use crate::shapes::apigatewayv2::{
@@ -30,9 +31,9 @@ impl From<ApiChangeError> for ControlPlaneError {
                 id: api_id.to_string(),
             },
             ApiChangeError::OfTemplate(api_id) => of_template("API", api_id.as_str()),
-            ApiChangeError::TooMany | ApiChangeError::NotServable(_) => {
-                bad_request(error.to_string())
-            }
+            ApiChangeError::TooMany
+            | ApiChangeError::NotServable(_)
+            | ApiChangeError::DeploymentsTooLarge => bad_request(error.to_string()),
             ApiChangeError::NotKept(error) => error.into(),
         }
     }
@@ -82,7 +83,7 @@ pub(super) fn create(
             .ip_address_type
             .map(ip_address_type)
             .unwrap_or_default(),
-        tags: request.tags.unwrap_or_default(),
+        tags: quota::tags(request.tags)?,
         created_at_ms: now_ms(),
         definition: Arc::new(definition),
         deployments: Vec::new(),

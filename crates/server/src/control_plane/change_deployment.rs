@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gatepost_gateway::{clock::now_ms, gateway::Gateway, new_id::resource_id};
+use gatepost_gateway::{clock::now_ms, gateway::Gateway, new_id};
 use gatepost_model::{DeploymentId, api::Api, deployment::Deployment, limits::DEPLOYMENTS};
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ pub(super) fn create(
             )));
         }
         let made = Deployment {
-            deployment_id: new_id(api),
+            deployment_id: new_id::deployment_id(api),
             description: request.description.and_then(unless_empty),
             created_at_ms: now_ms(),
             auto_deployed: false,
@@ -49,16 +49,6 @@ pub(super) fn create(
         Ok(body)
     })?;
     Ok(body)
-}
-
-/// An id that no other deployment of the API has.
-fn new_id(api: &Api) -> DeploymentId {
-    loop {
-        let id = resource_id::<6>();
-        if deployment::find(api, &id).is_err() {
-            return DeploymentId::new(id);
-        }
-    }
 }
 
 pub(super) fn update(

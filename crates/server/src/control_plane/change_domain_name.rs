@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     changes::of_template,
-    domain_name,
+    domain_name, quota,
     rescue::{ControlPlaneError, bad_request},
     stage,
 };
@@ -38,7 +38,7 @@ pub(super) fn create(
     let made = DomainName {
         certificate_arn: certificate_arn(request.domain_name_configurations.as_deref())?,
         domain_name: name,
-        tags: request.tags.unwrap_or_default(),
+        tags: quota::tags(request.tags)?,
         api_mappings: Vec::new(),
     };
     gateway.change(|change| {

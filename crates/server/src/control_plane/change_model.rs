@@ -50,19 +50,26 @@ pub(super) fn update(definition: &mut ApiDefinition, request: UpdateModelRequest
     let others = others.filter(|other| other.model_id != updated.model_id);
     admission::unique_name(&updated.name, others).map_err(conflict)?;
     let body = model::body(&updated);
-    rename(
-        definition,
-        &definition.models[at].name.clone(),
-        &updated.name,
-    );
-    definition.models[at] = updated;
+    let Model { name: before, .. } = std::mem::replace(&mut definition.models[at], updated);
     check_schema(definition, &request.api_id, at)?;
+    let Model { name, .. } = &definition.models[at];
+    if *name != before {
+        // Their schemas know it by its name, and are the caller's text.
+        if let Some(model) = admission::missing_model(&before, &request.api_id, &definition.models)
+        {
+            return Err(ControlPlaneError::Conflict(format!(
+                "Cannot rename model '{before}', is referenced in model: {}",
+                model.name
+            )));
+        }
+        rename(&mut definition.routes, &before, name);
+    }
     Ok(body)
 }
 
 /// Lets routes go on using a model whose name changes: they know it by that.
-fn rename(definition: &mut ApiDefinition, from: &str, to: &str) {
-    for route in &mut definition.routes {
+fn rename(routes: &mut [Route], from: &str, to: &str) {
+    for route in routes {
         let of_responses = route.route_responses.iter_mut();
         let of_responses = of_responses.map(|response| &mut response.response_models);
         for models in of_responses.chain([&mut route.request_models]) {

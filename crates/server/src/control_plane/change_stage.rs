@@ -6,8 +6,8 @@ use gatepost_gateway::{clock::now_ms, gateway::Gateway};
 use gatepost_model::{
     api::Api,
     limits::{
-        STAGE_NAME_LENGTH, STAGE_VARIABLE_NAME_LENGTH, STAGE_VARIABLE_VALUE_LENGTH,
-        STAGE_VARIABLES, STAGES,
+        RESOURCES_OF_A_KIND, STAGE_NAME_LENGTH, STAGE_VARIABLE_NAME_LENGTH,
+        STAGE_VARIABLE_VALUE_LENGTH, STAGE_VARIABLES, STAGES,
     },
     stage::{
         AccessLogSettings, LoggingLevel, RouteSettings, Stage, is_stage_name,
@@ -20,6 +20,7 @@ use serde_json::Value;
 use super::{
     deployment,
     patch::{merge, unless_empty},
+    quota,
     rescue::{ControlPlaneError, bad_request},
     stage,
 };
@@ -31,6 +32,7 @@ use crate::shapes::apigatewayv2::{
 type Result<T> = std::result::Result<T, ControlPlaneError>;
 
 /// What a request says of a stage; what it leaves out stays.
+#[derive(Default)]
 struct StageChanges {
     deployment_id: Option<String>,
     auto_deploy: Option<bool>,
@@ -61,7 +63,7 @@ pub(super) fn create(gateway: &Gateway, request: CreateStageRequest) -> Result<V
         route_settings: BTreeMap::new(),
         access_log_settings: None,
         client_certificate_id: None,
-        tags: request.tags.unwrap_or_default(),
+        tags: quota::tags(request.tags)?,
         created_at_ms: now_ms,
         last_updated_at_ms: now_ms,
     };
@@ -97,7 +99,7 @@ pub(super) fn create(gateway: &Gateway, request: CreateStageRequest) -> Result<V
 pub(super) fn update(gateway: &Gateway, request: UpdateStageRequest) -> Result<Value> {
     let name = request.stage_name;
     let changes = StageChanges {
-        deployment_id: request.deployment_id,
+        deployment_id: request.deployment_id.and_then(unless_empty),
         auto_deploy: request.auto_deploy,
         description: request.description,
         stage_variables: request.stage_variables,
@@ -201,6 +203,7 @@ impl StageChanges {
         if let Some(settings) = self.default_route_settings {
             set(&mut stage.default_route_settings, &settings)?;
         }
+        let settings_before = stage.route_settings.len();
         for (key, settings) in self.route_settings.unwrap_or_default() {
             let mut routes = api.definition.routes.iter();
             if !routes.any(|route| route.route_key.as_str() == key) {
@@ -209,6 +212,13 @@ impl StageChanges {
                 )));
             }
             set(stage.route_settings.entry(key).or_default(), &settings)?;
+        }
+        // Those of routes that are gone stay until they are deleted.
+        if stage.route_settings.len() > RESOURCES_OF_A_KIND.max(settings_before) {
+            return Err(bad_request(format!(
+                "Maximum number of RouteSettings for this stage has been reached: there may be \
+                 {RESOURCES_OF_A_KIND}; delete those of routes that are gone"
+            )));
         }
         if let Some(settings) = self.access_log_settings {
             stage.access_log_settings = access_log_settings(settings)?;
@@ -298,4 +308,33 @@ fn access_log_settings(settings: shapes::AccessLogSettings) -> Result<Option<Acc
         destination_arn,
         format,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control_plane::tests::chat::chat;
+
+    #[test]
+    fn a_stage_has_settings_of_a_thousand_routes_at_most() {
+        let api = chat();
+        let set_send = |settings_of_gone_routes: usize| {
+            let mut stage = api.stages[0].clone();
+            let gone = (0..settings_of_gone_routes).map(|number| format!("gone{number}"));
+            stage.route_settings = gone.map(|key| (key, RouteSettings::default())).collect();
+            let settings = BTreeMap::from([("send".to_owned(), shapes::RouteSettings::default())]);
+            let changes = StageChanges {
+                route_settings: Some(settings),
+                ..StageChanges::default()
+            };
+            let made = changes.make(&mut stage, &api);
+            made.map(|()| stage.route_settings.len())
+        };
+        assert_eq!(set_send(999), Ok(1000));
+        assert_eq!(
+            set_send(1000).unwrap_err().to_string(),
+            "Maximum number of RouteSettings for this stage has been reached: there may be 1000; \
+             delete those of routes that are gone"
+        );
+    }
 }

@@ -5,6 +5,7 @@ use gatepost_model::vpc_link::{VpcLink, VpcLinkTarget};
 use serde_json::{Value, json};
 
 use super::{
+    quota,
     rescue::{ControlPlaneError, bad_request},
     vpc_link::{self, Kind},
 };
@@ -25,7 +26,7 @@ pub(super) fn create(gateway: &Gateway, request: CreateVpcLinkRequest) -> Result
             subnet_ids: request.subnet_ids,
             security_group_ids: request.security_group_ids.unwrap_or_default(),
         },
-        tags: request.tags.unwrap_or_default(),
+        tags: quota::tags(request.tags)?,
         created_at_ms: now_ms(),
     };
     let body = vpc_link::body(gateway.vpc_links(), &link);

@@ -1,10 +1,11 @@
-//! How much calls may give an API.
+//! How much calls may give an API, and how many tags a resource.
 
-use std::io::{self, Write};
+use std::collections::BTreeMap;
 
+use gatepost_gateway::control::json_bytes;
 use gatepost_model::{
     api::ApiDefinition,
-    limits::{DEFINITION_BYTES, RESOURCES_OF_A_KIND},
+    limits::{DEFINITION_BYTES, RESOURCES_OF_A_KIND, TAGS},
 };
 
 use super::rescue::{ControlPlaneError, bad_request};
@@ -21,9 +22,6 @@ impl Extent {
     pub(super) fn of(definition: &ApiDefinition) -> Self {
         let integrations = definition.integrations.iter();
         let responses = integrations.map(|integration| integration.integration_responses.len());
-        let mut size = Size(0);
-        // Neither the definition nor what counts its bytes can fail.
-        let _counted = serde_json::to_writer(&mut size, definition);
         Self {
             numbers: [
                 ("Routes", definition.routes.len()),
@@ -32,7 +30,7 @@ impl Extent {
                 ("Authorizers", definition.authorizers.len()),
                 ("Models", definition.models.len()),
             ],
-            bytes: size.0,
+            bytes: json_bytes(definition),
         }
     }
 
@@ -57,18 +55,28 @@ impl Extent {
     }
 }
 
-/// Counts what is written.
-struct Size(usize);
+/// The tags of something new.
+pub(super) fn tags(
+    given: Option<BTreeMap<String, String>>,
+) -> Result<BTreeMap<String, String>, ControlPlaneError> {
+    let mut tags = BTreeMap::new();
+    add_tags(&mut tags, given.unwrap_or_default())?;
+    Ok(tags)
+}
 
-impl Write for Size {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.saturating_add(bytes.len());
-        Ok(bytes.len())
+/// Adds tags, or gives them other values. What has too many already gets no more.
+pub(super) fn add_tags(
+    tags: &mut BTreeMap<String, String>,
+    given: BTreeMap<String, String>,
+) -> Result<(), ControlPlaneError> {
+    let before = tags.len();
+    tags.extend(given);
+    if tags.len() > TAGS.max(before) {
+        return Err(bad_request(format!(
+            "Maximum number of Tags for this resource has been reached: there may be {TAGS}"
+        )));
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -124,5 +132,27 @@ mod tests {
             refused(&extent(2000, 20_000_000), &extent(1999, 19_999_999)),
             None
         );
+    }
+    #[test]
+    fn a_resource_has_fifty_tags_at_most() {
+        let numbered = |numbers: std::ops::Range<u32>| {
+            let tags = numbers.map(|number| (format!("key{number}"), number.to_string()));
+            tags.collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(tags(Some(numbered(0..50))).unwrap().len(), 50);
+        let too_many = "Maximum number of Tags for this resource has been reached: there may be 50";
+        let refused = tags(Some(numbered(0..51))).unwrap_err();
+        assert_eq!(refused.to_string(), too_many);
+        let mut full = numbered(0..50);
+        let refused = add_tags(&mut full.clone(), numbered(50..51)).unwrap_err();
+        assert_eq!(refused.to_string(), too_many);
+        add_tags(
+            &mut full,
+            BTreeMap::from([("key0".to_owned(), "other".to_owned())]),
+        )
+        .unwrap();
+        assert_eq!(full["key0"], "other");
+        // Of a time when more were allowed.
+        add_tags(&mut numbered(0..60), numbered(0..1)).unwrap();
     }
 }

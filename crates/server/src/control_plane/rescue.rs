@@ -47,6 +47,11 @@ pub(super) enum ControlPlaneError {
     OfTemplate(String),
     #[error("{0}")]
     LimitExceeded(String),
+    #[error("{message}")]
+    TooManyRequests {
+        limit_type: &'static str,
+        message: String,
+    },
     #[error("the change could not be kept, so it was not made: {0}")]
     NotKept(String),
     #[error("Missing Authentication Token")]
@@ -97,6 +102,9 @@ impl ControlPlaneError {
             }
             Self::Conflict(_) | Self::OfTemplate(_) => (StatusCode::CONFLICT, "ConflictException"),
             Self::LimitExceeded(_) => (StatusCode::TOO_MANY_REQUESTS, "LimitExceededException"),
+            Self::TooManyRequests { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException")
+            }
             Self::NotKept(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalServerErrorException",
@@ -136,7 +144,11 @@ pub(super) fn response(status: StatusCode, body: &Value) -> Response<Bytes> {
 /// The answer to an operation that gave nothing.
 pub(super) fn error_response(error: &ControlPlaneError) -> Response<Bytes> {
     let (status, error_type) = error.status_and_type();
-    let mut response = response(status, &json!({ "message": error.to_string() }));
+    let mut body = json!({ "message": error.to_string() });
+    if let ControlPlaneError::TooManyRequests { limit_type, .. } = error {
+        body["limitType"] = json!(limit_type);
+    }
+    let mut response = response(status, &body);
     response
         .headers_mut()
         .insert("x-amzn-errortype", HeaderValue::from_static(error_type));

@@ -7,7 +7,7 @@ use gatepost_gateway::gateway::Gateway;
 use serde_json::{Value, json};
 
 use super::{
-    ControlPlane, api, change_domain_name, change_stage, domain_name,
+    ControlPlane, api, change_domain_name, change_stage, domain_name, quota,
     rescue::ControlPlaneError,
     stage,
     vpc_link::{self, Kind},
@@ -54,30 +54,24 @@ pub(super) fn resource(arn: &str) -> Option<&str> {
 fn change(
     gateway: &Gateway,
     arn: &str,
-    change: impl FnOnce(&mut BTreeMap<String, String>),
+    change: impl FnOnce(&mut BTreeMap<String, String>) -> Result<(), ControlPlaneError>,
 ) -> Result<(), ControlPlaneError> {
     let not_found = || ControlPlaneError::NotFoundTagged(arn.to_owned());
     let resource = resource(arn).ok_or_else(not_found)?;
     match resource.split('/').collect::<Vec<_>>().as_slice() {
-        ["", "domainnames", name] => gateway.change(|made| {
-            change(&mut change_domain_name::find(made, name)?.tags);
-            Ok(())
-        }),
-        ["", "vpclinks", id] => gateway.change(|made| {
-            change(&mut vpc_link::find_made(made, Kind::V2, id)?.tags);
-            Ok(())
-        }),
+        ["", "domainnames", name] => {
+            gateway.change(|made| change(&mut change_domain_name::find(made, name)?.tags))
+        }
+        ["", "vpclinks", id] => {
+            gateway.change(|made| change(&mut vpc_link::find_made(made, Kind::V2, id)?.tags))
+        }
         ["", "apis", api_id] => {
-            let changed = gateway.change_api(api_id, |api| {
-                change(&mut api.tags);
-                Ok::<_, ControlPlaneError>(())
-            });
+            let changed = gateway.change_api(api_id, |api| change(&mut api.tags));
             changed.map(drop)
         }
         ["", "apis", api_id, "stages", name] => {
             let changed = gateway.change_api(api_id, |api| {
-                change(&mut change_stage::find(api, name)?.tags);
-                Ok::<_, ControlPlaneError>(())
+                change(&mut change_stage::find(api, name)?.tags)
             });
             changed.map(drop)
         }
@@ -90,7 +84,7 @@ pub(super) fn tag(
     request: TagResourceRequest,
 ) -> Result<Value, ControlPlaneError> {
     change(gateway, &request.resource_arn, |tags| {
-        tags.extend(request.tags.unwrap_or_default());
+        quota::add_tags(tags, request.tags.unwrap_or_default())
     })?;
     Ok(json!({}))
 }
@@ -101,6 +95,7 @@ pub(super) fn untag(
 ) -> Result<Value, ControlPlaneError> {
     change(gateway, &request.resource_arn, |tags| {
         tags.retain(|key, _| !request.tag_keys.contains(key));
+        Ok(())
     })?;
     Ok(Value::Null)
 }

@@ -101,13 +101,25 @@ pub(super) fn add(gateway: &Gateway, link: VpcLink) -> Result<()> {
     gateway.change(|change| {
         let made = &mut change.made.vpc_links;
         if made.len() >= VPC_LINKS {
-            return Err(ControlPlaneError::LimitExceeded(format!(
-                "Maximum number of VPC links for this account has been reached: there are {VPC_LINKS}"
-            )));
+            return Err(too_many(Kind::of(&link)));
         }
         made.push(link);
         Ok(())
     })
+}
+
+/// The two APIs have a shape each for it.
+fn too_many(kind: Kind) -> ControlPlaneError {
+    let message = format!(
+        "Maximum number of VPC links for this account has been reached: there are {VPC_LINKS}"
+    );
+    match kind {
+        Kind::V1 => ControlPlaneError::LimitExceeded(message),
+        Kind::V2 => ControlPlaneError::TooManyRequests {
+            limit_type: "VpcLinks",
+            message,
+        },
+    }
 }
 
 /// Deletes a link that no integration names.

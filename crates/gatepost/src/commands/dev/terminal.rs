@@ -188,12 +188,23 @@ impl Terminal {
         }
     }
 
-    /// Warns.
+    /// Warns, on one line: names that callers chose may stand in it.
     pub fn warning(self, text: &str) {
         if self.json {
             Self::event(&json!({"event": "warning", "text": text}));
         } else {
-            output::error_line(&format!("warning: {text}"));
+            output::error_line(&format!("warning: {}", printable(text)));
+        }
+    }
+
+    /// Warns of mistakes, which have a line each.
+    pub fn warning_of(self, mistakes: &StartError) {
+        let text = mistakes.to_string();
+        if self.json {
+            self.warning(&text);
+        } else {
+            let lines: Vec<String> = text.lines().map(printable).collect();
+            output::error_line(&format!("warning: {}", lines.join("\n")));
         }
     }
 

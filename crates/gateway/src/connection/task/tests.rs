@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Duration};
 use gatepost_model::{
     ApiId, StageName,
     connection::GoneReason,
-    invocation::InvokeRequest,
-    limits::Limits,
     request_context::{ConnectionContext, Identity},
-    stage::LoggingLevel,
     stage_settings::StageSettings,
 };
 use tokio::{
@@ -18,52 +15,14 @@ use tokio::{
 
 use super::*;
 use crate::{
-    auth::AuthMode,
     connection::{due::Due, transport::Transport},
     deployed::StageSlot,
-    gateway::{FoundConnection, GatewayConfig},
-    integration::{
-        invoke_function::{Invocation, InvokeFunction},
-        outward::Outward,
-    },
-    observe::{Logs, Observer},
-    store::{Retention, Store},
+    gateway::{FoundConnection, for_tests},
+    observe::Observer,
 };
 
-struct NoFunctions;
-
-impl InvokeFunction for NoFunctions {
-    fn invoke(&self, _request: InvokeRequest) -> Invocation<'_> {
-        Box::pin(std::future::pending())
-    }
-}
-
 fn gateway(folder: &tempfile::TempDir) -> Arc<Gateway> {
-    let retention = Retention {
-        max_tombstones: 100,
-        tombstone_age: Duration::from_secs(3600),
-        log_age: Duration::from_secs(3600),
-        max_bytes: 1 << 30,
-    };
-    let store = Store::open(&folder.path().join("store.sqlite"), retention).unwrap();
-    Gateway::new(GatewayConfig {
-        limits: Limits {
-            drain: Duration::from_millis(50),
-            ..Limits::default()
-        },
-        region: "us-east-1".into(),
-        account_id: "000000000000".into(),
-        auth_mode: AuthMode::Off,
-        access_keys: Arc::default(),
-        node: 0,
-        logs: Logs::new(Arc::clone(&store), true, Vec::new()),
-        store,
-        lambda: Arc::new(NoFunctions),
-        outward: Outward::unconfigured(&Limits::default()).unwrap(),
-        observer: Observer::none(),
-        metrics: Arc::default(),
-        logging_level: LoggingLevel::Off,
-    })
+    for_tests::gateway(folder, Observer::none())
 }
 
 fn api() -> ApiId {

@@ -81,7 +81,7 @@ fn stage(name: &str) -> Stage {
     }
 }
 
-pub(super) fn chat() -> Arc<Api> {
+pub(in crate::control_plane) fn chat() -> Arc<Api> {
     let connect = Route {
         authorization: RouteAuthorization::Custom("auth01".into()),
         api_key_required: true,

@@ -12,6 +12,7 @@ use super::{api_key, patch::Patch};
 use crate::{
     control_plane::{
         changes::{make, of_template},
+        quota,
         rescue::ControlPlaneError,
     },
     shapes::apigateway::{CreateApiKeyRequest, DeleteApiKeyRequest, Op, UpdateApiKeyRequest},
@@ -41,7 +42,7 @@ pub(super) fn create(
         customer_id: request.customer_id,
         enabled: request.enabled.unwrap_or(false),
         value: value.map(Secret::new),
-        tags: request.tags.unwrap_or_default(),
+        tags: quota::tags(request.tags)?,
         created_at_ms: now,
         last_updated_at_ms: now,
     };

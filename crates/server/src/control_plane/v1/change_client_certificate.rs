@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 
 use super::{client_certificate, patch::Patch};
 use crate::{
-    control_plane::rescue::ControlPlaneError,
+    control_plane::{quota, rescue::ControlPlaneError},
     shapes::apigateway::{
         DeleteClientCertificateRequest, GenerateClientCertificateRequest, Op,
         UpdateClientCertificateRequest,
@@ -34,6 +34,7 @@ pub(super) fn generate(
     if gateway.client_certificates().len() >= CLIENT_CERTIFICATES {
         return Err(too_many());
     }
+    let tags = quota::tags(request.tags)?;
     let created_at_ms = now_ms();
     let (pem_encoded_certificate, private_key) =
         self_signed(created_at_ms).map_err(ControlPlaneError::NotKept)?;
@@ -42,7 +43,7 @@ pub(super) fn generate(
         description: request.description.filter(|text| !text.is_empty()),
         pem_encoded_certificate,
         private_key,
-        tags: request.tags.unwrap_or_default(),
+        tags,
         created_at_ms,
         expires_at_ms: created_at_ms + millis(LIFE),
     };

@@ -15,7 +15,8 @@ use super::{api_key, patch::Patch, usage_plan};
 use crate::{
     control_plane::{
         changes::{make, of_template},
-        rescue::ControlPlaneError,
+        quota,
+        rescue::{ControlPlaneError, bad_request},
     },
     shapes::apigateway::{
         self as shapes, CreateUsagePlanKeyRequest, CreateUsagePlanRequest,
@@ -39,10 +40,6 @@ const PATHS: &[&str] = &[
     "/throttle/burstLimit",
     "/throttle/rateLimit",
 ];
-
-fn bad_request(message: impl Into<String>) -> ControlPlaneError {
-    ControlPlaneError::BadRequest(message.into())
-}
 
 pub(super) fn create(
     gateway: &Gateway,
@@ -70,7 +67,7 @@ pub(super) fn create(
         api_stages,
         throttle: request.throttle.as_ref().map(throttle).transpose()?,
         quota: request.quota.as_ref().map(quota).transpose()?,
-        tags: request.tags.unwrap_or_default(),
+        tags: quota::tags(request.tags)?,
         api_key_ids: Vec::new(),
     };
     let id = plan.usage_plan_id.clone();

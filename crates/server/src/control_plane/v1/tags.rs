@@ -1,5 +1,6 @@
 //! `GetTags`, `TagResource`, `UntagResource` of API keys, usage plans, client certificates and VPC links, by ARN:
-//! `arn:aws:apigateway:{region}::/apikeys/{id}`, `…::/usageplans/{id}`, `…::/clientcertificates/{id}`.
+//! `arn:aws:apigateway:{region}::/apikeys/{id}`, `…::/usageplans/{id}`, `…::/clientcertificates/{id}`,
+//! `…::/vpclinks/{id}`.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     control_plane::{
-        ControlPlane,
+        ControlPlane, quota,
         rescue::ControlPlaneError,
         vpc_link::{self, Kind},
     },
@@ -82,7 +83,7 @@ pub(super) fn tag(
 ) -> Result<Value, ControlPlaneError> {
     gateway.change(|change| {
         let tags = Tagged::parse(&request.resource_arn)?.tags(change)?;
-        tags.extend(request.tags);
+        quota::add_tags(tags, request.tags)?;
         Ok(Value::Null)
     })
 }

@@ -11,6 +11,7 @@ use super::patch::Patch;
 use crate::{
     control_plane::{
         json::{present, unless_empty},
+        quota,
         rescue::{ControlPlaneError, bad_request},
         vpc_link::{self, Kind},
     },
@@ -65,7 +66,7 @@ pub(super) fn create(gateway: &Gateway, request: CreateVpcLinkRequest) -> Result
             description: request.description.filter(|text| !text.is_empty()),
             target_arns: request.target_arns,
         },
-        tags: request.tags.unwrap_or_default(),
+        tags: quota::tags(request.tags)?,
         created_at_ms: now_ms(),
     };
     let body = body(gateway.vpc_links(), &link);

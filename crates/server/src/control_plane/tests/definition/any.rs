@@ -7,9 +7,12 @@ use proptest::{prelude::*, sample::select};
 use serde_json::{Map, Value, json};
 
 use super::Changing;
-use crate::control_plane::{
-    change_authorizer, change_integration, change_integration_response, change_model, change_route,
-    change_route_response,
+use crate::{
+    admission,
+    control_plane::{
+        change_authorizer, change_integration, change_integration_response, change_model,
+        change_route, change_route_response,
+    },
 };
 
 /// Texts that fit somewhere, and some that fit nowhere.
@@ -98,6 +101,27 @@ fn body() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A body of what makes or changes models that refer to each other.
+fn model() -> impl Strategy<Value = Value> {
+    let name = select(vec!["Text", "Note", "Message"]);
+    let schema = prop_oneof![
+        Just(json!({ "type": "object" })),
+        name.clone().prop_map(|name| json!({
+            "$ref": format!("https://apigateway.amazonaws.com/restapis/abcdef0123/models/{name}")
+        })),
+    ];
+    let given = proptest::bool::weighted(0.75);
+    ((given, name), (given, schema)).prop_map(|((has_name, name), (has_schema, schema))| {
+        let members = [
+            ("name", has_name.then(|| name.to_owned())),
+            ("schema", has_schema.then(|| schema.to_string())),
+        ];
+        let members = members.into_iter();
+        let members = members.filter_map(|(key, value)| Some((key.to_owned(), value?.into())));
+        Value::Object(members.collect::<Map<_, _>>())
+    })
+}
+
 /// Carries out one of the operations; most requests are refused.
 fn carry_out(chat: &mut Changing, operation: u8, body: Value) {
     let path = "routeId=route01&routeResponseId=resp01&integrationId=mock001&\
@@ -147,6 +171,8 @@ fn holds_together(definition: &ApiDefinition) -> Result<(), TestCaseError> {
             prop_assert!(definition.models.iter().any(|model| model.name == *name));
         }
     }
+    let invalid = admission::model::invalid_schemas("abcdef0123", &definition.models);
+    prop_assert!(invalid.is_empty(), "{invalid:?}");
     Ok(())
 }
 
@@ -162,5 +188,17 @@ proptest! {
         }
         let kept = serde_json::to_string(&chat.0).unwrap();
         prop_assert_eq!(serde_json::from_str::<ApiDefinition>(&kept).unwrap(), chat.0);
+    }
+    #[test]
+    fn models_refer_to_what_is_there(
+        requests in proptest::collection::vec((14..17_u8, model()), 0..12),
+    ) {
+        let mut chat = Changing::chat();
+        // No route uses the first one, so that it may be deleted.
+        carry_out(&mut chat, 3, json!({}));
+        for (operation, body) in requests {
+            carry_out(&mut chat, operation, body);
+            holds_together(&chat.0)?;
+        }
     }
 }

@@ -12,7 +12,7 @@ fn a_model_is_renamed_with_the_routes_that_use_it() {
         "contentType": "text/x-json",
         "description": "test",
         "name": "Note",
-        "schema": r#"{"$ref":"https://apigateway.amazonaws.com/restapis/abcdef0123/models/Text"}"#,
+        "schema": r#"{"type":"string"}"#,
     });
     let made = chat.call(change_model::create, "", body.clone()).unwrap();
     assert_eq!(created(made, "modelId", 6), body);
@@ -69,4 +69,24 @@ fn a_model_that_another_refers_to_stays() {
     chat.0.disable_schema_validation = true;
     let broken = json!({ "name": "Broken", "schema": "{" });
     assert!(chat.call(change_model::create, "", broken).is_ok());
+}
+
+#[test]
+fn a_model_that_another_refers_to_keeps_its_name() {
+    let mut chat = Changing::chat();
+    let url = "https://apigateway.amazonaws.com/restapis/abcdef0123/models/Text";
+    let note = json!({ "name": "Note", "schema": json!({ "$ref": url }).to_string() });
+    let note = chat.call(change_model::create, "", note).unwrap();
+    let update = change_model::update;
+    let name = json!({ "name": "Message" });
+    let used = "Cannot rename model 'Text', is referenced in model: Note";
+    chat.refuses(update, "modelId=model1", name.clone(), (409, used));
+    assert_eq!(chat.0.routes[1].request_models["text"], "Text");
+    // All else of it may change.
+    let more = json!({ "name": "Text", "description": "mine" });
+    chat.call(update, "modelId=model1", more).unwrap();
+    let path = format!("modelId={}", note["modelId"].as_str().unwrap());
+    chat.call(update, &path, json!({ "schema": "{}" })).unwrap();
+    chat.call(update, "modelId=model1", name).unwrap();
+    assert_eq!(chat.0.routes[1].request_models["text"], "Message");
 }
